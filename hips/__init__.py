@@ -1,0 +1,1 @@
+"""MOC coverage maps and HiPS tile trees of the holdings."""
