@@ -1,0 +1,143 @@
+"""Borders of shapes as arcs of circles, and where the borders of two shapes cross.
+
+Every border here is made of arcs of circles on the sphere: great circles (polygon edges, meridians) or
+small ones (circles, parallels). Whether two closed shapes meet, and whether one covers the other, can be
+read off a handful of points: ends of arcs, crossings, and points between crossings. An arc is the part of
+a circle with centre ``c`` and squared chord ``q`` (2 for a great circle) within the angle ``half`` of the
+direction ``e`` in the circle's own plane; ``half`` is pi for a whole circle.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_service.sky.vectors import Flags, Floats
+
+Places = NDArray[np.intp]
+
+_LOOSE = 1e-9  # how far beyond the end of an arc a crossing may lie and still be looked at
+_TOUCH = 2e-14  # gap of two circles, radians, that still counts as touching (in steps of the chord)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Arcs (rows of ``c``, ``q``, ``e``, ``half``) and points (``(m, 3)``) of a border."""
+
+    c: Floats
+    q: Floats
+    e: Floats
+    half: Floats
+    points: Floats
+
+    def __len__(self) -> int:
+        return len(self.q)
+
+    def at(self, arc: int, angles: Floats) -> Floats:
+        """Points ``(n, 3)`` on one arc at angles from its middle."""
+        centre, middle = self.c[arc], self.e[arc]
+        across = np.cross(centre, middle)
+        q = float(self.q[arc])
+        radius = math.sqrt(q * (1.0 - 0.25 * q))
+        round_it = np.cos(angles)[:, None] * middle + np.sin(angles)[:, None] * across
+        points: Floats = (1.0 - 0.5 * q) * centre + radius * round_it
+        return points
+
+    def angles(self, arc: int, xyz: Floats) -> Floats:
+        """Angles from the middle of one arc of points that lie on its circle."""
+        across = np.cross(self.c[arc], self.e[arc])
+        angles: Floats = np.arctan2(xyz @ across, xyz @ self.e[arc])
+        return angles
+
+
+def no_outline(points: Floats | None = None) -> Outline:
+    """A border without arcs: of the whole sky, or of a single point."""
+    none = np.empty((0, 3))
+    return Outline(none, np.empty(0), none, np.empty(0), none if points is None else points)
+
+
+def join_outlines(outlines: list[Outline]) -> Outline:
+    """All arcs and points of several borders as one."""
+    return Outline(
+        np.concatenate([o.c for o in outlines]),
+        np.concatenate([o.q for o in outlines]),
+        np.concatenate([o.e for o in outlines]),
+        np.concatenate([o.half for o in outlines]),
+        np.concatenate([o.points for o in outlines]),
+    )
+
+
+def perpendicular(axis: Floats) -> Floats:
+    """Some unit vector at right angles to ``axis``."""
+    other = np.zeros(3)
+    other[int(np.argmin(np.abs(axis)))] = 1.0
+    across = np.cross(axis, other)
+    return across / math.sqrt(float(across @ across))
+
+
+def crossings(one: Outline, two: Outline) -> Floats:
+    """Points ``(n, 3)`` where arcs of the two borders cross or touch.
+
+    A few points close by that are no crossings may be among them (ends of arcs are taken loosely):
+    whoever asks tests each point against both shapes anyway.
+    """
+    if len(one) == 0 or len(two) == 0:
+        return np.empty((0, 3))
+    i, j = (part.ravel() for part in np.indices((len(one), len(two))))
+    found, pair = _circle_crossings(one.c[i], one.q[i], two.c[j], two.q[j])
+    keep = _within(one, i[pair], found) & _within(two, j[pair], found)
+    kept: Floats = found[keep]
+    return kept
+
+
+def _within(outline: Outline, arcs: Places, xyz: Floats) -> Flags:
+    q = outline.q[arcs]
+    radius = np.sqrt(q * (1.0 - 0.25 * q))
+    along = np.einsum("ij,ij->i", xyz, outline.e[arcs])
+    inside: Flags = along >= radius * (np.cos(np.minimum(outline.half[arcs], math.pi)) - _LOOSE) - _LOOSE
+    return inside
+
+
+def _circle_crossings(c1: Floats, q1: Floats, c2: Floats, q2: Floats) -> tuple[Floats, Places]:
+    """Both crossings of each pair of circles, and the pair each belongs to.
+
+    Worked from the smaller circle of a pair, in chords: then tiny circles lose no digits.
+    """
+    swap = (q2 < q1)[:, None]
+    small, large = np.where(swap, c2, c1), np.where(swap, c1, c2)
+    qs, ql = np.minimum(q1, q2), np.maximum(q1, q2)
+    # The same circle seen from the other pole: take the pole of the large one that is nearer.
+    flip = np.einsum("ij,ij->i", small, large) < 0.0
+    large = np.where(flip[:, None], -large, large)
+    ql = np.where(flip, 4.0 - ql, ql)
+    apart = large - small
+    square = np.einsum("ij,ij->i", apart, apart)
+    along = -0.5 * square  # apart . small
+    side = apart - along[:, None] * small
+    side_length = np.sqrt(np.einsum("ij,ij->i", side, side))
+    usable = side_length > 1e-15
+    safe = np.where(usable, side_length, 1.0)
+    beta = (0.5 * (qs - ql) - along * (1.0 - 0.5 * qs)) / safe
+    radius2 = qs * (1.0 - 0.25 * qs)
+    gamma2 = radius2 - beta * beta
+    meets = usable & (gamma2 >= -2.0 * _TOUCH * (np.sqrt(radius2) + _TOUCH))
+    pair = np.flatnonzero(meets)
+    gamma = np.sqrt(np.maximum(gamma2[pair], 0.0))[:, None]
+    unit_side = side[pair] / safe[pair, None]
+    third = np.cross(small[pair], unit_side)
+    base = (1.0 - 0.5 * qs[pair, None]) * small[pair] + beta[pair, None] * unit_side
+    found = np.concatenate([base + gamma * third, base - gamma * third])
+    found /= np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]
+    return found, np.concatenate([pair, pair])
+
+
+def angles_of_cuts(border: Outline, arc: int, cuts: Floats) -> Floats:
+    """Angles along one arc of those cuts that lie on its circle."""
+    off = cuts - border.c[arc]
+    q = float(border.q[arc])
+    # d(chord^2) = 2 chord d(chord): points within some 1e-12 of the circle
+    near = np.abs(np.einsum("ij,ij->i", off, off) - q) <= 2.0 * math.sqrt(q) * 1e-12 + 1e-24
+    return border.angles(arc, cuts[near])

@@ -1,0 +1,205 @@
+"""Reading regions: STC-S in the forms met in archive rows, and DALI shapes.
+
+Grammar, without regard to case, blanks free::
+
+    region   = shape [frame] [position-word] [flavour] numbers
+             | "Union" [frame] "(" region+ ")"  |  "Not" [frame] ["("] region [")"]
+    shape    = Circle | Polygon | Box | Position | PositionInterval | Range
+
+Frames ICRS, FK5, J2000 and UNKNOWN count as ICRS (FK5 differs by 0.02 arcsec; ADQL-133); GALACTIC,
+FK4 and ECLIPTIC are refused rather than ignored. Words of an observatory's place (TOPOCENTER and its
+like) are read over. A ``Not`` inside a ``Union`` cuts a hole (ALMA-113). A Position is a circle of radius 0.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from vo_service.sky.circles import Circle
+from vo_service.sky.errors import RegionError
+from vo_service.sky.polygons import Polygon
+from vo_service.sky.ranges import Range
+from vo_service.sky.region import Region
+from vo_service.sky.unions import Not, Union
+from vo_service.sky.vectors import positions, vector
+
+_TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z_0-9]*)|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|([()]))")
+_ICRS_FRAMES: Final = frozenset({"ICRS", "FK5", "J2000", "UNKNOWN", "UNKNOWNFRAME"})
+_OTHER_FRAMES: Final = frozenset({"GALACTIC", "GALACTIC_II", "FK4", "B1950", "ECLIPTIC", "SUPER_GALACTIC"})
+_READ_OVER: Final = frozenset(
+    "TOPOCENTER GEOCENTER BARYCENTER HELIOCENTER EMBARYCENTER LSR LSRK LSRD GALACTIC_CENTER "
+    "LOCAL_GROUP_CENTER RELOCATABLE UNKNOWNREFPOS SPHERICAL2".split()
+)
+_DEEPEST: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # word number paren end
+    text: str
+    at: int
+
+
+class _Reader:
+    """Tokens of one text, one after another."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(self._split())
+        self.place = 0
+
+    def _split(self) -> list[_Token]:
+        tokens, at = [], 0
+        while self.text[at:].strip():
+            found = _TOKEN.match(self.text, at)
+            if found is None:
+                blanks = len(self.text[at:]) - len(self.text[at:].lstrip())
+                raise RegionError(self.text, at + blanks, "a word, a number or a bracket")
+            kind = ("word", "number", "paren")[(found.lastindex or 1) - 1]
+            tokens.append(_Token(kind, found.group(found.lastindex or 1), found.start(found.lastindex or 1)))
+            at = found.end()
+        return [*tokens, _Token("end", "", len(self.text))]
+
+    @property
+    def next(self) -> _Token:
+        return self.tokens[self.place]
+
+    def take(self) -> _Token:
+        token = self.next
+        self.place += 1
+        return token
+
+    def fail(self, expected: str) -> RegionError:
+        return RegionError(self.text, self.next.at, expected)
+
+    def numbers(self) -> list[float]:
+        values = []
+        while self.next.kind == "number":
+            value = float(self.next.text)
+            if not math.isfinite(value):
+                raise self.fail("a finite number")
+            values.append(value)
+            self.take()
+        return values
+
+    def bracket(self, text: str) -> bool:
+        """Takes the bracket if it is there."""
+        if self.next.text == text:
+            self.take()
+            return True
+        return False
+
+
+def parse_region(text: str) -> Region:
+    """The region that an STC-S or DALI shape text means.
+
+    Raises:
+        RegionError: with the place and what was expected there.
+    """
+    reader = _Reader(text)
+    region = _region(reader, 0)
+    if reader.next.kind != "end":
+        raise reader.fail("the end of the text")
+    return region
+
+
+def _region(reader: _Reader, depth: int) -> Region:
+    names = "Circle, Polygon, Box, Range, Position, PositionInterval, Union or Not"
+    if depth > _DEEPEST:
+        raise reader.fail(f"shapes nested at most {_DEEPEST} deep")
+    word = reader.next
+    if word.kind != "word":
+        raise reader.fail(names)
+    name = word.text.upper()
+    if name not in ("UNION", "NOT") and name not in _SHAPES:
+        raise reader.fail(names)
+    reader.take()
+    _frame(reader)
+    if name == "UNION":
+        return _union(reader, depth)
+    if name == "NOT":
+        return _not(reader, depth)
+    numbers = reader.numbers()
+    shape = _SHAPES[name]
+    if not shape.fits(len(numbers)):
+        raise reader.fail(f"{shape.wants} after {word.text}, not {len(numbers)} numbers")
+    try:
+        return shape.make(numbers)
+    except RegionError as error:
+        raise RegionError(reader.text, word.at, error.expected) from error
+
+
+def _frame(reader: _Reader) -> None:
+    """Frame and the words that may follow it."""
+    if reader.next.kind == "word" and reader.next.text.upper() in _OTHER_FRAMES:
+        raise reader.fail("positions in ICRS; other frames are not converted")
+    if reader.next.kind == "word" and reader.next.text.upper() in _ICRS_FRAMES:
+        reader.take()
+    while reader.next.kind == "word" and reader.next.text.upper() in _READ_OVER:
+        reader.take()
+
+
+def _union(reader: _Reader, depth: int) -> Region:
+    if not reader.bracket("("):
+        raise reader.fail("( after Union")
+    members = []
+    while not reader.bracket(")"):
+        if reader.next.kind == "end":
+            raise reader.fail(") at the end of Union")
+        members.append(_region(reader, depth + 1))
+    if not members:
+        raise reader.fail("one or more shapes in Union")
+    return Union(tuple(members))
+
+
+def _not(reader: _Reader, depth: int) -> Region:
+    bracketed = reader.bracket("(")
+    region = _region(reader, depth + 1)
+    if bracketed and not reader.bracket(")"):
+        raise reader.fail(") at the end of Not")
+    return Not(region)
+
+
+def _box(numbers: list[float]) -> Region:
+    """ADQL-138: arms of half the width and height along the centre's own east and north."""
+    lon, lat, width, height = numbers
+    if not (0.0 < width < 180.0 and 0.0 < height < 180.0) or abs(lat) > 90.0:
+        raise RegionError("box", -1, "a width and height above 0 and below 180 degrees")
+    centre = vector(lon, lat)
+    east = vector(lon + 90.0, 0.0)
+    north = np.cross(centre, east)
+    x, y = math.tan(math.radians(width / 2.0)), math.tan(math.radians(height / 2.0))
+    corners = np.stack(
+        [centre + a * x * east + b * y * north for a, b in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
+    )
+    lons, lats = positions(corners)
+    return Polygon(tuple(zip(lons.tolist(), lats.tolist())))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    wants: str
+    fits: Callable[[int], bool]
+    make: Callable[[list[float]], Region]
+
+
+_SHAPES: Final[dict[str, _Shape]] = {
+    "CIRCLE": _Shape("lon lat radius", lambda n: n == 3, lambda v: Circle(v[0], v[1], v[2])),
+    "POLYGON": _Shape(
+        "three or more pairs lon lat",
+        lambda n: n >= 6 and n % 2 == 0,
+        lambda v: Polygon(tuple(zip(v[::2], v[1::2]))),
+    ),
+    "BOX": _Shape("lon lat width height", lambda n: n == 4, _box),
+    "POSITION": _Shape("lon lat", lambda n: n == 2, lambda v: Circle(v[0], v[1], 0.0)),
+    "POSITIONINTERVAL": _Shape(
+        "lon1 lat1 lon2 lat2", lambda n: n == 4, lambda v: Range(v[0], v[2], v[1], v[3])
+    ),
+    "RANGE": _Shape("lon1 lon2 lat1 lat2", lambda n: n == 4, lambda v: Range(v[0], v[1], v[2], v[3])),
+}

@@ -1,0 +1,116 @@
+"""Positions as unit vectors, and the few numbers about them that every shape needs.
+
+Longitudes and latitudes are degrees ICRS, vectors are rows of an ``(n, 3)`` array, angles in between are
+radians. Closeness is measured by the chord, which keeps its precision where the cosine loses it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import cdshealpix.nested
+import numpy as np
+from astropy.coordinates import Latitude, Longitude
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+ALLOWANCE: Final = 4e-15
+"""Rounding allowance of a closed border, as a chord (radians); 1e-9 arcsec, see ADQL-150."""
+
+# The galactic pole in ICRS, degrees, and the galactic longitude of the celestial pole: the definition of
+# 1958 carried through FK5 to ICRS (the same numbers as astropy's Galactic frame ends up with).
+_POLE_LON, _POLE_LAT, _POLE_GALACTIC_LON = 192.8594812065348, 27.12825118085622, 122.9319185680026
+
+
+def reduce_longitude(lon: float) -> float:
+    """Longitude in [0, 360); a value that is in there already comes back unchanged."""
+    if 0.0 <= lon < 360.0:
+        return lon + 0.0  # turns -0.0 into 0.0
+    reduced = lon % 360.0
+    return 0.0 if reduced >= 360.0 else reduced
+
+
+def unit_vectors(lon: ArrayLike, lat: ArrayLike) -> Floats:
+    """Unit vectors ``(n, 3)`` of positions in degrees; NaN in gives NaN out.
+
+    Longitudes are reduced first and the poles are exact, so that equal positions give equal vectors
+    however they were written (ADQL-152).
+    """
+    lon_deg = np.atleast_1d(np.asarray(lon, dtype=np.float64)) % 360.0
+    lat_deg = np.atleast_1d(np.asarray(lat, dtype=np.float64))
+    lon_rad, lat_rad = np.radians(lon_deg), np.radians(lat_deg)
+    across = np.cos(lat_rad)
+    across = np.where(np.abs(lat_deg) == 90.0, 0.0, across)
+    return np.stack([across * np.cos(lon_rad), across * np.sin(lon_rad), np.sin(lat_rad)], axis=-1)
+
+
+def vector(lon: float, lat: float) -> Floats:
+    """The unit vector ``(3,)`` of one position."""
+    one: Floats = unit_vectors(lon, lat)[0]
+    return one
+
+
+def positions(xyz: Floats) -> tuple[Floats, Floats]:
+    """Longitude in [0, 360) and latitude, degrees, of vectors ``(n, 3)``."""
+    lon = np.degrees(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
+    lat = np.degrees(np.arctan2(xyz[:, 2], np.hypot(xyz[:, 0], xyz[:, 1])))
+    return np.where(lon >= 360.0, 0.0, lon), lat
+
+
+def healpix29(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
+    """HEALPix cell, NESTED, order 29, of positions in degrees; -1 where there is no position."""
+    lon_deg = np.atleast_1d(np.asarray(lon, dtype=np.float64))
+    lat_deg = np.atleast_1d(np.asarray(lat, dtype=np.float64))
+    known = np.isfinite(lon_deg) & (np.abs(lat_deg) <= 90.0)
+    cells = np.full(lon_deg.shape, -1, dtype=np.int64)
+    if known.any():
+        found = cdshealpix.nested.lonlat_to_healpix(
+            Longitude(lon_deg[known], unit="deg"), Latitude(lat_deg[known], unit="deg"), 29
+        )
+        cells[known] = found.astype(np.int64)
+    return cells
+
+
+def galactic(lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
+    """Galactic longitude and latitude, degrees, of ICRS positions in degrees."""
+    lon_deg, lat_deg = positions(unit_vectors(lon, lat) @ _galactic_rotation().T)
+    return lon_deg, lat_deg
+
+
+def _galactic_rotation() -> Floats:
+    """Rows are the galactic axes in ICRS, built from the galactic pole and the longitude of ours."""
+    pole = vector(_POLE_LON, _POLE_LAT)
+    towards_north = np.array([0.0, 0.0, 1.0]) - pole[2] * pole
+    towards_north /= math.sqrt(float(towards_north @ towards_north))
+    beside = np.cross(pole, towards_north)
+    turn = math.radians(_POLE_GALACTIC_LON)
+    first = math.cos(turn) * towards_north - math.sin(turn) * beside
+    return np.stack([first, np.cross(pole, first), pole])
+
+
+def finite_rows(xyz: Floats) -> Flags:
+    """Which rows are without NaN and infinities."""
+    finite: Flags = np.logical_and.reduce(np.isfinite(xyz), axis=1)
+    return finite
+
+
+def chord_of(angle_rad: float) -> float:
+    """Length of the chord under an angle of 0 to pi."""
+    return 2.0 * math.sin(0.5 * angle_rad)
+
+
+def angle_of(chord: Floats) -> Floats:
+    """Angle, radians, under a chord of unit vectors (right to 1e-15 below 90 degrees)."""
+    half: Floats = np.minimum(1.0, 0.5 * chord)
+    return 2.0 * np.arcsin(half)
+
+
+def separations(xyz: Floats, centre: Floats) -> Floats:
+    """Angles, radians, from every row to one vector, exact at both ends of 0 to pi."""
+    near = xyz - centre
+    far = xyz + centre
+    halves: Floats = np.arctan2(np.sqrt(np.sum(near * near, axis=-1)), np.sqrt(np.sum(far * far, axis=-1)))
+    return 2.0 * halves
