@@ -1,0 +1,1 @@
+"""Benchmarks: print a table and write JSON; everything that is compared is measured in one run."""
