@@ -1,0 +1,203 @@
+"""Sky and spectral coordinates, against astropy's WCS and SpectralCoord."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SpectralCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vo_service.pixels import (
+    Celestial,
+    CelestialError,
+    Keywords,
+    SpectralAxisError,
+    read_axes,
+    read_spectral_axis,
+    trace_outline,
+)
+from vo_service.pixels.outline import sky_positions
+
+BASE = {
+    "CTYPE1": "RA---SIN", "CRVAL1": 204.25, "CRPIX1": 33.0, "CDELT1": -1e-3, "CUNIT1": "deg",
+    "CTYPE2": "DEC--SIN", "CRVAL2": -29.87, "CRPIX2": 30.0, "CDELT2": 1e-3, "CUNIT2": "deg",
+}  # fmt: skip
+TURN = {"11": 0.8, "12": -0.6, "21": 0.6, "22": 0.8}
+PIXELS = np.array([[1.0, 1.0], [33.0, 30.0], [64.5, 12.25], [0.5, 60.5]])
+
+
+def celestial_of(cards: dict[str, object], shape: tuple[int, ...] = (64, 60)) -> Celestial:
+    keys = Keywords(cards)
+    return Celestial(keys, read_axes(keys, shape))
+
+
+def astropy_sky(cards: dict[str, object], pixels: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wcs = WCS(fits.Header({"NAXIS": 2, **cards})).celestial
+        return np.column_stack(wcs.wcs_pix2world(pixels[:, 0], pixels[:, 1], 1))
+
+
+CASES = {
+    "SIN": {},
+    "TAN": {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"},
+    "ARC": {"CTYPE1": "RA---ARC", "CTYPE2": "DEC--ARC"},
+    "GLS": {"CTYPE1": "RA---GLS", "CTYPE2": "DEC--GLS"},
+    "slant SIN": {"PV2_1": 0.1, "PV2_2": -0.2},
+    "CROTA2": {"CROTA1": 0.0, "CROTA2": 33.0},
+    "PCi_j": {f"PC{n[0]}_{n[1]}": value for n, value in TURN.items()},
+    "PC0i_0j": {f"PC0{n[0]}_0{n[1]}": value for n, value in TURN.items()},
+    "PC00i00j": {f"PC00{n[0]}00{n[1]}": value for n, value in TURN.items()},
+    "CDi_j": {f"CD{n[0]}_{n[1]}": value * 1e-3 for n, value in TURN.items()},
+    "LONPOLE": {"LONPOLE": 170.0},
+    "negative right ascension": {"CRVAL1": -120.8254},
+    "upper-case unit": {"CUNIT1": "deg", "CUNIT2": "deg"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_sky_positions_are_astropys(case: str) -> None:
+    cards = BASE | CASES[case]
+    ours = celestial_of(cards).to_world(PIXELS)
+    theirs = astropy_sky(cards, PIXELS)
+    apart = (ours - theirs + [180.0, 0.0]) % [360.0, 1e9] - [180.0, 0.0]
+    assert np.abs(apart).max() < 1e-10
+
+
+def test_units_of_angle_are_converted_whatever_their_case() -> None:
+    arcsec = BASE | {"CUNIT1": "ARCSEC", "CUNIT2": "arcsec"}
+    for key in ("CRVAL1", "CRVAL2", "CDELT1", "CDELT2"):
+        arcsec[key] = BASE[key] * 3600.0
+    assert np.allclose(celestial_of(arcsec).to_world(PIXELS), celestial_of(BASE).to_world(PIXELS), atol=1e-10)
+    assert celestial_of(arcsec).pixel_scale() == pytest.approx(1e-3)
+
+
+def test_the_sky_is_found_among_four_axes_in_any_order() -> None:
+    cards = {"CTYPE1": "STOKES", "CTYPE2": "DEC--SIN", "CTYPE3": "FREQ", "CTYPE4": "RA---SIN"}
+    for number, source in ((2, 2), (4, 1)):
+        cards |= {f"{name}{number}": BASE[f"{name}{source}"] for name in ("CRVAL", "CRPIX", "CDELT", "CUNIT")}
+    sky = celestial_of(cards, (1, 60, 9, 64))
+    assert sky.size == (60, 64)
+    assert np.allclose(sky.to_world(PIXELS[:, ::-1]), celestial_of(BASE).to_world(PIXELS), atol=1e-11)
+
+
+@settings(max_examples=60)
+@given(
+    st.floats(-89.9, 89.9),
+    st.floats(0.0, 360.0),
+    st.floats(-180.0, 180.0),
+    st.sampled_from(["SIN", "TAN", "ARC"]),
+)
+def test_pixels_come_back_from_the_sky(dec: float, ra: float, turn: float, projection: str) -> None:
+    sky = celestial_of(
+        BASE
+        | {
+            "CRVAL1": ra,
+            "CRVAL2": dec,
+            "CROTA2": turn,
+            "CTYPE1": f"RA---{projection}",
+            "CTYPE2": f"DEC--{projection}",
+        }
+    )
+    assert np.allclose(sky.to_pixels(sky.to_world(PIXELS)), PIXELS, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cards", "keyword"),
+    [
+        ({"CDELT1": 0.0}, "CDELT1"),
+        ({"CRVAL2": 91.0}, "CRVAL2"),
+        ({"CRVAL1": "abc"}, "CRVAL1"),
+        ({"CUNIT2": "Hz"}, "CUNIT2"),
+        ({"CTYPE1": "RA---XYZ", "CTYPE2": "DEC--XYZ"}, "CTYPE1"),
+        ({"PC1_1": 1.0, "PC1_2": 1.0, "PC2_1": 1.0, "PC2_2": 1.0}, "PC1_1"),
+    ],
+)
+def test_a_sky_that_cannot_be_used_says_where(cards: dict[str, object], keyword: str) -> None:
+    with pytest.raises(CelestialError) as caught:
+        celestial_of(BASE | cards)
+    assert caught.value.keyword == keyword
+
+
+@settings(max_examples=60)
+@given(st.floats(-89.0, 89.0), st.floats(0.0, 360.0), st.floats(-180.0, 180.0), st.floats(1e-6, 0.05))
+def test_the_outline_holds_the_image_and_turns_counter_clockwise(
+    dec: float, ra: float, turn: float, cell: float
+) -> None:
+    cards = BASE | {"CRVAL1": ra, "CRVAL2": dec, "CROTA2": turn, "CDELT1": -cell, "CDELT2": cell}
+    sky = celestial_of(cards)
+    outline = trace_outline(sky)
+    assert 4 <= len(outline.vertices) <= 60
+    ring = outline.vertices
+    inner = ring.sum(axis=0) / np.linalg.norm(ring.sum(axis=0))
+    turned = np.cross(ring - inner, np.roll(ring, -1, axis=0) - inner).sum(axis=0)
+    assert turned @ inner > 0.0
+    corners = sky_positions(ring)
+    back = sky.to_pixels(corners)
+    on_edge = np.minimum(np.abs(back - 0.5), np.abs(back - [64.5, 60.5])).min(axis=1)
+    assert on_edge.max() < 1e-3
+    expected = max(
+        2 * math.asin(min(1.0, float(np.linalg.norm(vertex - outline.centre)) / 2))
+        for vertex in outline.vertices
+    )
+    assert outline.radius == pytest.approx(expected, rel=1e-9)
+
+
+def spectral(ctype: str, definition: str, rest: float | None, **cards: object):
+    keys = Keywords({"CTYPE1": ctype, "CRVAL1": 1e6, "CDELT1": 2e3, "CRPIX1": 3.0, **cards})
+    return read_spectral_axis(read_axes(keys, (11,)).axes[0], definition, rest)
+
+
+REST = 230.538e9
+
+
+@pytest.mark.parametrize("definition", ["radio", "optical"])
+def test_velocities_become_the_frequencies_of_spectral_coord(definition: str) -> None:
+    axis = spectral("VELO", definition, REST)
+    pixels = np.array([0.5, 1.0, 7.0, 11.5])
+    velocity = SpectralCoord(
+        1e6 + (pixels - 3.0) * 2e3, u.m / u.s, doppler_convention=definition, doppler_rest=REST * u.Hz
+    )
+    assert np.allclose(axis.frequency(pixels), velocity.to_value(u.Hz), rtol=1e-14)
+
+
+def test_felo_channels_are_equal_in_frequency_and_right_at_the_reference() -> None:
+    axis = spectral("FELO-LSR", "felo", 1.414e9, CRVAL1=137868.7184387, CDELT1=-4177.86075185, CRPIX1=1.0)
+    wcs = WCS(naxis=1)
+    wcs.wcs.ctype, wcs.wcs.cunit = ["VOPT-F2W"], ["m/s"]
+    wcs.wcs.crval, wcs.wcs.cdelt, wcs.wcs.crpix = [137868.7184387], [-4177.86075185], [1.0]
+    wcs.wcs.restfrq = 1.414e9
+    pixels = np.array([1.0, 4.0, 8.0])
+    velocity = wcs.wcs_pix2world(pixels, 1)[0]
+    assert np.allclose(axis.frequency(pixels), 1.414e9 / (1.0 + velocity / 299792458.0), rtol=1e-12)
+
+
+def test_edges_lie_half_a_channel_outside() -> None:
+    axis = spectral("FREQ", "frequency", None, CRVAL1=100.0, CDELT1=-0.5, CRPIX1=1.0, CUNIT1="GHz")
+    assert axis.edges() == (94.75e9, 100.25e9)
+
+
+@pytest.mark.parametrize(
+    ("cards", "definition", "rest", "keyword"),
+    [
+        ({"CDELT1": 0.0}, "frequency", None, "CDELT1"),
+        ({"CUNIT1": "furlong"}, "frequency", None, "CUNIT1"),
+        ({}, "radio", None, "RESTFRQ"),
+    ],
+)
+def test_a_spectral_axis_that_gives_no_frequency_says_why(cards, definition, rest, keyword: str) -> None:
+    with pytest.raises(SpectralAxisError) as caught:
+        spectral("FREQ", definition, rest, **cards)
+    assert caught.value.keyword == keyword
+
+
+def test_negative_frequencies_are_none() -> None:
+    with pytest.raises(SpectralAxisError, match="no sky frequencies"):
+        spectral("FREQ", "frequency", None, CRVAL1=-5e9, CDELT1=1.0).edges()
