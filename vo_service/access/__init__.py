@@ -1,0 +1,17 @@
+"""Who may see what, by the clock: the one rule, in Python and as an expression for the engines."""
+
+from vo_service.access.rights import PROPRIETARY, PUBLIC, READ_ALL, Rights
+from vo_service.access.sources import column_sources, link_expression, rights_expression
+from vo_service.access.viewer import ANONYMOUS, Viewer
+
+__all__ = [
+    "ANONYMOUS",
+    "PROPRIETARY",
+    "PUBLIC",
+    "READ_ALL",
+    "Rights",
+    "Viewer",
+    "column_sources",
+    "link_expression",
+    "rights_expression",
+]

@@ -1,0 +1,158 @@
+"""DuckDB on one snapshot's engine file: read-only, locked down, several queries at a time.
+
+Three fences stand behind the parser's: the file is opened read-only, external access and extensions are off,
+and the configuration is locked. Tables of one statement are registered on that statement's own cursor, so
+that two queries never see each other's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from vo_service.engines.errors import (
+    EngineDown,
+    EngineError,
+    QueryCancelled,
+    QueryFailed,
+    QueryTimeout,
+    QueryTooLarge,
+)
+from vo_service.engines.interface import Batches, Limits, Statement
+
+_LOCKED_DOWN = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+    "preserve_insertion_order": "false",
+}
+MEMORY_BYTES = 2_000_000_000
+SPILL_BYTES = 4_000_000_000
+
+
+class DuckDBEngine:
+    """Runs statements on one engine file.
+
+    ``memory_bytes`` is shared by all statements that run at a time (DuckDB knows no limit a query); what
+    does not fit is spilled below ``spill_directory``, where one is given. Raises EngineDown where the file
+    cannot be opened.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(
+        self,
+        engine_file: Path,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        spill_directory: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
+        config: dict[str, str | bool | int | float | list[str]] = dict(_LOCKED_DOWN)
+        config["memory_limit"] = f"{memory_bytes // 1_000_000}MB"
+        config["temp_directory"] = str(spill_directory) if spill_directory else ""
+        if spill_directory:
+            config["max_temp_directory_size"] = f"{SPILL_BYTES // 1_000_000}MB"
+        if threads:
+            config["threads"] = str(threads)
+        try:
+            self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
+            self._database.execute("SET lock_configuration = true")
+        except (duckdb.Error, OSError) as error:
+            raise EngineDown(f"{engine_file.name} cannot be opened: {error}") from error
+
+    @contextmanager
+    def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
+        """Start ``statement``; the first batch may come before the query has ended. Raises EngineError."""
+        running = _Running(self._cursor(), limits.seconds)
+        try:
+            with running.translated():
+                for name, table in statement.tables.items():
+                    running.cursor.register(name, table)
+                relation = running.cursor.sql(statement.sql, params=list(statement.parameters))
+                reader = relation.to_arrow_reader(limits.batch_rows)
+            yield Batches(reader.schema, running.read(reader), running.cancel)
+        finally:
+            running.end()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._database.cursor()
+        except duckdb.Error as error:
+            raise EngineDown(str(error)) from error
+
+    def close(self) -> None:
+        """Let go of the file; statements that run are ended."""
+        self._database.close()
+
+
+class _Running:
+    """One statement on its own cursor, with a clock that interrupts it."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> None:
+        self.cursor = cursor
+        self._late = False
+        self._cancelled = False
+        self._clock = threading.Timer(seconds, self._stop)
+        self._clock.daemon = True
+        self._clock.start()
+
+    def _stop(self) -> None:
+        self._late = True
+        self.cursor.interrupt()
+
+    def cancel(self) -> None:
+        """End the statement; whoever reads it is told."""
+        self._cancelled = True
+        self.cursor.interrupt()
+
+    def read(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The batches; errors of the engine come out as ours."""
+        while True:
+            with self.translated():
+                batch = next(reader, None)
+            if batch is None:
+                return
+            self._check()
+            if batch.num_rows:
+                yield batch
+
+    def _check(self) -> None:
+        """An interrupt between two batches stops nothing by itself."""
+        if self._late:
+            raise QueryTimeout("the limit of time was reached")
+        if self._cancelled:
+            raise QueryCancelled("the query was stopped")
+
+    def end(self) -> None:
+        """Interrupt what still runs and free the cursor."""
+        self._clock.cancel()
+        self.cursor.interrupt()
+        self.cursor.close()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Errors of DuckDB (raised by Arrow while reading) become errors of this room, cause kept."""
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise self._error(error) from error
+
+    def _error(self, error: Exception) -> EngineError:
+        text = str(error)
+        if self._late:
+            return QueryTimeout("the limit of time was reached")
+        if self._cancelled or isinstance(error, duckdb.InterruptException) or "INTERRUPT Error" in text:
+            return QueryCancelled("the query was stopped")
+        if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in text:
+            return QueryTooLarge(text)
+        if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.ConnectionException):
+            return EngineDown(text)
+        return QueryFailed(text)

@@ -1,0 +1,57 @@
+"""The small interface that every engine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its parameters, and tables that exist for this one statement under the names it uses."""
+
+    sql: str
+    parameters: tuple[object, ...] = ()
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one statement may take: wall-clock seconds, bytes of memory, and rows a batch."""
+
+    seconds: float
+    memory_bytes: int
+    batch_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """A result on its way: read once, in bounded memory; reading raises EngineError.
+
+    ``cancel`` ends the statement from any thread: the reader then gets QueryCancelled.
+    """
+
+    schema: pa.Schema
+    stream: Iterator[pa.RecordBatch]
+    cancel: Callable[[], None]
+
+
+class Engine(Protocol):
+    """Runs statements on one immutable snapshot; safe for several threads."""
+
+    @property
+    def dialect(self) -> str:
+        """The name by which sqlglot knows the engine's SQL."""
+        ...
+
+    def run(self, statement: Statement, limits: Limits) -> AbstractContextManager[Batches]:
+        """Start a statement; leaving the context ends it, wherever it is, and frees what it held."""
+        ...
+
+    def close(self) -> None:
+        """End everything that runs and let go of the files."""
+        ...

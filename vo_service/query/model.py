@@ -1,0 +1,70 @@
+"""What is asked, by whom, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from tap_schema import Column
+from vo_service.access import Rights, Viewer
+from vo_service.engines import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """ADQL, the most rows wanted (None: as many as there are), and the version of the language."""
+
+    adql: str
+    maxrec: int | None = None
+    version: str = "2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The circumstances: who asks, when (UTC), by which address, within which limits and rule."""
+
+    viewer: Viewer
+    now: datetime
+    base_url: str
+    limits: Limits
+    rights: Rights
+
+
+class Answer:
+    """Columns, and batches to be read once.
+
+    ``overflowed`` says, after the last batch, whether MAXREC cut rows. ``cancel`` ends the query from any
+    thread: the next batch then raises QueryCancelled.
+    """
+
+    def __init__(
+        self,
+        columns: tuple[Column, ...],
+        batches: Iterator[pa.RecordBatch],
+        question: Question,
+        snapshot: int,
+        warnings: tuple[str, ...],
+        cancel: Callable[[], None],
+    ) -> None:
+        self.columns = columns
+        self.snapshot = snapshot
+        self.warnings = warnings
+        self.cancel = cancel
+        self.overflowed = question.maxrec == 0  # metadata were asked for: marked whatever there is (DALI-063)
+        self.batches = self._cut(batches, question.maxrec)
+
+    def _cut(self, batches: Iterator[pa.RecordBatch], maxrec: int | None) -> Iterator[pa.RecordBatch]:
+        """The plan asks for one row more than wanted: if it is there, rows were cut (DALI-062)."""
+        left = maxrec
+        for batch in batches:
+            if left is not None and batch.num_rows > left:
+                self.overflowed = True
+                if left:
+                    yield batch.slice(0, left)
+                return
+            yield batch
+            if left is not None:
+                left -= batch.num_rows
