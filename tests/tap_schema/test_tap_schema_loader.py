@@ -121,8 +121,8 @@ def test_document_that_is_a_list(directory):
             "ivoa.obscore.access_estsize",
             "holds a blank",
         ),
-        ("ivoa.yaml", '"2x*"', '"*x2"', "ivoa.obscore.em_support", "array size"),
-        ("ivoa.yaml", '"2x*"', '"1"', "ivoa.obscore.em_support", "array size 1"),
+        ("ivoa.yaml", 'arraysize: "*"', 'arraysize: "*x2"', "ivoa.obscore.em_support", "array size"),
+        ("ivoa.yaml", 'arraysize: "*"', 'arraysize: "1"', "ivoa.obscore.em_support", "array size 1"),
         ("ivoa.yaml", "obs.proposal", "obs proposal", "ivoa.obscore.proposal_id", "character it may not"),
         ("ivoa.yaml", '"Name of the target', '"<b>Name', "ivoa.obscore.target_name", "plain ASCII"),
         (

@@ -1,0 +1,76 @@
+"""``python -m conformance URL``: judge a service from outside, requirement by requirement.
+
+Exit status: 0 every MUST holds, 1 at least one fails, 2 the call was wrong or the service did not answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from conformance.catalogue import CHECKS
+from conformance.model import Judgement, Verdict
+from conformance.report import as_html, as_json, counts, line
+from conformance.runner import run
+from conformance.service import Service, Unreachable
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    wanted = {s.strip().lower() for s in options.only.split(",")} if options.only else None
+    known = {c.requirement.service for c in CHECKS}
+    if wanted and not wanted <= known:
+        print(
+            f"conformance: --only knows {', '.join(sorted(known))}; not {', '.join(sorted(wanted - known))}",
+            file=sys.stderr,
+        )
+        return 2
+    checks = [c for c in CHECKS if not wanted or c.requirement.service in wanted]
+    service = Service(options.url, timeout=options.timeout, interval=options.interval, token=options.token)
+    try:
+        service.get("capabilities")
+    except Unreachable as error:
+        print(f"conformance: the service does not answer ({error})", file=sys.stderr)
+        return 2
+
+    def show(judgement: Judgement) -> None:
+        print(line(judgement), flush=True)
+
+    judgements = run(checks, service, parallel=options.parallel, progress=None if options.quiet else show)
+    summary = counts(judgements)
+    print(", ".join(f"{number} {verdict}" for verdict, number in summary.items() if number))
+    if options.json:
+        report = as_json(service.base_url, judgements, service.requests_made)
+        Path(options.json).write_text(
+            json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    if options.html:
+        Path(options.html).write_text(as_html(service.base_url, judgements), encoding="utf-8")
+    return 1 if summary[str(Verdict.FAIL)] else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance", description="Judge a Virtual Observatory service."
+    )
+    parser.add_argument("url", help="base URL of the service, or of its TAP service")
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
+    parser.add_argument("--only", metavar="NAMES", help="judge these services only, for example tap,obscore")
+    parser.add_argument(
+        "--parallel", type=int, default=1, help="checks running at a time (default 1: be polite)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, help="seconds to wait for an answer (default 30)"
+    )
+    parser.add_argument("--interval", type=float, default=0.0, help="seconds to leave between two requests")
+    parser.add_argument("--token", help="bearer token to send")
+    parser.add_argument("--quiet", action="store_true", help="print the counts only")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Fixtures shared by the whole suite: real data where it is present, sample holdings, a live server."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SEED = 7
+PRODUCTS = 200
+JUDGES_REQUIRED = os.environ.get("VO_SERVICE_REQUIRE_JUDGES") == "1"
+
+
+def data_directory() -> Path:
+    """Where the real products and rows are expected (VO_SERVICE_TEST_DATA, else beside the checkout)."""
+    return Path(os.environ.get("VO_SERVICE_TEST_DATA", REPOSITORY / "../shared/data")).resolve()
+
+
+def schema_directory() -> Path:
+    """Where the official XML schemas are expected (VO_SERVICE_TEST_XSD, else beside the checkout)."""
+    return Path(os.environ.get("VO_SERVICE_TEST_XSD", REPOSITORY / "../shared/xsd")).resolve()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Directory of real products and archive rows; skips where it is absent."""
+    path = data_directory()
+    if not path.is_dir():
+        pytest.skip(f"no real data at {path} (set VO_SERVICE_TEST_DATA)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def xsd_directory() -> Path:
+    """Directory of official XML schemas; skips where it is absent."""
+    path = schema_directory()
+    if not path.is_dir():
+        pytest.skip(f"no XML schemas at {path} (set VO_SERVICE_TEST_XSD)")
+    return path
+
+
+def judge(command: str) -> str:
+    """Path of an outside judge; a missing one skips the test, or fails it where judges are required."""
+    found = shutil.which(command)
+    if found is None:
+        if JUDGES_REQUIRED:
+            pytest.fail(f"judge missing: {command} is not installed and VO_SERVICE_REQUIRE_JUDGES=1")
+        pytest.skip(f"judge missing: {command}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def stilts() -> str:
+    """The STILTS command."""
+    return judge("stilts")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests an outside judge was missing for."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    missing = [r for r in skipped if "judge missing" in str(r.longrepr)]
+    if missing:
+        terminalreporter.write_line(f"{len(missing)} tests skipped for want of an outside judge")
+
+
+def run_command(
+    home: Path, *arguments: str, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``vo-service`` as a user would; the environment holds no VO_SERVICE_* but those given."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("VO_SERVICE_")}
+    command = [sys.executable, "-m", "vo_service.cli", "--home", str(home), "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={**clean, **environment}, timeout=600)
+    if check and done.returncode not in (0, 1):
+        raise AssertionError(
+            f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        )
+    return done
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Sample holdings, ingested and harvested: the home directory, the sample tree, and its truth."""
+
+    home: Path
+    sample: Path
+
+    @property
+    def truth(self) -> dict[str, Any]:
+        return json.loads((self.sample / "truth.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def holdings(tmp_path_factory: pytest.TempPathFactory) -> Holdings:
+    """The sample of seed 7, made once for all test processes; read only."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    made = Holdings(home=shared / "holdings-home", sample=shared / "holdings-sample")
+    with (shared / "holdings.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "holdings.done").exists():
+            run_command(
+                made.home, "sample", str(made.sample), "--seed", str(SEED), "--products", str(PRODUCTS)
+            )
+            run_command(made.home, "ingest", str(made.sample / "products"))
+            run_command(made.home, "harvest", str(made.sample / "archive.vot"))
+            (shared / "holdings.done").touch()
+    return made
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_server(home: Path, port: int, workers: int = 2, **environment: str) -> subprocess.Popen[bytes]:
+    """``vo-service serve`` in a process of its own, answering when this returns."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("VO_SERVICE_")}
+    command = [sys.executable, "-m", "vo_service.cli", "--home", str(home), "--quiet", "serve"]
+    command += ["--port", str(port), "--workers", str(workers)]
+    process = subprocess.Popen(
+        command,
+        env={**clean, "VO_SERVICE_UNLISTED": "open", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(
+                f"the server ended with {process.returncode}: {process.communicate()[0].decode()}"
+            )
+        try:
+            if requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).ok:
+                return process
+        except requests.RequestException:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError("the server did not answer within a minute")
+
+
+@pytest.fixture(scope="session")
+def live_server(holdings: Holdings) -> Iterator[str]:
+    """Base URL of a running service with two workers on the sample holdings, unlisted files open."""
+    port = free_port()
+    process = start_server(holdings.home, port)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.communicate(timeout=30)
