@@ -1,0 +1,114 @@
+"""What the grammar accepts, what it refuses and where it points (ADQL 2.1 section 2 and appendix A)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from vo_service.adql import AdqlError, parse, print_tree
+from vo_service.adql import tree as t
+
+CASES = Path(__file__).parent / "cases"
+
+
+def _cases(name: str, fields: int) -> list[list[str]]:
+    lines = (CASES / name).read_text(encoding="utf-8").splitlines()
+    return [line.split(" | ", fields - 1) for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize(("requirement", "query"), _cases("valid.txt", 2))
+def test_valid_queries_parse_and_print_back(requirement: str, query: str) -> None:
+    if requirement == "ADQL-015":
+        query += "\nFROM t"
+    tree = parse(query)
+    assert parse(print_tree(tree)) == tree, requirement
+
+
+@pytest.mark.parametrize(("requirement", "place", "says", "query"), _cases("invalid.txt", 4))
+def test_invalid_queries_are_refused_at_their_place(
+    requirement: str, place: str, says: str, query: str
+) -> None:
+    with pytest.raises(AdqlError) as caught:
+        parse(query.replace("\\n", "\n").replace("\\u00a0", "\u00a0"))
+    error = caught.value
+    assert says.lower() in str(error).lower(), requirement
+    assert f"{error.line}:{error.column}" == place, str(error)
+
+
+def test_not_binds_tighter_than_and_and_tighter_than_or() -> None:
+    # ADQL-199
+    where = parse("SELECT a FROM t WHERE NOT a = 1 AND b = 2 OR c = 3").query.body.where  # type: ignore[union-attr]
+    assert isinstance(where, t.Or)
+    assert isinstance(where.terms[0], t.And)
+    assert isinstance(where.terms[0].terms[0], t.Not)
+
+
+def test_intersect_binds_tighter_than_union() -> None:
+    # ADQL-060, ADQL-234
+    body = parse("SELECT a FROM x UNION SELECT a FROM y INTERSECT SELECT a FROM z").query.body
+    assert isinstance(body, t.SetOperation) and body.operator == "UNION"
+    assert isinstance(body.right, t.SetOperation) and body.right.operator == "INTERSECT"
+    body = parse("SELECT a FROM x EXCEPT SELECT a FROM y EXCEPT SELECT a FROM z").query.body
+    assert isinstance(body, t.SetOperation) and isinstance(body.left, t.SetOperation)
+
+
+def test_words_of_21_are_free_in_20() -> None:
+    # ADQL-193, ADQL-258
+    query = "SELECT offset, cot, bigint FROM t"
+    with pytest.raises(AdqlError, match="reserved"):
+        parse(query)
+    assert parse(query, "2.0")
+
+
+@pytest.mark.parametrize("query", ["SELECT CAST(a AS REAL) FROM t", "SELECT a FROM t UNION SELECT b FROM u"])
+def test_features_of_21_are_refused_in_20(query: str) -> None:
+    # ADQL-192
+    with pytest.raises(AdqlError, match=r"2\.1"):
+        parse(query, "2.0")
+
+
+def _nested(depth: int) -> str:
+    return f"SELECT {'(' * depth}1{')' * depth} FROM t"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT a FROM t WHERE " + " AND ".join(["a = 1"] * 5000),
+        f"SELECT a FROM t WHERE a IN ({', '.join(['1'] * 10000)})",
+        _nested(55),
+    ],
+)
+def test_large_queries_parse_in_time(query: str) -> None:
+    # ADQL-257
+    start = time.monotonic()
+    assert print_tree(parse(query))
+    assert time.monotonic() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        _nested(61),
+        _nested(20000),
+        "SELECT a FROM t WHERE " + "(" * 5000 + "a = 1" + ")" * 5000,
+        "SELECT " + "+".join(["1"] * 1000) + " FROM t",
+        "SELECT a FROM t WHERE " + "NOT (" * 100 + "a = 1" + ")" * 100,
+        "SELECT a FROM " + "(SELECT a FROM " * 100 + "t" + ") x" * 100,
+        "SELECT a FROM t" + " UNION SELECT a FROM t" * 100,
+        "SELECT '" + "x" * 100_000 + "' FROM t",
+    ],
+)
+def test_too_complex_queries_are_refused(query: str) -> None:
+    # ADQL-097
+    with pytest.raises(AdqlError):
+        parse(query)
+
+
+def test_nul_and_control_characters_are_refused() -> None:
+    # ADQL-011
+    for query in ("SELECT a FROM t WHERE b = 'x\x00y'", 'SELECT "a\x01b" FROM t', "SELECT a\x00 FROM t"):
+        with pytest.raises(AdqlError):
+            parse(query)

@@ -1,0 +1,145 @@
+"""Names, types and the fence: what resolves, what is refused with a place, what SQL can hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from vo_service.adql import AdqlError, explain, parse, write
+
+CASES = Path(__file__).parent / "cases"
+
+
+def _cases(name: str) -> list[list[str]]:
+    lines = (CASES / name).read_text(encoding="utf-8").splitlines()
+    return [line.split(" | ", 3) for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize(("requirement", "place", "says", "query"), _cases("unresolved.txt"))
+def test_queries_that_mean_nothing_are_refused_at_their_place(
+    sky, requirement: str, place: str, says: str, query: str
+) -> None:
+    parse(query)
+    with pytest.raises(AdqlError) as caught:
+        sky.plan(query)
+    error = caught.value
+    assert says.lower() in str(error).lower(), requirement
+    assert f"{error.line}:{error.column}" == place, str(error)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'SELECT S_RA, "s_ra", ivoa.obscore.s_ra, obscore.s_dec, "ivoa"."obscore".s_ra FROM IVOA.ObsCore',
+        "SELECT obscore.* FROM obscore",
+        "SELECT o.s_ra FROM ivoa.obscore o",
+        'SELECT "My Name".s_ra FROM ivoa.obscore AS "My Name"',
+        'SELECT "size" FROM tap_schema.columns',
+        "SELECT x.s_ra FROM (SELECT * FROM ivoa.obscore) AS x",
+        "WITH obscore AS (SELECT s_ra FROM ivoa.obscore) SELECT s_ra FROM obscore",
+    ],
+)
+def test_names_resolve_in_every_spelling(sky, query: str) -> None:
+    # ADQL-007, ADQL-008, ADQL-009, ADQL-037, ADQL-057
+    assert sky.ask(query, limit=3) is not None
+
+
+def test_names_harmless_in_adql_are_quoted(sky) -> None:
+    # ADQL-022, ADQL-255
+    query = (
+        'SELECT s_ra AS limit, s_dec AS qualify, obs_id AS "a""b", s_fov AS window FROM ivoa.obscore '
+        "AS lateral ORDER BY limit"
+    )
+    assert sky.ask(query, limit=1).column_names == ["limit", "qualify", 'a"b', "window"]
+
+
+def test_output_names(sky) -> None:
+    # ADQL-034, ADQL-035
+    plan = sky.plan(
+        "SELECT S_RA, s_ra + 1, MAX(s_dec), MAX(s_ra), s_fov AS Fov FROM ivoa.obscore GROUP BY s_ra, s_fov"
+    )
+    assert [column.name for column in plan.columns] == ["s_ra", "col2", "max", "max2", "Fov"]
+    plan = sky.plan("SELECT a.s_ra, b.s_ra FROM ivoa.obscore a, ivoa.obscore b")
+    assert [column.name for column in plan.columns] == ["s_ra", "s_ra"]
+
+
+NASTY = ["x' OR 1=1 --", "\\", "%s", "?", ":name", "{}", "$1", "''", '"', "a\nb", "é", "/* x */", ";"]
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres"])
+def test_strings_stay_strings(sky, text: str, dialect: str) -> None:
+    # ADQL-202, ADQL-256
+    quoted = text.replace("'", "''")
+    query = f"SELECT obs_id, '{quoted}' AS s FROM ivoa.obscore WHERE target_name = '{quoted}' OR obs_id = '1'"
+    written = write(sky.plan(query), dialect).sql
+    statements = sqlglot.parse(written, dialect=dialect)
+    assert len(statements) == 1
+    literals = {literal.this for literal in statements[0].find_all(exp.Literal) if literal.is_string}
+    assert literals == {text, "1"}
+    if dialect == "duckdb":
+        assert [row["s"] for row in sky.ask(query).to_pylist()] == [text]
+
+
+def test_only_published_tables_are_in_the_sql(sky) -> None:
+    query = (
+        "WITH w AS (SELECT obs_id FROM ivoa.obscore) SELECT a.obs_id FROM w AS a "
+        "JOIN ivoa.obscore AS b USING (obs_id) WHERE INTERSECTS(b.s_region, CIRCLE(1, 2, 3)) = 1"
+    )
+    written = write(sky.plan(query), "duckdb")
+    tables = {
+        (table.db, table.name)
+        for table in sqlglot.parse_one(written.sql, dialect="duckdb").find_all(exp.Table)
+    }
+    assert tables == {("", "w1"), ("ivoa", "obscore"), ("", written.probes[0].name)}
+
+
+def test_warnings(sky) -> None:
+    # ADQL-082, ADQL-210, ADQL-219
+    def warnings(query: str) -> str:
+        return " ".join(sky.plan(query).warnings)
+
+    assert "IS NULL" in warnings("SELECT obs_id FROM ivoa.obscore WHERE s_ra = NULL")
+    assert "gives 0" in warnings("SELECT obs_id FROM ivoa.obscore WHERE s_fov < 1/3600")
+    assert "arbitrary" in warnings("SELECT obs_id FROM ivoa.obscore OFFSET 5")
+    assert warnings("SELECT obs_id FROM ivoa.obscore WHERE s_fov < 1/3600.") == ""
+
+
+def test_ranges_only_narrow_positive_terms(sky) -> None:
+    # ADQL-205
+    cone = "1 = CONTAINS(POINT(s_ra, s_dec), CIRCLE(10, 20, 0.1))"
+    for condition, narrowed in {
+        cone: True,
+        f"{cone} AND s_fov > 0": True,
+        f"{cone} OR s_fov > 0": False,
+        f"NOT {cone}": False,
+        f"NOT (NOT {cone})": False,
+        cone.replace("1 =", "0 ="): False,
+        "DISTANCE(s_ra, s_dec, 10, 20) < 6/60.": True,
+        "DISTANCE(s_ra, s_dec, 10, 20) > 6/60.": False,
+    }.items():
+        text = write(sky.plan(f"SELECT obs_id FROM ivoa.obscore WHERE {condition}"), "duckdb").sql
+        assert ("_hpx29" in text) == narrowed, condition
+
+
+def test_explain_shows_every_stage(sky) -> None:
+    text = explain(
+        "SELECT TOP 5 obs_id, s_ra FROM ivoa.obscore WHERE INTERSECTS(CIRCLE(10, 20, 1), s_region) = 1 "
+        "AND 1 = CONTAINS(POINT(s_ra, s_dec), CIRCLE(10, 20, 2)) ORDER BY s_ra",
+        sky.tables,
+    )
+    for part in (
+        "-- tree",
+        "-- plan",
+        "ranges:",
+        "-- columns",
+        "s_ra: double, deg, pos.eq.ra",
+        "-- probe",
+        "LIMIT 5",
+    ):
+        assert part in text
+    with pytest.raises(AdqlError, match="line 1, column 8"):
+        explain("SELECT s_resolutoin FROM ivoa.obscore", sky.tables)

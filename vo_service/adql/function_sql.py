@@ -1,0 +1,385 @@
+"""How functions are written in the SQL of each engine: guards so that all engines agree (ADQL-100 to 119).
+
+An emitter takes SQL expressions and a dialect. Arguments of mathematical functions arrive as doubles. What is
+outside a function's domain gives NULL; NaN and infinity that came in as data pass through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from sqlglot import exp
+
+Sql: TypeAlias = exp.Expr
+Emitter: TypeAlias = Callable[[Sequence[exp.Expr], str], exp.Expr]
+
+LARGEST_EXPONENT = 709.782712893384
+"""ln of the largest double."""
+SMALLEST_EXPONENT = -745.2
+"""Below this, e to the x is 0."""
+_WHOLE = 4503599627370496.0  # 2**52: doubles from here on have no fraction
+
+
+def number(value: float) -> Sql:
+    """A double literal that no engine reads as a decimal."""
+    text = repr(float(value))
+    negative = text.startswith("-")
+    text = text.removeprefix("-")
+    if text in ("inf", "nan"):
+        special = exp.Literal.string(("-" if negative else "") + ("Infinity" if text == "inf" else "NaN"))
+        return as_double(special)
+    if "e" not in text:
+        text += "e0"
+    literal = as_double(exp.Literal.number(text))
+    return exp.Paren(this=exp.Neg(this=literal)) if negative else literal
+
+
+def own(node: Sql) -> Sql:
+    """The node itself if nobody has it yet, else a copy: a node stands in one tree only."""
+    return node if node.parent is None else node.copy()
+
+
+def as_double(value: Sql) -> Sql:
+    """CAST to double precision."""
+    return exp.Cast(this=value, to=exp.DataType(this=exp.DType.DOUBLE))
+
+
+def call(name: str, *arguments: Sql) -> Sql:
+    """A function of the engine by its own name."""
+    node = exp.Anonymous(this=name)
+    for argument in arguments:
+        node.append("expressions", own(argument))
+    return node
+
+
+def labelled(value: Sql, name: str) -> Sql:
+    """``value AS "name"``"""
+    return exp.Alias(this=own(value), alias=exp.to_identifier(name, quoted=True))
+
+
+def paren(value: Sql) -> Sql:
+    """The value in parentheses."""
+    return exp.Paren(this=own(value))
+
+
+def case(*branches: tuple[Sql, Sql], otherwise: Sql | None = None) -> Sql:
+    """CASE WHEN ... THEN ...; NULL otherwise."""
+    node = exp.Case()
+    for when, then in branches:
+        branch = exp.If(this=own(when))
+        branch.set("true", own(then))
+        node.append("ifs", branch)
+    if otherwise is not None:
+        node.set("default", own(otherwise))
+    return node
+
+
+def binary(kind: type[exp.Binary], left: Sql, right: Sql) -> Sql:
+    """An operator between two values; both sides in parentheses where they are operators themselves."""
+    node = kind(this=_wrapped(left))
+    node.set("expression", _wrapped(right))
+    return node
+
+
+def _wrapped(value: Sql) -> Sql:
+    return (
+        paren(value)
+        if isinstance(value, exp.Binary | exp.Neg | exp.Not | exp.Between | exp.In)
+        else own(value)
+    )
+
+
+def plus(left: Sql, right: Sql) -> Sql:
+    """left + right"""
+    return binary(exp.Add, left, right)
+
+
+def minus(left: Sql, right: Sql) -> Sql:
+    """left - right"""
+    return binary(exp.Sub, left, right)
+
+
+def times(left: Sql, right: Sql) -> Sql:
+    """left * right"""
+    return binary(exp.Mul, left, right)
+
+
+def over(left: Sql, right: Sql) -> Sql:
+    """left / right between doubles."""
+    node = exp.Div(this=_wrapped(left), typed=True)
+    node.set("expression", _wrapped(right))
+    return node
+
+
+def at_most(left: Sql, right: Sql) -> Sql:
+    """left <= right"""
+    return binary(exp.LTE, left, right)
+
+
+def at_least(left: Sql, right: Sql) -> Sql:
+    """left >= right"""
+    return binary(exp.GTE, left, right)
+
+
+def below(left: Sql, right: Sql) -> Sql:
+    """left < right"""
+    return binary(exp.LT, left, right)
+
+
+def above(left: Sql, right: Sql) -> Sql:
+    """left > right"""
+    return binary(exp.GT, left, right)
+
+
+def equal(left: Sql, right: Sql) -> Sql:
+    """left = right"""
+    return binary(exp.EQ, left, right)
+
+
+def both(terms: Sequence[Sql]) -> Sql:
+    """AND over the terms, each in parentheses."""
+    return _chain(exp.And, terms)
+
+
+def either(terms: Sequence[Sql]) -> Sql:
+    """OR over the terms, each in parentheses."""
+    return _chain(exp.Or, terms)
+
+
+def _chain(kind: type[exp.Connector], terms: Sequence[Sql]) -> Sql:
+    parts = [paren(term) if isinstance(term, exp.Connector) else own(term) for term in terms]
+    chain = parts[0]
+    for part in parts[1:]:
+        chain = kind(this=chain, expression=part)
+    return chain
+
+
+def nan() -> Sql:
+    """Not a number."""
+    return number(math.nan)
+
+
+def infinity() -> Sql:
+    """Beyond all doubles."""
+    return number(math.inf)
+
+
+def zero() -> Sql:
+    """0 as a double."""
+    return number(0.0)
+
+
+def absolute(value: Sql) -> Sql:
+    """Absolute value."""
+    return call("abs", value)
+
+
+def finite(value: Sql) -> Sql:
+    """Whether a double is neither NaN nor infinite; NaN sorts above infinity on both engines."""
+    return below(absolute(value), infinity())
+
+
+# --- emitters ---
+
+
+def named(name: str) -> Emitter:
+    """The engine's function of that name, as it is."""
+    return lambda arguments, dialect: call(name, *arguments)
+
+
+def on_finite(name: str) -> Emitter:
+    """A function that is undefined at infinity; NaN passes through."""
+
+    def emit(arguments: Sequence[Sql], dialect: str) -> Sql:
+        x = arguments[0]
+        return case((finite(x), call(name, x)), (equal(x, nan()), x))
+
+    return emit
+
+
+def logarithm(name: str) -> Emitter:
+    """A logarithm, NULL for 0 and below."""
+
+    def emit(arguments: Sequence[Sql], dialect: str) -> Sql:
+        x = arguments[0]
+        return case((below(zero(), x), call(name, x)))
+
+    return emit
+
+
+def square_root(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """NULL below 0."""
+    x = arguments[0]
+    return case((at_least(x, zero()), call("sqrt", x)))
+
+
+def arc(name: str) -> Emitter:
+    """Arc sine or cosine, NULL beyond 1; NaN passes through."""
+
+    def emit(arguments: Sequence[Sql], dialect: str) -> Sql:
+        x = arguments[0]
+        return case((at_most(absolute(x), number(1.0)), call(name, x)), (equal(x, nan()), x))
+
+    return emit
+
+
+def exponential(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """NULL where the result is beyond a double; 0 where it is too small for one."""
+    x = arguments[0]
+    return case(
+        (below(x, number(SMALLEST_EXPONENT)), zero()),
+        (at_most(x, number(LARGEST_EXPONENT)), call("exp", x)),
+        (at_least(x, infinity()), x),
+    )
+
+
+def power(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """x to the y: NULL for a negative base with a fraction, 0 to a negative, and results beyond a double."""
+    x, y = arguments
+    exponent = times(y, call("ln", absolute(x)))
+    fraction = exp.NEQ(this=own(y), expression=call("trunc", y))
+    return case(
+        (exp.Or(this=exp.Is(this=own(x), expression=exp.Null()), expression=_is_null(y)), exp.Null()),
+        (exp.Not(this=paren(both([finite(x), finite(y)]))), call("power", x, y)),
+        (both([equal(x, zero()), below(y, zero())]), exp.Null()),
+        (both([below(x, zero()), fraction]), exp.Null()),
+        (equal(x, zero()), call("power", x, y)),
+        (below(number(LARGEST_EXPONENT), exponent), exp.Null()),
+        (below(exponent, number(SMALLEST_EXPONENT)), zero()),
+        otherwise=call("power", x, y),
+    )
+
+
+def _is_null(value: Sql) -> Sql:
+    return exp.Is(this=own(value), expression=exp.Null())
+
+
+def cotangent(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """1 / tan x; NULL where the tangent is 0."""
+    x = arguments[0]
+    tangent = exp.Nullif(this=call("tan", x), expression=zero())
+    return case((finite(x), over(number(1.0), tangent)), (equal(x, nan()), x))
+
+
+def remainder(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """Remainder with the sign of x; NULL for y = 0."""
+    x, y = arguments
+    if dialect == "duckdb":
+        value: Sql = exp.Mod(this=_wrapped(x), expression=_wrapped(y))  # fmod there takes the sign of y
+    else:
+        value = minus(x, times(y, call("trunc", over(x, y))))
+    return case((both([finite(x), exp.NEQ(this=own(y), expression=zero())]), value), (equal(x, nan()), x))
+
+
+def rounded(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """To n decimals (a literal), ties away from zero, written out since engines differ at ties."""
+    return _at_decimals(arguments, _round_half_away)
+
+
+def truncated(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """Cut toward zero at n decimals (a literal)."""
+    return _at_decimals(arguments, lambda x: call("trunc", x))
+
+
+def _round_half_away(x: Sql) -> Sql:
+    whole = call("trunc", x)
+    fraction = minus(x, whole)
+    return case(
+        (at_least(fraction, number(0.5)), plus(whole, number(1.0))),
+        (at_most(fraction, number(-0.5)), minus(whole, number(1.0))),
+        otherwise=whole,
+    )
+
+
+def _at_decimals(arguments: Sequence[Sql], cut: Callable[[Sql], Sql]) -> Sql:
+    x = arguments[0]
+    decimals = _literal_integer(arguments[1]) if len(arguments) > 1 else 0
+    if decimals == 0:
+        return case((below(absolute(x), number(_WHOLE)), cut(x)), otherwise=x)
+    if decimals > 308:
+        return own(x)
+    if decimals < -308:
+        return case((finite(x), zero()), otherwise=x)
+    scale = number(10.0 ** abs(decimals))
+    scaled = times(x, scale) if decimals > 0 else over(x, scale)
+    back = over(cut(scaled), scale) if decimals > 0 else times(cut(scaled), scale)
+    # doubles from 2**52 on, seen at that scale, have no decimals to cut
+    limit = _WHOLE / 10.0**decimals if decimals > 0 else float("inf")
+    return case((below(absolute(x), number(limit)), back), otherwise=x)
+
+
+def _literal_integer(value: Sql) -> int:
+    if isinstance(value, exp.Paren | exp.Neg):
+        sign = -1 if isinstance(value, exp.Neg) else 1
+        return sign * _literal_integer(value.this)
+    return int(value.name)
+
+
+def random_number(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """A new number from 0 to 1 for every row; the seed has no meaning."""
+    return call("random")
+
+
+def pi(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """The number pi."""
+    return call("pi")
+
+
+def text_case(name: str) -> Emitter:
+    """LOWER and UPPER."""
+    return lambda arguments, dialect: call(name, arguments[0])
+
+
+def line_some(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """1 if a window [lo, hi] of the flat array meets [rest (1 + zmin), rest (1 + zmax)], else 0."""
+    return _windows(
+        arguments, dialect, lambda lo, hi, first, last: both([at_most(lo, last), at_least(hi, first)])
+    )
+
+
+def line_all(arguments: Sequence[Sql], dialect: str) -> Sql:
+    """1 if one window holds [rest (1 + zmin), rest (1 + zmax)] whole, else 0; windows are disjoint."""
+    return _windows(
+        arguments, dialect, lambda lo, hi, first, last: both([at_most(lo, first), at_least(hi, last)])
+    )
+
+
+def _windows(arguments: Sequence[Sql], dialect: str, holds: Callable[[Sql, Sql, Sql, Sql], Sql]) -> Sql:
+    rest, zmin, zmax, support = arguments
+    first = times(rest, plus(number(1.0), zmin))
+    last = times(rest, plus(number(1.0), zmax))
+    known = both(
+        [exp.Not(this=_is_null(zmin)), exp.Not(this=_is_null(zmax)), exp.Not(this=_is_null(support))]
+    )
+    found = _any_window(support, dialect, lambda lo, hi: holds(lo, hi, first, last))
+    return case(
+        (exp.Not(this=paren(known)), exp.Null()),
+        (both([at_most(zmin, zmax), found]), exp.Literal.number(1)),
+        otherwise=exp.Literal.number(0),
+    )
+
+
+def _any_window(support: Sql, dialect: str, test: Callable[[Sql, Sql], Sql]) -> Sql:
+    """Whether the test holds for one of the pairs of a flat array."""
+    one, two = exp.Literal.number(1), exp.Literal.number(2)
+    i = exp.column("i", quoted=True)
+    low, high = _element(support, i), _element(support, plus(i, one))
+    if dialect == "duckdb":
+        indices = call("range", one, plus(call("len", support), one), two)
+        body = exp.Lambda(this=test(low, high), expressions=[exp.to_identifier("i", quoted=True)])
+        passing = exp.Anonymous(this="list_filter", expressions=[indices, body])
+        return below(exp.Literal.number(0), call("len", passing))
+    indices = call("generate_series", one, call("array_length", support, one), two)
+    alias = exp.TableAlias(
+        this=exp.to_identifier("g", quoted=True), columns=[exp.to_identifier("i", quoted=True)]
+    )
+    rows = exp.Select(expressions=[own(one)]).from_(exp.Table(this=indices, alias=alias), copy=False)
+    rows.set("where", exp.Where(this=test(low, high)))
+    return exp.Exists(this=rows)
+
+
+def _element(array: Sql, index: Sql) -> Sql:
+    """One element of an array, counted from 1."""
+    return exp.Bracket(this=own(array), expressions=[own(index)], offset=1)

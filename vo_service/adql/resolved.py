@@ -1,0 +1,327 @@
+"""Values and conditions whose names, types and units are known: what SQL is written from, and nothing else.
+
+Values carry their ``facts``, which do not count when two values are compared. A reference is the alias of a
+source, unique in the whole statement, with the name of a stored column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from vo_service.adql.kinds import Facts
+from vo_service.sky import Region
+
+if TYPE_CHECKING:
+    from vo_service.adql.resolved_queries import ResolvedQuery
+
+# --- values ---
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number, text or NULL known now."""
+
+    value: int | float | str | None
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A stored or computed column of the source with that alias."""
+
+    source: str
+    column: str
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """``+ - * /`` between numbers; integers divide as integers, by zero is NULL."""
+
+    operator: str
+    left: Value
+    right: Value
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """``-x``."""
+
+    operand: Value
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two texts, one after the other."""
+
+    left: Value
+    right: Value
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A function of ``functions.FUNCTIONS``."""
+
+    function: str
+    arguments: tuple[Value, ...]
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """The first argument that is not NULL."""
+
+    arguments: tuple[Value, ...]
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """An aggregate; no argument for COUNT(*)."""
+
+    function: str
+    argument: Value | None
+    distinct: bool
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """CAST to the kind of ``facts``; ``length`` and ``padded`` for strings."""
+
+    operand: Value
+    facts: Facts
+    length: int | None = None
+    padded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A position, degrees; ``vector`` names the stored unit vector where there is one, ``cell`` its pixel."""
+
+    lon: Value
+    lat: Value
+    facts: Facts = field(compare=False)
+    vector: tuple[Reference, Reference, Reference] | None = None
+    cell: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """A circle that is no constant; radius in degrees."""
+
+    centre: Point
+    radius: Value
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A constant geometry other than a point."""
+
+    region: Region
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """A published region column: its text, and the key of the region among the distinct ones."""
+
+    text: Reference
+    key: Reference | None
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """Great-circle distance, degrees."""
+
+    one: Point
+    other: Point
+    facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """1 where a geometric condition holds, 0 where not, NULL where unknown."""
+
+    condition: Condition
+    facts: Facts = field(compare=False)
+
+
+Value: TypeAlias = (
+    Constant
+    | Reference
+    | Arithmetic
+    | Negative
+    | Joined
+    | Apply
+    | Coalesce
+    | Collected
+    | Conversion
+    | Point
+    | Disc
+    | Shape
+    | Footprint
+    | Separation
+    | Truth
+)
+
+# --- conditions ---
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """``= <> < > <= >=`` between values of one class of types."""
+
+    operator: str
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """BETWEEN, closed."""
+
+    value: Value
+    low: Value
+    high: Value
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """IN a list."""
+
+    value: Value
+    items: tuple[Value, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfQuery:
+    """IN a subquery of one column."""
+
+    value: Value
+    query: ResolvedQuery
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """LIKE, ILIKE."""
+
+    value: Value
+    pattern: Value
+    negated: bool
+    folded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """IS NULL."""
+
+    value: Value
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SomeRow:
+    """EXISTS."""
+
+    query: ResolvedQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """NOT, three-valued."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """AND over two or more."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """OR over two or more."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A condition decided already; None is unknown."""
+
+    truth: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class InRegion:
+    """A position in a constant region, border included."""
+
+    point: Point
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Two positions within ``radius`` degrees of each other; ``closed`` is ``<=``, else ``<``."""
+
+    one: Point
+    other: Point
+    radius: Value
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FootprintTest:
+    """``test`` of ``probes`` between a region column and a constant region."""
+
+    footprint: Footprint
+    region: Region
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """``condition`` and the pixel ranges outside which it never holds; made by the plan only."""
+
+    cell: Reference
+    ranges: tuple[tuple[int, int], ...]
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A footprint test of which only the true rows count; made by the plan only."""
+
+    test: FootprintTest
+
+
+Condition: TypeAlias = (
+    Compare
+    | InRange
+    | OneOf
+    | OneOfQuery
+    | Matches
+    | Missing
+    | SomeRow
+    | Negation
+    | Both
+    | Either
+    | Fixed
+    | InRegion
+    | Near
+    | FootprintTest
+    | Narrowed
+    | Selected
+)
