@@ -1,0 +1,1 @@
+"""From files and archive rows to harmonised rows: discover, read, classify, group, measure, repair, match."""

@@ -1,0 +1,134 @@
+"""Where an image lies on the sky: centre, outline and field of view in ICRS."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache, partial
+
+import numpy as np
+from astropy.coordinates import FK4, FK5, ICRS, BarycentricMeanEcliptic, CartesianRepresentation, Galactic
+from astropy.time import Time
+from numpy.typing import NDArray
+
+from vo_service.holdings.header import ImageHeader
+from vo_service.holdings.records import Product, ProductError, Repair, SkyCoverage
+from vo_service.pixels import Celestial, CelestialError, Keywords, trace_outline
+from vo_service.pixels.outline import Turn, sky_positions
+from vo_service.sky import Polygon
+
+_SPELLINGS = {
+    "ICRS": "ICRS",
+    "ICRF": "ICRS",
+    "FK5": "FK5",
+    "J2000": "FK5",
+    "FK4": "FK4",
+    "B1950": "FK4",
+    "FK4-NO-E": "FK4",
+}
+
+
+def place_on_sky(product: Product, header: ImageHeader) -> Product:
+    """Centre, outline (at most 60 vertices), field of view, pixel scale.
+
+    None where the image has no celestial axes. Raises ProductError ``bad_wcs`` where it has some that
+    cannot be used.
+    """
+    if header.axes.celestial is None:
+        return product
+    try:
+        celestial = Celestial(header.keywords, header.axes)
+        frame, equinox, repairs = _frame_of(header.keywords, celestial.system)
+        outline = trace_outline(celestial, turn_to_icrs(frame, equinox))
+    except CelestialError as error:
+        raise ProductError("bad_wcs", error.message, error.keyword, error.value) from error
+    ra, dec = (float(part) for part in sky_positions(outline.centre[None, :])[0])
+    vertices = tuple((float(lon), float(lat)) for lon, lat in sky_positions(outline.vertices))
+    coverage = SkyCoverage(
+        ra=ra,
+        dec=dec,
+        footprint=Polygon(vertices),
+        field_of_view=2.0 * math.degrees(outline.radius),
+        pixel_scale=celestial.pixel_scale() * 3600.0,
+        pixels=celestial.size,
+    )
+    return product.repaired(*repairs, *_conversions(celestial, frame, equinox), sky=coverage)
+
+
+def _frame_of(keys: Keywords, system: str) -> tuple[str, float, list[Repair]]:
+    """(frame, equinox in years, repairs) by FITS 4.0 section 8.3; frames ``ICRS FK5 FK4 GALACTIC
+    ECLIPTIC``.
+    """
+    if system == "galactic":
+        return "GALACTIC", 2000.0, []
+    equinox = keys.number("EQUINOX") or keys.number("EPOCH")
+    if system == "ecliptic":
+        return "ECLIPTIC", equinox or 2000.0, []
+    written = keys.text("RADESYS") or keys.text("RADECSYS")
+    repairs = []
+    if written is not None:
+        frame = _SPELLINGS.get(written.upper())
+        if frame is None:
+            why = f"{written!r} is none of ICRS, FK5, FK4"
+            return "ICRS", 2000.0, [Repair("RADESYS", written, "ICRS", "SKY-FRAME-UNKNOWN", why, 0.5)]
+        if written != frame or "RADESYS" not in keys:
+            why = f"read as {frame}" if "RADESYS" in keys else "the frame stands in RADECSYS"
+            was = written if "RADESYS" in keys else None
+            repairs.append(Repair("RADESYS", was, frame, "SKY-FRAME-SPELLING", why))
+    elif equinox is None:
+        frame = "ICRS"
+        why = "neither RADESYS nor EQUINOX: the standard's default"
+        repairs.append(Repair("RADESYS", None, frame, "SKY-FRAME-DEFAULT", why, 0.7))
+    else:
+        frame = "FK5" if equinox >= 1984.0 else "FK4"
+        why = f"no RADESYS, equinox {equinox:g}"
+        repairs.append(Repair("RADESYS", None, frame, "SKY-FRAME-EQUINOX", why, 0.9))
+    return frame, equinox or (1950.0 if frame == "FK4" else 2000.0), repairs
+
+
+def _conversions(celestial: Celestial, frame: str, equinox: float) -> list[Repair]:
+    repairs = []
+    code = celestial.longitude.ctype[-3:]
+    if code in ("GLS", "NCP"):
+        item = f"CTYPE{celestial.longitude.number}"
+        became = celestial.longitude.ctype[:-3] + {"GLS": "SFL", "NCP": "SIN"}[code]
+        repairs.append(
+            Repair(item, celestial.longitude.ctype, became, "SKY-PROJECTION", f"{code} is a name of AIPS")
+        )
+    if frame in ("FK5", "FK4"):
+        why = f"positions of equinox {equinox:g} are published in ICRS"
+        repairs.append(Repair("RADESYS", frame, "ICRS", "SKY-FK5", why))
+    elif frame != "ICRS":
+        item = f"CTYPE{celestial.longitude.number}"
+        why = f"{frame.lower()} positions are published in ICRS"
+        repairs.append(Repair(item, celestial.longitude.ctype, "ICRS", "SKY-GALACTIC", why))
+    return repairs
+
+
+def turn_to_icrs(frame: str, equinox: float) -> Turn | None:
+    """How unit vectors (n, 3) of a frame become ICRS; None for ICRS itself."""
+    if frame == "ICRS":
+        return None
+    if frame == "FK4":  # elliptic aberration makes it more than a rotation
+        return partial(_from_fk4, equinox=equinox)
+    matrix = _rotation(frame, equinox)
+    return lambda vectors: vectors @ matrix.T
+
+
+@lru_cache(maxsize=64)
+def _rotation(frame: str, equinox: float) -> NDArray[np.float64]:
+    """The matrix (3, 3) of a frame that differs from ICRS by a rotation."""
+    year = Time(equinox, format="jyear")
+    sources = {
+        "FK5": FK5(equinox=year),
+        "GALACTIC": Galactic(),
+        "ECLIPTIC": BarycentricMeanEcliptic(equinox=year),
+    }
+    axes = sources[frame].realize_frame(CartesianRepresentation(np.eye(3)))
+    return np.asarray(axes.transform_to(ICRS()).cartesian.xyz.value)
+
+
+def _from_fk4(vectors: NDArray[np.float64], equinox: float) -> NDArray[np.float64]:
+    year = Time(equinox, format="byear")
+    source = FK4(equinox=year, obstime=year).realize_frame(CartesianRepresentation(vectors.T))
+    turned = np.asarray(source.transform_to(ICRS()).cartesian.xyz.value).T
+    return np.asarray(turned / np.linalg.norm(turned, axis=1, keepdims=True))

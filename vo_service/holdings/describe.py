@@ -1,0 +1,104 @@
+"""One file described: the steps of harmonisation in their order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from vo_service.holdings.beam import measure_beam
+from vo_service.holdings.celestial import place_on_sky
+from vo_service.holdings.classify import classify, classify_side_file
+from vo_service.holdings.header import ImageHeader, Step
+from vo_service.holdings.identity import identify, identify_path
+from vo_service.holdings.polarisation import label_polarisation
+from vo_service.holdings.read import check_pixels, describe_layout, holds_fits, is_fits_name, read_headers
+from vo_service.holdings.records import FoundFile, Product, ProductError
+from vo_service.holdings.spectral_axis import find_rest_frequency, measure_spectrum
+from vo_service.holdings.target import name_target, note_encoding
+from vo_service.holdings.times import date_observation
+from vo_service.holdings.units import normalise_unit
+from vo_service.pixels import TruncatedFits
+
+STEPS: tuple[Step, ...] = (
+    note_encoding,
+    identify,
+    name_target,
+    date_observation,
+    normalise_unit,
+    label_polarisation,
+    measure_beam,
+    find_rest_frequency,
+    classify,
+    place_on_sky,
+    measure_spectrum,
+)
+"""The order is the design: a role needs the unit, wavelengths at the barycentre need date and place."""
+
+_MEDIA_TYPES = {
+    ".pdf": "application/pdf", ".txt": "text/plain", ".md": "text/plain", ".log": "text/plain",
+    ".py": "text/plain", ".html": "text/html", ".htm": "text/html", ".xml": "text/xml",
+    ".csv": "text/csv", ".png": "image/png",
+    ".tsv": "text/tab-separated-values", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
+    ".tar": "application/x-tar", ".tgz": "application/x-tar-gzip", ".zip": "application/zip",
+    ".vot": "application/x-votable+xml",
+    ".json": "application/json", ".hdr": "text/plain", ".header": "text/plain",
+}  # fmt: skip
+
+
+def describe_product(found: FoundFile, root: Path) -> Product:
+    """Everything that headers, path and name tell of a file below ``root``.
+
+    Never raises for a bad file: the product then has ``error_kind`` and ``error_message``, and what was
+    found out before the error.
+    """
+    began = time.perf_counter()
+    product = identify_path(Product(file=found))
+    try:
+        product = _describe(product, root / found.path)
+    except ProductError as error:
+        product = _failed(product, error)
+    return replace(product, duration=time.perf_counter() - began)
+
+
+def _describe(product: Product, path: Path) -> Product:
+    if not holds_fits(path) and not is_fits_name(path.name):
+        return classify_side_file(replace(product, media_type=_media_type(path)))
+    truncation: ProductError | None = None
+    try:
+        fits = read_headers(path)
+    except TruncatedFits as error:
+        fits = error.fits
+        truncation = ProductError(error.kind, error.message, error.item)
+    product, header = describe_layout(product, fits)
+    if header is not None:
+        product = _run_steps(product, header)
+    if product.error_kind is not None:
+        return product
+    if truncation is not None:
+        return _failed(product, truncation)
+    try:
+        check_pixels(fits)
+    except ProductError as error:
+        return _failed(product, error)
+    return product
+
+
+def _run_steps(product: Product, header: ImageHeader) -> Product:
+    """All steps in order; the first that fails ends them, and what was found before stays."""
+    for step in STEPS:
+        try:
+            product = step(product, header)
+        except ProductError as error:
+            return _failed(product, error)
+    return product
+
+
+def _failed(product: Product, error: ProductError) -> Product:
+    return replace(product, error_kind=error.kind, error_message=error.message)
+
+
+def _media_type(path: Path) -> str:
+    if path.name.lower().endswith(".tar.gz"):
+        return "application/x-tar-gzip"
+    return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")

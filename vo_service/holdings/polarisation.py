@@ -1,0 +1,28 @@
+"""Labels of the Stokes axis (FITS 4.0, table 29)."""
+
+from __future__ import annotations
+
+from vo_service.holdings.header import ImageHeader
+from vo_service.holdings.records import Product, Repair
+
+LABELS = {
+    1: "I", 2: "Q", 3: "U", 4: "V",
+    -1: "RR", -2: "LL", -3: "RL", -4: "LR",
+    -5: "XX", -6: "YY", -7: "XY", -8: "YX",
+}  # fmt: skip
+
+
+def label_polarisation(product: Product, header: ImageHeader) -> Product:
+    """Polarisation states in the order of the pixels; none where the image has no Stokes axis."""
+    axis = header.axes.stokes
+    if axis is None:
+        return product
+    codes = [axis.value_at(pixel) for pixel in range(1, min(axis.length, 16) + 1)]
+    labels = [LABELS.get(round(code)) if abs(code - round(code)) < 0.01 else None for code in codes]
+    known = tuple(label for label in labels if label is not None)
+    if len(known) == len(labels):
+        return product.repaired(polarisations=known)
+    was = " ".join(f"{code:g}" for code in codes)
+    why = "codes of the Stokes axis are 1 to 4 and -1 to -8"
+    repair = Repair(f"CRVAL{axis.number}", was, " ".join(known) or None, "POL-CODE", why)
+    return product.repaired(repair, polarisations=known)

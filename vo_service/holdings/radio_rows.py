@@ -1,0 +1,99 @@
+"""Rows of ``ivoa.obscore_radio``: one for every row of ``ivoa.obscore`` (RAD-007), by RAD-040 to RAD-051.
+
+Distances between antennas need a table of pads and stay null; so does what only visibilities tell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tap_schema import Table
+from vo_service.holdings.antennas import read_arrays
+from vo_service.holdings.finish import complete, nullable, numbers
+from vo_service.holdings.names import canonicals
+
+# Bodies whose position moves against the stars; comets and asteroids are known by the form of their names.
+SOLAR_SYSTEM = frozenset(
+    "sun moon mercury venus mars jupiter saturn uranus neptune pluto ceres pallas vesta juno hygiea titan io "
+    "europa ganymede callisto triton charon enceladus rhea dione tethys iapetus lutetia".split()
+)
+_COMET = re.compile(r"^[cpx]/\d{4}|^\d+p(/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Ranges that typical values are carried over to: lowest, highest and nominal frequency in Hz, and the
+    beam sizes in arcsec where they were measured per channel (NaN elsewhere)."""
+
+    f_low: NDArray[np.float64]
+    f_high: NDArray[np.float64]
+    f_nominal: NDArray[np.float64]
+    beam_min: NDArray[np.float64]
+    beam_max: NDArray[np.float64]
+    f_resolution_khz: NDArray[np.float64]
+    fields_scale: NDArray[np.bool_]
+    """True where the field of view goes with the wavelength: single pointings known only to the archive."""
+
+
+def radio_rows(obscore: pa.Table, reach: Reach, table: Table) -> pa.Table:
+    """One radio row for each row of ``obscore``.
+
+    Resolution, largest scale and field are proportional to the wavelength, from their value at the nominal
+    frequency to both ends of the range; measured beams are taken as they are.
+    """
+    count = obscore.num_rows
+    at_high, at_low = reach.f_nominal / reach.f_high, reach.f_nominal / reach.f_low
+    beam = numbers(obscore["s_resolution"])
+    measured = np.isfinite(reach.beam_min)
+    field = numbers(obscore["s_fov"])
+    number, diameter, kind = read_arrays(obscore["antenna_arrays"].combine_chunks())
+    total_power = pc.fill_null(pc.equal(kind, "TP"), False).to_numpy(zero_copy_only=False)
+    largest = np.where(total_power, np.nan, numbers(obscore["spatial_scale_max"]))
+    alma = pc.fill_null(pc.equal(obscore["instrument_name"].combine_chunks(), "ALMA"), False)
+    columns = {
+        "obs_publisher_did": obscore["obs_publisher_did"],
+        "s_resolution_min": nullable(np.where(measured, reach.beam_min, beam * at_high)),
+        "s_resolution_max": nullable(np.where(measured, reach.beam_max, beam * at_low)),
+        "s_fov_min": nullable(np.where(reach.fields_scale, field * at_high, field)),
+        "s_fov_max": nullable(np.where(reach.fields_scale, field * at_low, field)),
+        "f_resolution": nullable(reach.f_resolution_khz),
+        "s_largest_angular_scale": nullable(largest),
+        "s_largest_angular_scale_min": nullable(largest * at_high),
+        "s_largest_angular_scale_max": nullable(largest * at_low),
+        "instr_tel_number": number,
+        "instr_tel_diameter": diameter,
+        "instr_feed": pc.if_else(alma, pa.scalar(1, pa.int32()), pa.scalar(None, pa.int32())),
+        "scan_mode": _scan_modes(obscore["is_mosaic"].combine_chunks(), kind),
+        "tracking_type": _tracking(obscore["target_name"].combine_chunks()),
+    }
+    return complete(columns, table, count)
+
+
+def _scan_modes(mosaic: pa.Array, kind: pa.Array) -> pa.Array:
+    """RAD-050: total power scans on the fly, a mosaic is a raster of pointings."""
+    return pc.case_when(
+        pc.make_struct(
+            pc.fill_null(pc.equal(kind, "TP"), False),
+            pc.fill_null(pc.equal(mosaic, "T"), False),
+            pc.fill_null(pc.equal(mosaic, "F"), False),
+        ),
+        pa.scalar("on-the-fly-map"),
+        pa.scalar("raster-map"),
+        pa.scalar("on-source"),
+    )
+
+
+def _tracking(names: pa.Array) -> pa.Array:
+    """RAD-051: whether the target moves against the stars, told by its name."""
+    coded = pc.dictionary_encode(canonicals(names))
+    modes = [
+        "Solar-system-object-tracking" if name in SOLAR_SYSTEM or _COMET.match(name) else "sidereal"
+        for name in coded.dictionary.to_pylist()
+    ]
+    return pc.fill_null(pa.array(modes, pa.string()).take(coded.indices), "sidereal")

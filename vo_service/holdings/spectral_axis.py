@@ -1,0 +1,239 @@
+"""The spectral axis as sky frequencies in its own frame, and as barycentric vacuum wavelengths (design
+4.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from vo_service.holdings.header import ImageHeader
+from vo_service.holdings.records import Product, Repair, SpectralCoverage
+from vo_service.pixels import Axis, Keywords, SpectralAxis, SpectralAxisError, read_spectral_axis
+from vo_service.spectral import ALMA, C, Frame, FrameUnknown, Pointing, frame_of, to_barycentric
+
+LOWEST_HZ, HIGHEST_HZ = 1e6, 1e13
+"""What a radio telescope observes, widely taken (300 m to 30 micrometres)."""
+LARGEST_BLUESHIFT = 0.01
+"""3000 km/s towards us: no source comes near it."""
+HIGHEST_REST_HZ = 2e13
+"""A rest frequency beyond this is not one that redshift brings into a radio receiver."""
+
+_SUFFIXES = {
+    "LSR": "LSRK",
+    "LSK": "LSRK",
+    "LSD": "LSRD",
+    "HEL": "BARYCENT",
+    "BAR": "BARYCENT",
+    "OBS": "TOPOCENT",
+    "TOP": "TOPOCENT",
+    "GEO": "GEOCENTR",
+    "GAL": "GALACTOC",
+    "SOU": "SOURCE",
+}
+_UNCONVERTED = frozenset({"SOURCE", "GALACTOC", "LOCALGRP", "CMBDIPOL"})
+_VELREF = {1: "LSRK", 2: "BARYCENT", 3: "TOPOCENT", 4: "LSRD", 5: "GEOCENTR", 6: "SOURCE", 7: "GALACTOC"}
+_RADIO_WRITERS = ("miriad", "gildas")
+_RULES = {"TOPOCENT": "SPEC-TOPO-BARY", "LSRK": "SPEC-LSRK-BARY"}
+_DEFINITIONS = {
+    "FREQ": "frequency",
+    "VRAD": "radio",
+    "VOPT": "optical",
+    "WAVE": "wavelength",
+    "VELO": "velo",
+    "VELOCITY": "velo",
+    "FELO": "felo",
+}
+
+
+def find_rest_frequency(product: Product, header: ImageHeader) -> Product:
+    """The rest frequency in Hz, apart from the sky frequency; None where missing or impossible."""
+    keys = header.keywords
+    key = next((key for key in ("RESTFRQ", "RESTFREQ") if keys.number(key) is not None), None)
+    if key is None:
+        return product
+    rest = keys.number(key)
+    written = keys.written(key)
+    if rest is None or not 0.0 < rest <= HIGHEST_REST_HZ:
+        if rest == 0.0:
+            return product  # zero is how CASA and Miriad write that there is none
+        why = f"{written} Hz is not the rest frequency of a line in a radio band at any redshift"
+        return product.repaired(Repair(key, written, None, "REST-IMPLAUSIBLE", why, 0.9))
+    if key == "RESTFREQ":
+        repair = Repair("RESTFRQ", None, written, "REST-SPELLING", "the rest frequency stands in RESTFREQ")
+        return product.repaired(repair, rest_frequency=rest)
+    return replace(product, rest_frequency=rest)
+
+
+def measure_spectrum(product: Product, header: ImageHeader) -> Product:
+    """Channel edges, channel count and frame of the spectral axis; wavelengths at the barycentre where
+    possible.
+
+    None where the image has no spectral axis, or one that gives no frequency (a repair says so).
+    """
+    axis = header.axes.spectral
+    specsys, frame_repairs = _specsys(header.keywords, axis)
+    product = product.repaired(*frame_repairs, specsys=specsys)
+    if axis is None:
+        return product
+    try:
+        understood, repairs = _understand(axis, header.keywords, product.rest_frequency)
+        low, high = understood.edges()
+        if low < LOWEST_HZ or high > HIGHEST_HZ:
+            raise SpectralAxisError(
+                f"{axis.ctype} gives {low:.6g} to {high:.6g} Hz, which no radio telescope observes",
+                f"CRVAL{axis.number}",
+                axis.crval,
+            )
+    except SpectralAxisError as error:
+        was = header.keywords.written(error.keyword)
+        return product.repaired(Repair(error.keyword, was, None, "SPEC-IMPLAUSIBLE", error.message))
+    product = _doubt_rest_frequency(product, header.keywords, low)
+    wavelengths, conversion = _wavelengths(product, header.keywords, low, high, specsys)
+    coverage = SpectralCoverage(
+        f_min=low,
+        f_max=high,
+        channels=axis.length,
+        channel_width=(high - low) / axis.length,
+        specsys=specsys,
+        rest_frequency=product.rest_frequency,
+        em_min=wavelengths[0],
+        em_max=wavelengths[1],
+    )
+    return product.repaired(*repairs, *conversion, spectral=coverage)
+
+
+def _doubt_rest_frequency(product: Product, keys: Keywords, low: float) -> Product:
+    """Drops a rest frequency below the whole axis: a line is seen there only if its source came towards us
+    faster than any does. A rest frequency above the axis may be a redshift and stays.
+    """
+    rest = product.rest_frequency
+    if rest is None or rest >= low * (1.0 - LARGEST_BLUESHIFT):
+        return product
+    key = "RESTFRQ" if "RESTFRQ" in keys else "RESTFREQ"
+    why = f"the axis begins at {low:.9g} Hz, far above {rest:.9g} Hz: the rest frequency is of another line"
+    return product.repaired(
+        Repair(key, keys.written(key), None, "REST-OTHER-LINE", why, 0.9), rest_frequency=None
+    )
+
+
+def gives_frequency(header: ImageHeader, rest: float | None) -> bool:
+    """Whether the spectral axis gives frequencies that a radio telescope observes."""
+    axis = header.axes.spectral
+    if axis is None:
+        return False
+    try:
+        low, high = _understand(axis, header.keywords, rest)[0].edges()
+    except SpectralAxisError:
+        return False
+    return low >= LOWEST_HZ and high <= HIGHEST_HZ
+
+
+def _understand(axis: Axis, keys: Keywords, rest: float | None) -> tuple[SpectralAxis, list[Repair]]:
+    name = axis.ctype.split("-")[0]
+    definition = _DEFINITIONS.get(name)
+    if axis.ctype.startswith("VOPT-F2W"):
+        definition = "felo"
+    repairs = []
+    if definition == "velo" or name == "FELO":
+        definition, repair = _aips_definition(axis, keys, name)
+        repairs.append(repair)
+    elif definition is None:
+        raise SpectralAxisError(
+            f"{axis.ctype} is an axis of no known kind", f"CTYPE{axis.number}", axis.ctype
+        )
+    elif definition in ("radio", "optical", "felo"):
+        why = f"{definition} definition with a rest frequency of {rest} Hz"
+        repairs.append(Repair(f"CTYPE{axis.number}", axis.ctype, "FREQ", "SPEC-VELOCITY", why))
+    return read_spectral_axis(axis, definition, rest), repairs
+
+
+def _aips_definition(axis: Axis, keys: Keywords, name: str) -> tuple[str, Repair]:
+    """Definition of a VELO or FELO axis: VELREF above 256 is radio, below optical; Miriad writes VELO for
+    radio.
+    """
+    velref = keys.integer("VELREF")
+    writer = next((each for each in _RADIO_WRITERS if each in (keys.text("ORIGIN") or "").lower()), None)
+    confidence = 0.9
+    if velref is not None:
+        radio, why = velref > 256, f"VELREF is {velref}"
+    elif name == "FELO":
+        radio, why = False, "FELO is the optical velocity on channels equal in frequency"
+    else:
+        radio, why = True, f"{writer} writes radio velocities" if writer else f"{name} without VELREF"
+        confidence = 0.9 if writer else 0.6
+    if name == "FELO":
+        definition, became = ("radio", "VRAD") if radio else ("felo", "VOPT-F2W")
+    else:
+        definition, became = ("radio", "VRAD") if radio else ("optical", "VOPT")
+    return definition, Repair(
+        f"CTYPE{axis.number}", axis.ctype, became, "SPEC-AIPS-VELOCITY", why, confidence
+    )
+
+
+def _specsys(keys: Keywords, axis: Axis | None) -> tuple[str | None, list[Repair]]:
+    """The spectral frame in the standard's spelling. VELREF tells it only of velocity axes: beside a
+    frequency axis it may speak of the alternate velocity description.
+    """
+    written = keys.text("SPECSYS")
+    if written is not None:
+        frame = frame_of(written)
+        name = frame.value if frame else written.upper()
+        if frame is None and name not in _UNCONVERTED:
+            why = f"{written!r} is no frame of the standard"
+            return None, [Repair("SPECSYS", written, None, "SPEC-FRAME-UNKNOWN", why)]
+        if name == written:
+            return name, []
+        return name, [Repair("SPECSYS", written, name, "SPEC-FRAME-SPELLING", "the standard's spelling")]
+    if axis is None:
+        return None, []
+    suffix = axis.ctype.split("-")[-1] if "-" in axis.ctype else ""
+    if suffix in _SUFFIXES:
+        name = _SUFFIXES[suffix]
+        return name, [Repair("SPECSYS", None, name, "SPEC-FRAME-SPELLING", f"the axis is {axis.ctype}", 0.9)]
+    velref = (keys.integer("VELREF") or 0) % 256
+    if velref in _VELREF and not axis.ctype.startswith("FREQ"):
+        name = _VELREF[velref]
+        why = f"VELREF is {keys.integer('VELREF')}"
+        return name, [Repair("SPECSYS", None, name, "SPEC-FRAME-SPELLING", why, 0.9)]
+    why = "no SPECSYS and no other card that tells the frame"
+    return None, [Repair("SPECSYS", None, None, "SPEC-FRAME-UNKNOWN", why)]
+
+
+def _wavelengths(
+    product: Product, keys: Keywords, low: float, high: float, specsys: str | None
+) -> tuple[tuple[float, float], list[Repair]]:
+    """Shortest and longest vacuum wavelength (m), at the barycentre where the frame and what it needs are
+    known.
+    """
+    kept = (C / high, C / low)
+    frame = frame_of(specsys) if specsys else None
+    if specsys is None or frame is Frame.BARY:
+        return kept, []
+    sky = product.sky
+    try:
+        if frame is None:
+            raise FrameUnknown(f"{specsys} moves with the source or the Galaxy by an unknown velocity")
+        site = _site_of(product, keys)
+        pointing = Pointing(sky.ra, sky.dec, product.date_start, site) if sky else None
+        shifted = to_barycentric(np.array([low, high]), frame, pointing)
+    except FrameUnknown as error:
+        was = repr(kept[0])
+        return kept, [Repair("em_min", was, was, "SPEC-FRAME-KEPT", str(error), 0.5)]
+    became = (C / float(shifted[1]), C / float(shifted[0]))
+    rule = _RULES.get(specsys or "", "SPEC-OTHER-BARY")
+    why = f"vacuum wavelength in metres: from {specsys} to the barycentre"
+    return became, [
+        Repair("em_min", repr(kept[0]), repr(became[0]), rule, why),
+        Repair("em_max", repr(kept[1]), repr(became[1]), rule, why),
+    ]
+
+
+def _site_of(product: Product, keys: Keywords) -> tuple[float, float, float] | None:
+    """Geocentric x, y, z of the telescope in metres: from OBSGEO, or ALMA's own."""
+    numbers = [keys.number(f"OBSGEO-{letter}") for letter in "XYZ"]
+    if all(number is not None for number in numbers) and any(numbers):
+        x, y, z = (float(number or 0.0) for number in numbers)
+        return x, y, z
+    return ALMA if (product.telescope or "").upper() == "ALMA" else None
