@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from tap_schema import Published
 from vo_service.holdings.archive_tables import archive_tables, supports_of, with_windows
-from vo_service.holdings.facts import aggregate_support, merge_facts, share_facts
+from vo_service.holdings.facts import aggregate_support, merge_facts, share_facts, shared_release
 from vo_service.holdings.finish import did_of, finish_rows, numbers
 from vo_service.holdings.group import SCIENCE, DataSet, Place, group_products, name_groups, place_of, unit_of
 from vo_service.holdings.match import Matches, WindowRow, match_rows
@@ -163,9 +163,7 @@ def _listings(
         owner = owners.get(place)
         release = None
         if owner is None:
-            siblings = by_uid.get(entry.product.identity.member_ous_uid or "", [])
-            dates = [each["obs_release_date"] for each in siblings]
-            release = max(dates) if dates and None not in dates else None
+            release = shared_release(by_uid.get(entry.product.identity.member_ous_uid or "", []))
         listings[place] = Listing(
             entry.product_id,
             entry.version,

@@ -30,6 +30,7 @@ PROPOSAL_FACTS = (
 ).split()
 WINDOW_FACTS = ["sensitivity_10kms"]
 
+NOT_YET = datetime(3000, 1, 1)  # UTC, as all dates in tables, without a zone
 _POSITION_ARCSEC = 1.0
 _FREQUENCY_RELATIVE = 1e-4
 _RESOLUTION_RELATIVE = 0.2
@@ -78,8 +79,7 @@ def share_facts(row: Row, siblings: Iterable[Mapping[str, Any]]) -> Row:
         value = next((each[name] for each in rows if each.get(name) is not None), None)
         if value is not None:
             shared[name] = value
-    dates = [each.get("obs_release_date") for each in rows]
-    shared["obs_release_date"] = None if None in dates else max(date for date in dates if date is not None)
+    shared["obs_release_date"] = shared_release(rows)
     own = canonical(row["target_name"])
     field = next((each for each in rows if canonical(each.get("target_name")) == own), None)
     if field is not None:
@@ -87,6 +87,18 @@ def share_facts(row: Row, siblings: Iterable[Mapping[str, Any]]) -> Row:
         if field.get("science_observation") is not None:
             shared["science_observation"] = field["science_observation"]
     return shared
+
+
+def shared_release(siblings: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """When the last of a member set's rows becomes public; None where there is no row.
+
+    A row without a date keeps its whole member set closed: the date is then the archive's own word for "not
+    yet" (ALMA-032), since no date at all would read as a file that no archive row speaks for.
+    """
+    dates = [each.get("obs_release_date") for each in siblings]
+    if not dates:
+        return None
+    return max(NOT_YET if date is None else date for date in dates)
 
 
 def aggregate_support(row: Row, windows: Sequence[str], siblings: Iterable[Mapping[str, Any]]) -> Row:
