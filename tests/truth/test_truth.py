@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest_truth import DERIVED, build, rows_of_home
 
@@ -105,6 +106,47 @@ def test_obscore_rows_equal_truth(case) -> None:
             if column != "obs_id" and not agrees(column, wanted, row[column]):
                 wrong.append((true["primary"].rsplit("/", 1)[-1], column, wanted, row[column]))
     assert wrong == []
+
+
+def test_units_and_beams_equal_truth(case) -> None:
+    products = case.by("holdings.product", "path")
+    rows = {row["dataset_id"]: row for row in case.tables["ivoa.obscore"] if row["dataset_id"]}
+    radio = case.by("ivoa.obscore_radio", "obs_publisher_did")
+    by_path = {true["path"]: true for true in case.truth["products"]}
+    wrong = []
+    for group in case.truth["datasets"]:
+        true = by_path[group["primary"]]
+        row = rows[products[true["path"]]["dataset_id"]]
+        beams = radio[row["obs_publisher_did"]]
+        if row["o_unit"] != true["unit"]:
+            wrong.append((true["path"], "o_unit", true["unit"], row["o_unit"]))
+        if true["beam_min"] is None:
+            continue
+        for column, key in (("s_resolution_min", "beam_min"), ("s_resolution_max", "beam_max")):
+            if not math.isclose(beams[column] or 0.0, true[key], rel_tol=1e-6):
+                wrong.append((true["path"], column, true[key], beams[column]))
+    assert wrong == []
+
+
+def test_footprints_have_the_true_area(case) -> None:
+    products = case.by("holdings.product", "path")
+    rows = {row["dataset_id"]: row for row in case.tables["ivoa.obscore"] if row["dataset_id"]}
+    by_path = {true["path"]: true for true in case.truth["products"]}
+    for group in case.truth["datasets"]:
+        true = by_path[group["primary"]]
+        row = rows[products[true["path"]]["dataset_id"]]
+        if true["footprint_area"] is not None:
+            assert flat_area(row["s_region"]) == pytest.approx(true["footprint_area"], rel=1e-3), true["path"]
+
+
+def flat_area(stcs: str) -> float:
+    """Square degrees of a small polygon, by the shoelace rule in the tangent plane of its first vertex."""
+    numbers = np.radians([float(x) for x in stcs.split()[2:]])
+    lon, lat = numbers[0::2], numbers[1::2]
+    cosine = np.sin(lat[0]) * np.sin(lat) + np.cos(lat[0]) * np.cos(lat) * np.cos(lon - lon[0])
+    x = np.cos(lat) * np.sin(lon - lon[0]) / cosine
+    y = (np.cos(lat[0]) * np.sin(lat) - np.sin(lat[0]) * np.cos(lat) * np.cos(lon - lon[0])) / cosine
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2 * np.degrees(1) ** 2)
 
 
 def test_identifiers_are_unique_and_well_formed(case) -> None:

@@ -4,6 +4,8 @@ them.
 
 from __future__ import annotations
 
+import sys
+
 RULES: dict[str, str] = {
     # text and names
     "TEXT-ENCODING": (
@@ -76,3 +78,22 @@ RULES: dict[str, str] = {
     "ARCH-NO-SPECTRUM": "The file has no spectral axis: the archive's range of the window is taken.",
     "ARCH-TYPE": "An archive row with more than one channel is a cube, whatever the archive calls it.",
 }
+
+
+def as_markdown() -> str:
+    """The page ``docs/harmonisation.md``: every rule with its id."""
+    rows = "\n".join(f"| `{rule}` | {text} |" for rule, text in sorted(RULES.items()))
+    return f"""# Rules of harmonisation
+
+Written from `vo_service/holdings/rules.py` by `python -m vo_service.holdings.rules`. Each row of
+`holdings.repair` names the rule by which a value that stands in a header or an archive row became the published
+one.
+
+| rule | what it does |
+| --- | --- |
+{rows}
+"""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())

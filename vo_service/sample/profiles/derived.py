@@ -16,7 +16,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sample.drafts import Draft, realised_noise
+from vo_service.sample.drafts import Correction, Draft, realised_noise
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import HeaderText, ImageHeader, SpectralAxis, build_header
 from vo_service.sample.images import beam_transfer
@@ -41,13 +41,13 @@ class Map:
 
 HANDS: tuple[tuple[Map, ...], ...] = (
     (
-        Map("mom0", "moment0", "Jy/beam.km/s", "Jy/beam.km/s", "total"),
+        Map("mom0", "moment0", "Jy/beam.km/s", "Jy.km.beam**-1.s**-1", "total"),
         Map("mom1", "moment1", "km/s", "km/s", "mean"),
         Map("mom2", "moment2", "km/s", "km/s", "spread"),
-        Map("emom0", "error", "Jy/beam.km/s", "Jy/beam.km/s", "error"),
+        Map("emom0", "error", "Jy/beam.km/s", "Jy.km.beam**-1.s**-1", "error"),
     ),
     (
-        Map("mom0", "moment0", "Jy/beam.km/s", "Jy/beam.km/s", "total"),
+        Map("mom0", "moment0", "Jy/beam.km/s", "Jy.km.beam**-1.s**-1", "total"),
         Map("v0", "moment1", "m/s", "m/s", "mean"),
         Map("dv0", "error", "m/s", "m/s", "error"),
         Map("tpeak", "peak", "Jy/beam", "Jy/beam", "peak"),
@@ -164,6 +164,9 @@ def _set(rng: np.random.Generator, observation: Observation, hand: int) -> Itera
             parent=stem,
             is_primary=True,
             unit=entry.parsed,
+            corrections=()
+            if entry.unit == entry.parsed
+            else (Correction("BUNIT", entry.unit, entry.parsed),),
             content=image_bytes(
                 _map_header(spec, imaged.axis, entry, hand), plane[None, None] if hand == 1 else plane
             ),
