@@ -1,14 +1,11 @@
-"""Rows per second of the BINARY2 writer, beside astropy's on the same table.
+"""Rows per second of the encoders, beside astropy's BINARY2 writer on the same table.
 
-``python -m benchmarks.formats [--rows N] [--json FILE]`` prints and writes figures. The table has the
-shape of an ObsCore answer: texts, numbers, a timestamp, nulls, an array.
+The table has the shape of an ObsCore answer: texts, numbers, a timestamp, nulls, an array.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import resource
 import time
 from pathlib import Path
@@ -18,8 +15,12 @@ import pyarrow as pa
 from astropy.io import votable
 from astropy.table import MaskedColumn, Table
 
+from benchmarks.measure import report
 from tap_schema import Column
 from vo_service.formats import OK, TableDescription, find_format
+
+ROWS = 200_000
+ASTROPY_ROWS = 5_000
 
 
 def make_batches(
@@ -106,25 +107,17 @@ def measure_astropy(batches: list[pa.RecordBatch]) -> dict[str, float]:
     return {"seconds": seconds, "rows_per_s": len(table) / seconds}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--astropy-rows", type=int, default=5_000)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    report: dict[str, object] = {"rows": options.rows}
+def run(scratch: Path, rows: int) -> None:
+    """Tables of 20 and 60 columns in each format, and astropy's writer on a few rows of the first."""
+    rows = min(rows, ROWS)
+    figures: dict[str, object] = {"rows": rows}
     for width in (20, 60):
-        columns, batches = make_batches(options.rows, width)
+        columns, batches = make_batches(rows, width)
         for media_type in ("votable/b2", "votable/td", "csv"):
-            report[f"ours {media_type} x{width}"] = measure_ours(columns, batches, media_type)
-    _, few = make_batches(options.astropy_rows, 20)
-    report["astropy binary2 x20"] = measure_astropy(few)
-    report["peak_memory_MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    text = json.dumps(report, indent=2)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+            figures[f"{media_type} of {width} columns, rows/s"] = measure_ours(columns, batches, media_type)[
+                "rows_per_s"
+            ]
+    _, few = make_batches(ASTROPY_ROWS, 20)
+    figures["astropy, BINARY2 of 20 columns without arrays, rows/s"] = measure_astropy(few)["rows_per_s"]
+    figures["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report("formats", figures)

@@ -1,7 +1,8 @@
 """Generated archive rows: as many as wanted, ALMA-like, in the archive's own columns; one Parquet file.
 
 One row is one spectral window of one target of one member OUS. Footprints are circles and polygons, a tenth
-of the positions are shared by many rows, texts have realistic lengths. The same seed gives the same rows.
+of the positions are shared by many rows. A row is about 1.3 kB wide, as were those that the incumbent took 5.3 minutes
+to load a million of. The same seed gives the same rows.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatc
         "band_list": band.astype(str),
         "frequency": frequency,
         "bandwidth": bandwidth,
-        "antenna_arrays": [" ".join(f"A{a:03d}:DV{a:02d}" for a in range(1, 41))] * count,
+        "antenna_arrays": [" ".join(f"A{a:03d}:DV{a:02d}" for a in range(1, 13))] * count,
         "is_mosaic": np.where(random.random(count) < 0.3, "T", "F"),
         "spatial_resolution": resolution,
         "spatial_scale_max": resolution * 10,
@@ -145,9 +146,9 @@ def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatc
         "obs_title": _text(random, count, 8),
         "obs_creator_name": ["ALMA"] * count,
         "pi_name": _text(random, count, 2),
-        "proposal_authors": _text(random, count, 20),
-        "proposal_abstract": _text(random, count, 180),
-        "science_keyword": _text(random, count, 4),
+        "proposal_authors": _text(random, count, 8),
+        "proposal_abstract": _text(random, count, 30),
+        "science_keyword": _text(random, count, 3),
         "scientific_category": _text(random, count, 2),
         "bib_reference": ["2019ApJ...872...69P"] * count,
         "publication_year": np.full(count, 2019, dtype=np.int32),
