@@ -1,8 +1,8 @@
 """Generated archive rows: as many as wanted, ALMA-like, in the archive's own columns; one Parquet file.
 
 One row is one spectral window of one target of one member OUS. Footprints are circles and polygons, a tenth
-of the positions are shared by many rows. A row is about 1.3 kB wide, as were those that the incumbent took 5.3 minutes
-to load a million of. The same seed gives the same rows.
+of the positions are shared by many rows. A row is about 1.3 kB wide, as were those that the
+incumbent took 5.3 minutes to load a million of. The same seed gives the same rows.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """DuckDB on one snapshot's engine file: read-only, locked down, several queries at a time.
 
-Three fences stand behind the parser's: the file is opened read-only, external access and extensions are off,
-and the configuration is locked. Tables of one statement are registered on that statement's own cursor, so
-that two queries never see each other's.
+Four fences stand behind the parser's: nothing but one SELECT is run, the file is opened read-only, external
+access and extensions are off, and the configuration is locked. Tables of one statement are registered on
+that statement's own cursor, so that two queries never see each other's.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -30,6 +30,7 @@ _LOCKED_DOWN = {
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
     "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
     "python_enable_replacements": "false",
     "preserve_insertion_order": "false",
 }
@@ -62,6 +63,9 @@ class DuckDBEngine:
             config["max_temp_directory_size"] = f"{SPILL_BYTES // 1_000_000}MB"
         if threads:
             config["threads"] = str(threads)
+        self._statements: set[_Running] = set()
+        self._guard = threading.Lock()
+        self._closed = False
         try:
             self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
             self._database.execute("SET lock_configuration = true")
@@ -71,9 +75,10 @@ class DuckDBEngine:
     @contextmanager
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """Start ``statement``; the first batch may come before the query has ended. Raises EngineError."""
-        running = _Running(self._cursor(), limits.seconds)
+        running = self._begin(limits.seconds)
         try:
             with running.translated():
+                _check_single_select(running.cursor, statement.sql)
                 for name, table in statement.tables.items():
                     running.cursor.register(name, table)
                 relation = running.cursor.sql(statement.sql, params=list(statement.parameters))
@@ -81,16 +86,40 @@ class DuckDBEngine:
             yield Batches(reader.schema, running.read(reader), running.cancel)
         finally:
             running.end()
+            with self._guard:
+                self._statements.discard(running)
+                self._close_when_idle()
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._database.cursor()
-        except duckdb.Error as error:
-            raise EngineDown(str(error)) from error
+    def _begin(self, seconds: float) -> _Running:
+        with self._guard:
+            if self._closed:
+                raise EngineDown("the engine has been closed")
+            try:
+                running = _Running(self._database.cursor(), seconds)
+            except duckdb.Error as error:
+                raise EngineDown(str(error)) from error
+            self._statements.add(running)
+        return running
 
     def close(self) -> None:
-        """Let go of the file; statements that run are ended."""
-        self._database.close()
+        """End the statements that run, with QueryCancelled, and let go of the file when they have ended."""
+        with self._guard:
+            self._closed = True
+            for running in self._statements:
+                running.cancel()
+            self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        """DuckDB refuses to close a database on which something runs."""
+        if self._closed and not self._statements:
+            self._database.close()
+
+
+def _check_single_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse everything else: a read-only file still takes temporary tables, CHECKPOINT, PREPARE and more."""
+    statements = cursor.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryFailed("only a single SELECT is run here")
 
 
 class _Running:
@@ -106,12 +135,16 @@ class _Running:
 
     def _stop(self) -> None:
         self._late = True
-        self.cursor.interrupt()
+        self._interrupt()
 
     def cancel(self) -> None:
         """End the statement; whoever reads it is told."""
         self._cancelled = True
-        self.cursor.interrupt()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        with suppress(duckdb.Error):  # the statement has just ended by itself
+            self.cursor.interrupt()
 
     def read(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """The batches; errors of the engine come out as ours."""
@@ -134,7 +167,7 @@ class _Running:
     def end(self) -> None:
         """Interrupt what still runs and free the cursor."""
         self._clock.cancel()
-        self.cursor.interrupt()
+        self._interrupt()
         self.cursor.close()
 
     @contextmanager
