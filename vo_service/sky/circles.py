@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vo_service.sky import covers
 from vo_service.sky.caps import WHOLE_SKY, Cap, make_cap
 from vo_service.sky.errors import RegionError
 from vo_service.sky.outlines import Outline, no_outline, perpendicular
@@ -52,6 +53,12 @@ class Circle(Region):
             gap = _chords(xyz, -centre)
             return gap >= chord_of(math.radians(180.0 - self.radius)) - slack
         return _chords(xyz, centre) <= chord_of(math.radians(self.radius)) + slack
+
+    def hpx29_ranges(self, inflate_radius_rad: float = 0.0) -> list[tuple[int, int]]:
+        radius = math.radians(self.radius) + inflate_radius_rad
+        if radius > math.pi / 2:
+            return covers.ranges_of(self, inflate_radius_rad)
+        return covers.ranges_of_cone(self.lon, self.lat, radius)
 
     def distance(self, xyz: Floats) -> Floats:
         away = separations(xyz, vector(self.lon, self.lat)) - math.radians(min(self.radius, 180.0))
