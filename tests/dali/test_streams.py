@@ -1,0 +1,263 @@
+"""From the thread that works to the client that takes: order, back-pressure, errors, a client that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from starlette.requests import Request
+
+from vo_service.dali.errors import ServiceError
+from vo_service.dali.streams import Cancellation, ClientGone, Pump, PumpedResponse, first_piece
+
+Pieces = Generator[bytes, None, None]
+
+
+def run(test: Callable[[ThreadPoolExecutor], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            await asyncio.wait_for(test(executor), 20)
+
+    asyncio.run(whole())
+
+
+async def drained(pump: Pump) -> bytes:
+    taken, last = b"", False
+    while not last:
+        piece, last = await pump.take()
+        taken += piece
+    return taken
+
+
+async def over(executor: ThreadPoolExecutor) -> None:
+    """Returns once the only thread of ``executor`` has ended the work before."""
+    await asyncio.wrap_future(executor.submit(lambda: None))
+
+
+def request_of(messages: list[dict[str, str]]) -> Request:
+    """A request whose client leaves once its messages are spent, or stays for ever without any."""
+
+    async def receive() -> dict[str, str]:
+        if messages:
+            return messages.pop(0)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    return Request({"type": "http", "method": "GET", "headers": []}, receive)  # type: ignore[arg-type]
+
+
+def test_all_bytes_come_in_order_and_the_end_is_told() -> None:
+    def work(_: Cancellation) -> Pieces:
+        for number in range(2000):
+            yield b"%d," % number
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        assert await drained(pump) == b"".join(b"%d," % number for number in range(2000))
+
+    run(test)
+
+
+def test_what_waits_together_is_taken_together() -> None:
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(lambda _: (piece for piece in (b"a", b"b", b"c")))
+        pump.start(executor, 10)
+        await over(executor)
+        assert await pump.take() == (b"abc", True)
+
+    run(test)
+
+
+def test_a_piece_leaves_while_the_work_goes_on() -> None:
+    going_on = threading.Event()
+
+    def work(_: Cancellation) -> Pieces:
+        yield b"early"
+        going_on.wait(10)
+        yield b"late"
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        assert await pump.take() == (b"early", False)
+        going_on.set()
+        assert await drained(pump) == b"late"
+
+    run(test)
+
+
+def test_the_work_waits_for_a_slow_client() -> None:
+    made = 0
+
+    def work(_: Cancellation) -> Pieces:
+        nonlocal made
+        for _number in range(100):
+            made += 1
+            yield bytes(1 << 20)
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        await asyncio.sleep(0.3)
+        assert made < 10
+        assert len(await drained(pump)) == 100 << 20
+
+    run(test)
+
+
+def test_an_error_comes_out_after_what_was_made_before_it() -> None:
+    def work(_: Cancellation) -> Pieces:
+        yield b"good"
+        raise KeyError("bad")
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        await over(executor)
+        assert await pump.take() == (b"good", False)
+        with pytest.raises(KeyError):
+            await pump.take()
+
+    run(test)
+
+
+def test_an_error_before_the_first_piece_is_raised_to_the_handler() -> None:
+    def work(_: Cancellation) -> Pieces:
+        raise KeyError("bad")
+        yield b""
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        with pytest.raises(KeyError):
+            await first_piece(pump, request_of([]))
+
+    run(test)
+
+
+def test_a_client_that_leaves_before_the_first_piece_ends_the_work_at_once() -> None:
+    stopped = threading.Event()
+
+    def work(cancellation: Cancellation) -> Pieces:
+        cancellation.on_cancel(stopped.set)
+        assert stopped.wait(10)  # as a query that is interrupted
+        yield b"nobody takes this"
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        await asyncio.sleep(0.05)
+        started = time.monotonic()
+        with pytest.raises(ClientGone):
+            await first_piece(pump, request_of([{"type": "http.disconnect"}]))
+        await over(executor)
+        assert time.monotonic() - started < 2
+
+    run(test)
+
+
+def test_a_client_that_leaves_amid_the_answer_ends_the_work_and_closes_it() -> None:
+    closed = threading.Event()
+
+    def work(_: Cancellation) -> Pieces:
+        try:
+            while True:
+                yield bytes(1 << 20)
+        finally:
+            closed.set()
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 10)
+        first, last = await first_piece(pump, request_of([]))
+        assert not last
+        sent: list[object] = []
+        enough = asyncio.Event()
+
+        async def send(message: object) -> None:
+            sent.append(message)
+            if len(sent) == 5:
+                enough.set()
+
+        async def receive() -> dict[str, str]:
+            await enough.wait()
+            return {"type": "http.disconnect"}
+
+        response = PumpedResponse(pump, first, "text/plain", {})
+        await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)  # type: ignore[arg-type]
+        await over(executor)
+        assert closed.is_set()
+
+    run(test)
+
+
+def test_a_cancellation_asked_for_early_reaches_work_that_registers_late() -> None:
+    calls: list[str] = []
+    cancellation = Cancellation()
+    cancellation.cancel()
+    cancellation.cancel()
+    cancellation.on_cancel(lambda: calls.append("stop"))
+    assert calls == ["stop"] and cancellation.requested
+
+
+def test_a_cancellation_after_the_end_reaches_nobody() -> None:
+    calls: list[str] = []
+    cancellation = Cancellation()
+    cancellation.on_cancel(lambda: calls.append("stop"))
+    cancellation.on_cancel(None)
+    cancellation.cancel()
+    assert calls == []
+
+
+def test_work_that_waits_too_long_for_its_turn_is_given_up_with_503() -> None:
+    free = threading.Event()
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        executor.submit(free.wait, 10)
+        pump = Pump(lambda _: (piece for piece in (b"never",)))
+        pump.start(executor, 0.05)
+        with pytest.raises(ServiceError, match="busy") as caught:
+            await first_piece(pump, request_of([]))
+        free.set()
+        assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "5"})
+
+    run(test)
+
+
+def test_work_that_got_its_turn_in_time_is_not_given_up() -> None:
+    def work(_: Cancellation) -> Pieces:
+        time.sleep(0.2)
+        yield b"late"
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work)
+        pump.start(executor, 0.05)
+        assert await drained(pump) == b"late"
+
+    run(test)
+
+
+def test_a_client_that_leaves_the_queue_leaves_no_work_behind() -> None:
+    begun: list[str] = []
+
+    def work(_: Cancellation) -> Pieces:
+        begun.append("work")
+        yield b""
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        free = threading.Event()
+        executor.submit(free.wait, 10)
+        pump = Pump(work)
+        pump.start(executor, 10)
+        with pytest.raises(ClientGone):
+            await first_piece(pump, request_of([{"type": "http.disconnect"}]))
+        free.set()
+        await over(executor)
+        assert begun == []
+
+    run(test)

@@ -1,0 +1,28 @@
+"""Which format the client asked for (DALI 4.3.3)."""
+
+from __future__ import annotations
+
+from vo_service.dali.errors import usage
+from vo_service.dali.parameters import FORMAT, RESPONSEFORMAT, Form, shortened
+from vo_service.formats import FORMATS, Format, UnknownFormat, find_format
+
+
+def wanted_format(form: Form) -> Format:
+    """The format of RESPONSEFORMAT, or of FORMAT, its older name; the first of FORMATS where neither is sent.
+
+    Raises ServiceError (400) for one that is not offered (never a silent VOTable, DALI-051), and for two that
+    differ (TAP-050).
+    """
+    asked = [text for text in (form.one(RESPONSEFORMAT), form.one(FORMAT)) if text is not None]
+    found = [_found(text) for text in asked]
+    if len(found) == 2 and found[0] != found[1]:
+        raise usage("RESPONSEFORMAT and FORMAT ask for different formats.", "Send one of them.")
+    return found[0] if found else FORMATS[0]
+
+
+def _found(text: str) -> Format:
+    try:
+        return find_format(text)
+    except UnknownFormat as error:
+        known = ", ".join(name for offer in FORMATS for name in (*offer.aliases, offer.media_type))
+        raise usage(f"The format {shortened(text)!r} is not offered.", f"Offered are {known}.") from error
