@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from vo_service.engines.clock import Clock
 from vo_service.engines.errors import (
     EngineDown,
     EngineError,
@@ -36,6 +37,7 @@ _LOCKED_DOWN = {
 }
 MEMORY_BYTES = 2_000_000_000
 SPILL_BYTES = 4_000_000_000
+_INSIST_SECONDS = 0.1
 
 
 class DuckDBEngine:
@@ -66,6 +68,7 @@ class DuckDBEngine:
         self._statements: set[_Running] = set()
         self._guard = threading.Lock()
         self._closed = False
+        self._clock = Clock()
         try:
             self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
             self._database.execute("SET lock_configuration = true")
@@ -74,16 +77,12 @@ class DuckDBEngine:
 
     @contextmanager
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
-        """Start ``statement``; the first batch may come before the query has ended. Raises EngineError."""
+        """As `Engine.run`. The clock of the limit starts here; the first batch may come before the last row is
+        computed. Raises EngineError, like the reading of batches.
+        """
         running = self._begin(limits.seconds)
         try:
-            with running.translated():
-                _check_single_select(running.cursor, statement.sql)
-                for name, table in statement.tables.items():
-                    running.cursor.register(name, table)
-                relation = running.cursor.sql(statement.sql, params=list(statement.parameters))
-                reader = relation.to_arrow_reader(limits.batch_rows)
-            yield Batches(reader.schema, running.read(reader), running.cancel)
+            yield Batches(running.read(statement, limits.batch_rows), running.cancel)
         finally:
             running.end()
             with self._guard:
@@ -95,7 +94,7 @@ class DuckDBEngine:
             if self._closed:
                 raise EngineDown("the engine has been closed")
             try:
-                running = _Running(self._database.cursor(), seconds)
+                running = _Running(self._database.cursor(), self._clock, seconds)
             except duckdb.Error as error:
                 raise EngineDown(str(error)) from error
             self._statements.add(running)
@@ -112,42 +111,57 @@ class DuckDBEngine:
     def _close_when_idle(self) -> None:
         """DuckDB refuses to close a database on which something runs."""
         if self._closed and not self._statements:
+            self._clock.close()
             self._database.close()
 
 
-def _check_single_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _single_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
     """Refuse everything else: a read-only file still takes temporary tables, CHECKPOINT, PREPARE and more."""
     statements = cursor.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryFailed("only a single SELECT is run here")
+    return statements[0]
 
 
 class _Running:
     """One statement on its own cursor, with a clock that interrupts it."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, clock: Clock, seconds: float) -> None:
         self.cursor = cursor
         self._late = False
         self._cancelled = False
-        self._clock = threading.Timer(seconds, self._stop)
-        self._clock.daemon = True
-        self._clock.start()
+        self._ended = False
+        self._clock = clock
+        self._alarm = clock.set(seconds, self._stop)
 
     def _stop(self) -> None:
         self._late = True
-        self._interrupt()
+        self._insist()
 
     def cancel(self) -> None:
         """End the statement; whoever reads it is told."""
         self._cancelled = True
-        self._interrupt()
+        self._insist()
+
+    def _insist(self) -> None:
+        """Interrupt until it has ended: DuckDB forgets an interrupt that comes just before a statement starts."""
+        if not self._ended:
+            self._interrupt()
+            self._clock.set(_INSIST_SECONDS, self._insist)
 
     def _interrupt(self) -> None:
         with suppress(duckdb.Error):  # the statement has just ended by itself
             self.cursor.interrupt()
 
-    def read(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        """The batches; errors of the engine come out as ours."""
+    def read(self, statement: Statement, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """The batches, the statement being started for the first; errors of the engine come out as ours."""
+        self._check()
+        with self.translated():
+            select = _single_select(self.cursor, statement.sql)
+            for name, table in statement.tables.items():
+                self.cursor.register(name, table)
+            relation = self.cursor.sql(select, params=list(statement.parameters))
+            reader = relation.to_arrow_reader(batch_rows)  # a sort or a sum is computed here, to its end
         while True:
             with self.translated():
                 batch = next(reader, None)
@@ -166,7 +180,8 @@ class _Running:
 
     def end(self) -> None:
         """Interrupt what still runs and free the cursor."""
-        self._clock.cancel()
+        self._ended = True
+        self._alarm.cancel()
         self._interrupt()
         self.cursor.close()
 

@@ -32,10 +32,11 @@ class Limits:
 class Batches:
     """A result on its way: read once, in bounded memory; reading raises EngineError.
 
-    ``cancel`` ends the statement from any thread: the reader then gets QueryCancelled.
+    The statement starts with the first batch, so that ``cancel`` can end it from any thread before anything
+    was computed: the reader then gets QueryCancelled. Types of columns are known from the plan of the query;
+    a result without rows has no batch.
     """
 
-    schema: pa.Schema
     stream: Iterator[pa.RecordBatch]
     cancel: Callable[[], None]
 
@@ -49,7 +50,7 @@ class Engine(Protocol):
         ...
 
     def run(self, statement: Statement, limits: Limits) -> AbstractContextManager[Batches]:
-        """Start a statement; leaving the context ends it, wherever it is, and frees what it held."""
+        """Get a statement ready; leaving the context ends it, wherever it is, and frees what it held."""
         ...
 
     def close(self) -> None:
