@@ -1,0 +1,201 @@
+"""The resources beside sync: tables, capabilities, availability, health; and a new snapshot under them."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+from astropy.io.votable import parse as parse_votable
+from lxml import etree
+
+from tap_schema import published
+from vo_service.app import create_app
+from vo_service.formats import FORMATS
+from vo_service.settings import Settings
+
+Ask = Callable[..., httpx.Response]
+BASE = "https://vo.example.org/x"
+COUNT = "SELECT COUNT(*) AS n FROM ivoa.obscore"
+
+
+def query(ask: Ask, adql: str, **parameters: str) -> httpx.Response:
+    return ask("/tap/sync", params={"LANG": "ADQL", "QUERY": adql, **parameters})
+
+
+def texts(answer: httpx.Response, path: str) -> list[str]:
+    return [one.text or "" for one in ElementTree.fromstring(answer.content).findall(path)]
+
+
+def test_every_declared_address_answers(ask: Ask) -> None:
+    # TAP-283, TAP-287
+    answer = ask("/tap/capabilities")
+    addresses = texts(answer, ".//accessURL")
+    assert f"{BASE}/tap" in addresses and len(addresses) == 4
+    for address in set(addresses) - {f"{BASE}/tap"}:
+        assert ask(address.removeprefix(BASE)).status_code == 200
+
+
+def test_declared_formats_and_limits_are_those_that_hold(ask: Ask, small: Settings) -> None:
+    # TAP-058, TAP-293, TAP-296
+    answer = ask("/tap/capabilities")
+    declared = set(texts(answer, ".//outputFormat/mime") + texts(answer, ".//outputFormat/alias"))
+    assert declared == {name for offer in FORMATS for name in (offer.media_type, *offer.aliases)}
+    assert texts(answer, ".//outputLimit/default") == [str(small.maxrec_default)]
+    assert texts(answer, ".//outputLimit/hard") == [str(small.maxrec_hard)]
+    assert texts(answer, ".//uploadMethod") == []  # TAP-294
+
+
+def test_every_declared_function_works_in_a_query(ask: Ask) -> None:
+    # TAP-290, TAP-291
+    answer = ask("/tap/capabilities")
+    features = {
+        (one.get("type") or "").rpartition("features-")[2]: [
+            form.text or "" for form in one.findall("feature/form")
+        ]
+        for one in ElementTree.fromstring(answer.content).findall(".//languageFeatures")
+    }
+    calls = {
+        "line_covered": "line_covered('CO(2-1)', 0, 1, em_support)",
+        "line_covered_all": "line_covered_all('CO(2-1)', 0, 1, em_support)",
+        "line_frequency": "line_frequency('CO(2-1)')",
+        "RANGE_S2D": "CONTAINS(POINT(s_ra, s_dec), RANGE_S2D(1, 2, 3, 4))",
+    }
+    assert {form.partition("(")[0] for form in features["udf"]} == set(calls)
+    geometry = {
+        "AREA": "AREA(CIRCLE(1, 2, 3))",
+        "BOX": "CONTAINS(POINT(s_ra, s_dec), BOX(1, 2, 3, 4))",
+        "CENTROID": "COORD1(CENTROID(CIRCLE(1, 2, 3)))",
+        "CIRCLE": "CONTAINS(POINT(s_ra, s_dec), CIRCLE(1, 2, 3))",
+        "CONTAINS": "CONTAINS(POINT(s_ra, s_dec), CIRCLE('ICRS', 1, 2, 3))",
+        "COORD1": "COORD1(POINT(s_ra, s_dec))",
+        "COORD2": "COORD2(POINT(s_ra, s_dec))",
+        "COORDSYS": "COORDSYS(POINT(s_ra, s_dec))",
+        "DISTANCE": "DISTANCE(POINT(s_ra, s_dec), POINT(1, 2))",
+        "INTERSECTS": "INTERSECTS(s_region, CIRCLE(1, 2, 3))",
+        "POINT": "DISTANCE(POINT(s_ra, s_dec), POINT('', 1, 2))",
+        "POLYGON": "CONTAINS(POINT(s_ra, s_dec), POLYGON(1, 2, 3, 4, 5, 0))",
+        "REGION": "CONTAINS(POINT(s_ra, s_dec), REGION('Circle ICRS 1 2 3'))",
+    }
+    assert set(features["adqlgeo"]) == set(geometry)
+    for call in (*calls.values(), *geometry.values()):
+        answer = query(ask, f"SELECT TOP 2 {call} AS v FROM ivoa.obscore")
+        assert answer.status_code == 200, (call, answer.text)
+    optional = {
+        "LOWER": "SELECT TOP 1 LOWER(target_name) AS v FROM ivoa.obscore",
+        "UPPER": "SELECT TOP 1 UPPER(target_name) AS v FROM ivoa.obscore",
+        "ILIKE": "SELECT TOP 1 s_ra FROM ivoa.obscore WHERE target_name ILIKE 'quelle%'",
+        "UNION": "SELECT s_ra FROM ivoa.obscore UNION SELECT s_dec FROM ivoa.obscore",
+        "EXCEPT": "SELECT s_ra FROM ivoa.obscore EXCEPT SELECT s_dec FROM ivoa.obscore",
+        "INTERSECT": "SELECT s_ra FROM ivoa.obscore INTERSECT SELECT s_dec FROM ivoa.obscore",
+        "WITH": "WITH w AS (SELECT s_ra FROM ivoa.obscore) SELECT * FROM w",
+        "CAST": "SELECT TOP 1 CAST(s_ra AS INTEGER) AS v FROM ivoa.obscore",
+        "OFFSET": "SELECT s_ra FROM ivoa.obscore ORDER BY s_ra OFFSET 3",
+        "COALESCE": "SELECT TOP 1 COALESCE(t_min, 0.0) AS v FROM ivoa.obscore",
+    }
+    declared = {form for name, forms in features.items() if name not in ("udf", "adqlgeo") for form in forms}
+    assert declared == set(optional)
+    for adql in optional.values():
+        assert query(ask, adql).status_code == 200, adql
+
+
+@pytest.mark.parametrize("path", ["/tap/capabilities", "/tap/tables", "/tap/tables/ivoa.obscore"])
+def test_documents_name_their_last_change_and_need_not_be_read_twice(ask: Ask, path: str) -> None:
+    # VOSI-004, VOSI-014, TAP-299
+    answer = ask(path)
+    assert answer.headers["Content-Type"].startswith("text/xml")
+    assert answer.headers["Last-Modified"].endswith("GMT")
+    again = ask(path, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    head = ask(path, "HEAD")
+    assert head.headers["ETag"] == answer.headers["ETag"] and head.content == b""
+    assert ask(path, "POST").status_code == 405
+
+
+def test_tables_lists_what_is_published_in_more_or_less_detail(ask: Ask, xsd_directory: Path) -> None:
+    # TAP-260, TAP-261, TAP-266, VOSI-032
+    whole, brief = ask("/tap/tables"), ask("/tap/tables?DETAIL=min")
+    names = {table.adql_name for table in published().values()}
+    assert set(texts(whole, "schema/table/name")) == set(texts(brief, "schema/table/name")) == names
+    assert texts(whole, "schema/table/column/name") and not texts(brief, "schema/table/column")
+    assert ask("/tap/tables?detail=most").status_code == 400
+
+
+def test_each_table_has_a_document_and_an_unknown_one_is_404(ask: Ask) -> None:
+    # TAP-267, VOSI-033
+    for table in published().values():
+        answer = ask(f"/tap/tables/{table.adql_name}")
+        assert texts(answer, "name") == [table.adql_name]
+        assert len(texts(answer, "column")) == len(table.columns)
+    assert ask("/tap/tables/ivoa%2Eobscore").status_code == 200
+    missing = ask("/tap/tables/ivoa.nothing")
+    assert missing.status_code == 404 and missing.headers["Content-Type"].startswith("text/plain")
+
+
+def test_the_service_says_that_it_is_available(ask: Ask, xsd_directory: Path) -> None:
+    # TAP-003, TAP-016, VOSI-020, VOSI-021
+    answer = ask("/tap/availability")
+    space = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
+    assert texts(answer, f"{space}available") == ["true"]
+    found = sorted(xsd_directory.rglob("VOSIAvailability*.xsd"))
+    assert found and etree.XMLSchema(file=str(found[-1])).validate(etree.fromstring(answer.content))
+    health = ask("/healthz")
+    assert (health.status_code, health.json()["status"], health.json()["snapshot"]) == (200, "ok", 1)
+
+
+def test_a_home_without_data_is_unavailable_and_says_so(
+    tmp_path: Path, make: Callable[..., Settings], asker: Callable[..., Ask]
+) -> None:
+    app = create_app(make(tmp_path / "home"))
+    ask = asker(app)
+    assert ask("/healthz").status_code == 503
+    answer = ask("/tap/availability")
+    assert answer.status_code == 200 and b"false" in answer.content
+    refused = query(ask, COUNT)
+    assert refused.status_code == 503 and "no data yet" in refused.text and "Retry-After" in refused.headers
+    assert ask("/tap/capabilities").status_code == 200
+    app.state.close()
+
+
+def test_a_new_snapshot_serves_the_next_request_and_running_ones_end_on_theirs(
+    tmp_path: Path,
+    make: Callable[..., Settings],
+    asker: Callable[..., Ask],
+    publish_rows: Callable[[Settings, int, int], None],
+) -> None:
+    # design 5.1
+    settings = make(tmp_path / "home")
+    publish_rows(settings, 10, 0)
+    app = create_app(settings)
+    ask = asker(app)
+
+    def counted() -> int:
+        return int(parse_votable(io.BytesIO(query(ask, COUNT).content)).get_first_table().array["n"][0])
+
+    assert counted() == 10
+    current = app.state.service.current
+    with current.use() as (old, _):
+        publish_rows(settings, 5, 10)
+        assert counted() == 15
+        assert old.number == 1
+        assert old.count_rows("ivoa.obscore") == 10
+    assert ask("/healthz").json()["snapshot"] == 2
+    app.state.close()
+
+
+def test_many_clients_at_once_get_whole_answers(ask: Ask, small: Settings) -> None:
+    answers: list[bytes] = []
+
+    def client() -> None:
+        answers.append(query(ask, "SELECT dataset_id FROM ivoa.obscore ORDER BY dataset_id").content)
+
+    threads = [threading.Thread(target=client) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 20 and len(set(answers)) == 1

@@ -1,0 +1,76 @@
+"""Whether queries can be answered now, tried with a real one, and when the metadata changed last."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from vo_service.access import ANONYMOUS, Rights
+from vo_service.adql import AdqlError
+from vo_service.dali.current import Current
+from vo_service.dali.errors import ServiceError
+from vo_service.engines import Engine, EngineError, Limits
+from vo_service.query import Context, Question, ask
+from vo_service.store import StoreError
+
+_PROBE = "SELECT TOP 1 table_name FROM tap_schema.tables"
+_SECONDS_KEPT = 5.0
+
+
+class Health:
+    """The health of one process's TAP service. Its methods may be called from any thread, and may block."""
+
+    def __init__(
+        self, current: Current[Engine], rights: Rights, limits: Limits, clock: Callable[[], datetime]
+    ) -> None:
+        self._current = current
+        self._rights = rights
+        self._limits = limits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tried = -_SECONDS_KEPT
+        self._trouble: str | None = None
+        self.since = clock()
+
+    def trouble(self) -> str | None:
+        """What keeps queries from being answered, in words for clients; None where nothing does.
+
+        The answer may be some seconds old.
+        """
+        with self._lock:
+            if time.monotonic() - self._tried >= _SECONDS_KEPT:
+                self._trouble = self._try()
+                self._tried = time.monotonic()
+            return self._trouble
+
+    def snapshot(self) -> int | None:
+        """The number of the snapshot that answers, or None while none does."""
+        try:
+            with self._current.use() as (snapshot, _):
+                return snapshot.number
+        except (ServiceError, StoreError, EngineError):
+            return None
+
+    def metadata_changed(self) -> datetime:
+        """When the published metadata were last written: when the current snapshot was made (UTC)."""
+        try:
+            with self._current.use() as (snapshot, _):
+                return datetime.fromisoformat(snapshot.manifest.created).astimezone(UTC)
+        except (ServiceError, StoreError, EngineError):
+            return self.since
+
+    def _try(self) -> str | None:
+        context = Context(ANONYMOUS, self._clock(), "", self._limits, self._rights)
+        try:
+            with (
+                self._current.use() as (snapshot, engine),
+                ask(Question(_PROBE, 1), context, snapshot, engine) as answer,
+            ):
+                rows = sum(batch.num_rows for batch in answer.batches)
+            return None if rows == 1 else "The tables of the service are not described."
+        except ServiceError as error:
+            return error.message
+        except (AdqlError, EngineError, StoreError):
+            return "The database of this service does not answer at present."
