@@ -1,0 +1,115 @@
+"""SHA-256 of files for ``Repr-Digest`` (RFC 9530): computed once, kept in the catalogue for all workers.
+
+A small file is digested before its first answer. A large one would keep the client waiting, so its first
+answers go without, while the digest is made behind them; a client that insists waits for it
+(``Want-Repr-Digest: sha-256=1``).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from vo_service.files.stored import StoredFile
+from vo_service.store import Catalogue, StoreError
+
+_log = logging.getLogger(__name__)
+
+_BLOCK = 1 << 20
+_REMEMBERED = 10_000  # digests in memory; beyond, the catalogue is asked again
+_Key = tuple[str, int, int, int]
+
+
+class Digests:
+    """Digests of files, known or yet to be made. Safe to use from many threads."""
+
+    def __init__(self, catalogue: Catalogue, at_once_bytes: int) -> None:
+        self._catalogue = catalogue
+        self._at_once_bytes = at_once_bytes
+        self._known: dict[_Key, str] = {}
+        self._making: set[_Key] = set()
+        self._lock = threading.Lock()
+        self._behind = ThreadPoolExecutor(1, thread_name_prefix="digest")
+
+    def close(self) -> None:
+        """End the work behind; what was not begun is left."""
+        self._behind.shutdown(wait=False, cancel_futures=True)
+
+    def header(self, file: StoredFile, descriptor: int, insisted: bool) -> str | None:
+        """The value of Repr-Digest, or None while it is not known. Reads the file through ``descriptor``."""
+        key = _key(file)
+        sha256 = self._find(key)
+        if sha256 is None and (insisted or file.size_bytes <= self._at_once_bytes):
+            sha256 = self._make(key, descriptor)
+        if sha256 is None:
+            self._make_behind(key, descriptor)
+            return None
+        return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode('ascii')}:"
+
+    def _find(self, key: _Key) -> str | None:
+        with self._lock:
+            known = self._known.get(key)
+        if known is None and (known := self._catalogue.find_digest(*key)) is not None:
+            self._remember(key, known)
+        return known
+
+    def _remember(self, key: _Key, sha256: str) -> None:
+        with self._lock:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = sha256
+
+    def _make(self, key: _Key, descriptor: int) -> str | None:
+        """Read the whole file. None where it changed meanwhile; such a digest would be of no state at all."""
+        summed = hashlib.sha256()
+        offset = 0
+        while block := os.pread(descriptor, _BLOCK, offset):
+            summed.update(block)
+            offset += len(block)
+        state = os.fstat(descriptor)
+        if (state.st_size, state.st_mtime_ns) != key[2:] or offset != state.st_size:
+            return None
+        sha256 = summed.hexdigest()
+        self._remember(key, sha256)
+        try:
+            self._catalogue.keep_digest(*key, sha256)
+        except StoreError as error:  # the digest is right even where it cannot be kept
+            _log.warning("digest not kept product=%s reason=%s", key[0], error)
+        return sha256
+
+    def _make_behind(self, key: _Key, descriptor: int) -> None:
+        with self._lock:
+            if key in self._making:
+                return
+            self._making.add(key)
+        own = os.dup(descriptor)
+
+        def work() -> None:
+            try:
+                self._make(key, own)
+            except OSError as error:
+                _log.warning("digest not made product=%s reason=%s", key[0], error)
+            finally:
+                os.close(own)
+                with self._lock:
+                    self._making.discard(key)
+
+        try:
+            self._behind.submit(work)
+        except RuntimeError:  # the service is closing
+            os.close(own)
+
+
+def _key(file: StoredFile) -> _Key:
+    return (file.product_id, file.version, file.size_bytes, file.modified_ns)
+
+
+def insists(want_repr_digest: str | None) -> bool:
+    """Whether a Want-Repr-Digest header asks for sha-256 (a preference above 0)."""
+    found = re.search(r"(?:^|,)\s*sha-256\s*=\s*(\d+)", want_repr_digest or "")
+    return found is not None and int(found[1]) > 0

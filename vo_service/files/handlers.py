@@ -1,0 +1,231 @@
+"""``/files/{product_id}``: the gate first, then the file, whole or in ranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import FileIO
+from os import pread
+from secrets import token_hex
+from typing import Any
+from urllib.parse import quote
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from vo_service.access import ANONYMOUS, Rights
+from vo_service.dali.current import Current
+from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.files.conditions import Verdict, http_text, judge, range_applies
+from vo_service.files.digests import Digests, insists
+from vo_service.files.ranges import NotSatisfiable, Span, wanted_spans
+from vo_service.files.stored import StoredFile, find_file, open_file
+from vo_service.store import Catalogue
+
+_BLOCK = 1 << 20
+_TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
+
+
+class FileService:
+    """The handlers of ``/files``, with what they need."""
+
+    def __init__(
+        self,
+        current: Current[Any],
+        catalogue: Catalogue,
+        rights: Rights,
+        digests: Digests,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._current = current
+        self._catalogue = catalogue
+        self._rights = rights
+        self._digests = digests
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """Where the handlers are mounted."""
+        return [Route("/files/{product_id}", self.send)]
+
+    async def send(self, request: Request) -> Response:
+        """GET and HEAD of one file. Raises ServiceError for the reasons why it is not sent."""
+        product_id = request.path_params["product_id"]
+        version = request.query_params.get("version")
+        insisted = insists(request.headers.get("want-repr-digest"))
+        opened = await to_thread.run_sync(self._open, product_id, version, insisted)
+        try:
+            return _answer(request, opened)
+        except BaseException:
+            opened.handle.close()
+            raise
+
+    def _open(self, product_id: str, version: str | None, insisted: bool) -> _OpenFile:
+        with self._current.use() as (snapshot, _):
+            file = find_file(snapshot, product_id)
+        _require_version(file, version)
+        self._require_open(file)
+        handle = open_file(file, self._catalogue.roots())
+        try:
+            return _OpenFile(file, handle, self._digests.header(file, handle.fileno(), insisted))
+        except BaseException:
+            handle.close()
+            raise
+
+    def _require_open(self, file: StoredFile) -> None:
+        """The gate (design 4.3): the clock decides, at every request anew."""
+        if self._rights.may_read(ANONYMOUS, file.origin, file.release_date, self._clock()):
+            return
+        if file.release_date is None:
+            raise ServiceError(
+                ErrorKind.FORBIDDEN, "This product is not public: the archive gives no release date for it."
+            )
+        raise ServiceError(
+            ErrorKind.FORBIDDEN,
+            f"This product is proprietary until {file.release_date.replace(tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    """A file open for sending, and its Repr-Digest where it is known."""
+
+    file: StoredFile
+    handle: FileIO
+    digest: str | None
+
+
+def _require_version(file: StoredFile, version: str | None) -> None:
+    """``?version=N`` names one state of the bytes; a replaced one is gone, and says by what (design 4.2)."""
+    if version is None:
+        return
+    if not version.isdecimal():
+        raise usage("version is no whole number.")
+    if int(version) < file.version:
+        raise ServiceError(
+            ErrorKind.GONE,
+            f"Version {int(version)} of this product was replaced by version {file.version}.",
+            headers={"Link": f'<{file.product_id}?version={file.version}>; rel="successor-version"'},
+        )
+    if int(version) > file.version:
+        raise ServiceError(ErrorKind.NOT_FOUND, f"The newest version of this product is {file.version}.")
+
+
+def _answer(request: Request, opened: _OpenFile) -> Response:
+    """The response that the request's conditions and ranges make of an open file."""
+    file = opened.file
+    headers = _headers(opened)
+    verdict = judge(request.headers, file.etag, file.modified)
+    if verdict is Verdict.FAILED:
+        opened.handle.close()
+        return Response(status_code=412, headers=headers)
+    if verdict is Verdict.NOT_MODIFIED:
+        opened.handle.close()
+        return Response(status_code=304, headers=headers)
+    try:
+        spans = _spans(request, file)
+    except NotSatisfiable:
+        opened.handle.close()
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{file.size_bytes}"})
+    if len(spans) > 1:
+        return _several(request, opened, spans, headers)
+    headers["Content-Type"] = file.media_type
+    if not spans:
+        return _FileResponse(request, opened, [(b"", Span(0, file.size_bytes))], b"", 200, headers)
+    headers["Content-Range"] = spans[0].content_range(file.size_bytes)
+    return _FileResponse(request, opened, [(b"", spans[0])], b"", 206, headers)
+
+
+def _spans(request: Request, file: StoredFile) -> tuple[Span, ...]:
+    if request.method != "GET" or not range_applies(
+        request.headers.get("if-range"), file.etag, file.modified
+    ):
+        return ()
+    return wanted_spans(request.headers.get("range"), file.size_bytes)
+
+
+def _several(
+    request: Request, opened: _OpenFile, spans: tuple[Span, ...], headers: dict[str, str]
+) -> Response:
+    """Several ranges in one answer (RFC 9110, 14.6)."""
+    boundary = token_hex(16)
+    parts = [
+        (
+            f"\r\n--{boundary}\r\nContent-Type: {opened.file.media_type}\r\n"
+            f"Content-Range: {span.content_range(opened.file.size_bytes)}\r\n\r\n".encode("ascii"),
+            span,
+        )
+        for span in spans
+    ]
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return _FileResponse(request, opened, parts, f"\r\n--{boundary}--\r\n".encode("ascii"), 206, headers)
+
+
+def _headers(opened: _OpenFile) -> dict[str, str]:
+    file = opened.file
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": file.etag,
+        "Last-Modified": http_text(file.modified),
+        "Content-Disposition": disposition(file.name),
+        "Cache-Control": "no-cache",  # the gate is asked each time; the ETag saves the bytes
+    }
+    if opened.digest is not None:
+        headers["Repr-Digest"] = opened.digest
+    return headers
+
+
+def disposition(name: str) -> str:
+    """Content-Disposition for a file name, which stands last: clients take the rest of the line."""
+    if _TOKEN.fullmatch(name):
+        return f"attachment; filename={name}"
+    plain = re.sub(r'[^ -~]|["\\]', "_", name)
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}; filename=\"{plain}\""
+
+
+class _FileResponse(StreamingResponse):
+    """Parts of an open file, each after a few bytes of its own, with their length known; closes the file."""
+
+    def __init__(
+        self,
+        request: Request,
+        opened: _OpenFile,
+        parts: list[tuple[bytes, Span]],
+        end: bytes,
+        status: int,
+        headers: Mapping[str, str],
+    ) -> None:
+        length = sum(len(before) + span.length for before, span in parts) + len(end)
+        body = _nothing() if request.method == "HEAD" else _bytes(opened.handle.fileno(), parts, end)
+        super().__init__(body, status_code=status, headers={**headers, "Content-Length": str(length)})
+        self._handle = opened.handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._handle.close()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for _ in ():
+        yield b""
+
+
+async def _bytes(descriptor: int, parts: list[tuple[bytes, Span]], end: bytes) -> AsyncIterator[bytes]:
+    for before, span in parts:
+        if before:
+            yield before
+        offset = span.start
+        while offset < span.stop:
+            block = await to_thread.run_sync(pread, descriptor, min(_BLOCK, span.stop - offset), offset)
+            if not block:
+                raise OSError("the file became shorter while it was sent")  # breaks the connection off
+            offset += len(block)
+            yield block
+    if end:
+        yield end
