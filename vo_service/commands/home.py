@@ -1,0 +1,62 @@
+"""The home directory as commands find it: what is there, and what to do first where something is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from vo_service.commands.command import CallFailed, CallMistake
+from vo_service.settings import Settings
+from vo_service.store import Catalogue, Snapshots, StoreError
+
+FIRST = "run `vo-service ingest DIR` or `vo-service harvest FILE` first, or `vo-service demo` to try it"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The open store of a home directory."""
+
+    catalogue: Catalogue
+    snapshots: Snapshots
+
+
+@contextmanager
+def open_home(settings: Settings) -> Iterator[Home]:
+    """The store under HOME, made where it is missing.
+
+    What the store says of its troubles while it is open (somebody else writes, the disk is full, the
+    catalogue cannot be reached) comes out as CallFailed.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CallMistake(f"{settings.home} is no directory; name another with --home") from error
+    try:
+        catalogue = Catalogue.open(settings.catalogue_address)
+        try:
+            snapshots = Snapshots(settings.home, catalogue)
+            try:
+                yield Home(catalogue, snapshots)
+            finally:
+                snapshots.close()
+        finally:
+            catalogue.close()
+    except StoreError as error:
+        raise CallFailed(str(error)) from error
+
+
+@contextmanager
+def open_existing_home(settings: Settings) -> Iterator[Home]:
+    """As `open_home`, for commands that only read. Raises CallMistake where there is no such directory."""
+    if not settings.home.is_dir():
+        raise CallMistake(f"there is no home directory {settings.home}; {FIRST}")
+    with open_home(settings) as home:
+        yield home
+
+
+def require_snapshot(settings: Settings) -> None:
+    """Raises CallMistake where nothing was ever ingested or harvested."""
+    with open_existing_home(settings) as home:
+        if home.snapshots.current_number() is None:
+            raise CallMistake(f"{settings.home} holds no data yet; {FIRST}")

@@ -1,0 +1,300 @@
+"""Everything an operator can set, in one table, and the one place that looks at the environment.
+
+A setting is a field of `Settings`: its default, its parser and its help stand beside it, and `SETTINGS` is
+read off those fields, so there is no second list. Where a setting is given more than once, the command line
+holds over the environment (``VO_SERVICE_<NAME>``), the environment over the file ``HOME/vo-service.toml``,
+the file over the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+PREFIX = "VO_SERVICE_"
+FILE_NAME = "vo-service.toml"
+_NOT_SETTINGS = re.compile(r"TEST_|REQUIRE_")  # variables of the test suite share the prefix
+_SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: ``source`` says where it was given, ``name`` which one."""
+
+    def __init__(self, source: str, name: str, message: str) -> None:
+        super().__init__(f"{source}: {message}")
+        self.source = source
+        self.name = name
+
+
+def text(value: str) -> str:
+    """Any text that is not empty. Raises ValueError for blanks."""
+    cleaned = value.strip()
+    if not cleaned:
+        raise ValueError("a text is wanted, got nothing")
+    return cleaned
+
+
+def optional_text(value: str) -> str | None:
+    """A text, or None where it is empty."""
+    return value.strip() or None
+
+
+def directory(value: str) -> Path:
+    """A directory's path (it need not exist yet); ``~`` is the user's home."""
+    return Path(text(value)).expanduser()
+
+
+def boolean(value: str) -> bool:
+    """true/false, yes/no, on/off, 1/0. Raises ValueError for anything else."""
+    word = value.strip().lower()
+    if word in ("true", "yes", "on", "1"):
+        return True
+    if word in ("false", "no", "off", "0"):
+        return False
+    raise ValueError(f"true or false is wanted, got {value!r}")
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """A parser for one of the given words."""
+
+    def parse(value: str) -> str:
+        word = value.strip().lower()
+        if word not in words:
+            raise ValueError(f"one of {', '.join(words)} is wanted, got {value!r}")
+        return word
+
+    return parse
+
+
+def integer(least: int, most: int) -> Callable[[str], int]:
+    """A parser for a whole number from ``least`` to ``most``."""
+
+    def parse(value: str) -> int:
+        try:
+            number = int(value.strip().replace("_", ""))
+        except ValueError:
+            raise ValueError(f"a whole number is wanted, got {value!r}") from None
+        if not least <= number <= most:
+            raise ValueError(f"a number from {least} to {most} is wanted, got {number}")
+        return number
+
+    return parse
+
+
+def seconds(value: str) -> float:
+    """A time in seconds, at least 0."""
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"a number of seconds is wanted, got {value!r}") from None
+    if not 0 <= number < 1e9:
+        raise ValueError(f"a number of seconds from 0 to 1e9 is wanted, got {value!r}")
+    return number
+
+
+def byte_size(value: str) -> int:
+    """A size in bytes, plain or with a unit: ``512MB``, ``2 GiB``."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+    if not found or found[2].upper() not in _SIZES:
+        raise ValueError(f"a size such as 512MB or 2GiB is wanted, got {value!r}")
+    return int(float(found[1]) * _SIZES[found[2].upper()])
+
+
+def http_url(value: str) -> str | None:
+    """An http(s) address without the slash at its end, or None where it is empty."""
+    address = value.strip().rstrip("/")
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"an address such as https://archive.example.org/vo is wanted, got {value!r}")
+    return address
+
+
+def authority_name(value: str) -> str:
+    """An IVOA authority: letters, digits, ``. - _ ~`` and at least three characters."""
+    word = value.strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~-]{2,}", word):
+        raise ValueError(f"a name such as archive.example.org is wanted, got {value!r}")
+    return word
+
+
+def _setting(default: str, parse: Callable[[str], T], doc: str) -> T:
+    """A field of `Settings` with its parser and its help; typed as its value, as `field` itself is."""
+    declared: Any = field(default=parse(default), metadata={"default": default, "parse": parse, "help": doc})
+    return declared  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one service, read once by `Settings.load` and handed in."""
+
+    home: Path = _setting(  # noqa: RUF009  (a Path is immutable)
+        "./vo-home", directory, "directory of all state: catalogue, snapshots, logs"
+    )
+    engine: str = _setting("duckdb", choice("duckdb"), "database engine that answers queries")
+    catalogue_url: str | None = _setting(
+        "", optional_text, "SQLAlchemy URL of the catalogue database; empty: SQLite under HOME"
+    )
+    base_url: str | None = _setting(
+        "", http_url, "public address of the service, for links; empty: the address the client came by"
+    )
+    trust_proxy: bool = _setting("false", boolean, "take host and scheme from X-Forwarded-* headers")
+    authority: str = _setting(
+        "vo-service.invalid",
+        authority_name,
+        "IVOA authority of the dataset identifiers; fixed at the first ingest",
+    )
+    unlisted: str = _setting(
+        "closed",
+        choice("closed", "open"),
+        "whether files without an archive row are public (open) or not (closed)",
+    )
+    host: str = _setting("127.0.0.1", text, "address to listen at; 0.0.0.0 for all")
+    port: int = _setting("8000", integer(0, 65535), "port to listen at; 0 for any free one")
+    workers: int = _setting("2", integer(1, 256), "server processes")
+    queries: int = _setting("8", integer(1, 1024), "queries that one server process runs at a time")
+    queue_seconds: float = _setting("20", seconds, "seconds that a query waits for its turn before 503")
+    maxrec_default: int = _setting("100000", integer(1, 2**62), "rows given when MAXREC is not")
+    maxrec_hard: int = _setting("10000000", integer(1, 2**62), "rows given at most, whatever MAXREC says")
+    query_seconds: float = _setting("300", seconds, "seconds that one query may run")
+    memory_bytes: int = _setting("512MiB", byte_size, "memory that the engine of one process may take")
+    body_bytes: int = _setting("16MiB", byte_size, "size of a request's body at most")
+    digest_bytes: int = _setting(
+        "64MB",
+        byte_size,
+        "files up to this size are digested before their first answer, larger ones behind it",
+    )
+    ingest_workers: int = _setting(
+        "0", integer(0, 1024), "processes that read files during ingest; 0: one per core"
+    )
+    wait_seconds: float = _setting(
+        "600", seconds, "seconds that an ingest or harvest waits for another to end"
+    )
+    keep: int = _setting("3", integer(1, 10000), "snapshots kept after an ingest or harvest")
+
+    @property
+    def catalogue_address(self) -> str:
+        """SQLAlchemy URL of the catalogue database, the one under HOME where none is set."""
+        return self.catalogue_url or f"sqlite:///{self.home / 'catalogue.sqlite'}"
+
+    @classmethod
+    def load(
+        cls,
+        home: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[str, str] | None = None,
+        defaults: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Read the settings of a service.
+
+        ``home`` and ``overrides`` come from the command line; ``environ`` is the process's own by default.
+        ``defaults`` stand in for those of the table (the demo is open where others are closed).
+        Raises SettingsError for an unknown name or a value that cannot be read, naming where it was given.
+        """
+        surroundings = os.environ if environ is None else environ
+        given = _from_environment(surroundings)
+        if home is not None:
+            given["home"] = ("--home", str(home))
+        layers = {name: ("default", value) for name, value in (defaults or {}).items()}
+        place = layers.get("home", ("default", _BY_NAME["home"].default))
+        place = given.get("home", place)
+        layers.update(_from_file(_parsed("home", *place) / FILE_NAME))
+        layers.update(given)
+        for name, value in (overrides or {}).items():
+            layers[name] = (f"--{name.replace('_', '-')}", value)
+        settings = cls(**{name: _parsed(name, source, value) for name, (source, value) in layers.items()})
+        if settings.maxrec_default > settings.maxrec_hard:
+            raise SettingsError(
+                "settings",
+                "maxrec_default",
+                "maxrec_default is above maxrec_hard; lower the one or raise the other",
+            )
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as operators see it: its name, default text, parser, help and environment variable."""
+
+    name: str
+    default: str
+    parse: Callable[[str], object]
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that gives it."""
+        return PREFIX + self.name.upper()
+
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(
+        declared.name, declared.metadata["default"], declared.metadata["parse"], declared.metadata["help"]
+    )
+    for declared in fields(Settings)
+)
+_BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+
+def _parsed(name: str, source: str, value: str) -> Any:
+    try:
+        return _BY_NAME[name].parse(value)
+    except ValueError as error:
+        raise SettingsError(source, name, str(error)) from error
+
+
+def _near(name: str) -> str:
+    close = difflib.get_close_matches(name, _BY_NAME, n=3, cutoff=0.6)
+    return f"; near it: {', '.join(close)}" if close else ""
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Settings given as variables. A variable that is nearly a setting's is an error; others are not ours."""
+    given: dict[str, tuple[str, str]] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in _BY_NAME:
+            given[name] = (variable, value)
+        elif _near(name) and not _NOT_SETTINGS.match(variable.removeprefix(PREFIX)):
+            raise SettingsError(variable, name, f"no setting has this name{_near(name)}")
+    return given
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Settings of the TOML file, if there is one: flat names with plain values."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise SettingsError(str(path), "", f"cannot be read: {error.strerror}") from error
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), "", f"not valid TOML: {error}") from error
+    for key, value in document.items():
+        name = key.lower()
+        if name == "home":
+            raise SettingsError(
+                str(path), name, "home is where this file lies; give it by --home or VO_SERVICE_HOME"
+            )
+        if name not in _BY_NAME:
+            raise SettingsError(str(path), name, f"no setting is called {key!r}{_near(name)}")
+        if isinstance(value, bool):
+            yield name, (f"{path}: {key}", str(value).lower())
+        elif isinstance(value, str | int | float):
+            yield name, (f"{path}: {key}", str(value))
+        else:
+            raise SettingsError(str(path), name, f"{key} wants a text, number, or true/false")
