@@ -37,8 +37,8 @@ def as_markdown() -> str:
     """The page ``docs/queries.md``."""
     parts = [
         "# Queries to start from",
-        "Written from `capabilities/examples.yaml` by `python -m capabilities.examples`; the tests run every one "
-        "of them through pyvo and compare the answer with numpy's on the same rows.",
+        "Written from `capabilities/examples.yaml` by `python -m capabilities.examples`; the tests run every "
+        "one of them through pyvo and compare the answer with numpy's on the same rows.",
     ]
     for example in examples():
         parts.append(f"## {example.name}\n\n{example.text}\n\n```sql\n{example.query}\n```")

@@ -32,7 +32,7 @@ def test_a_cube_is_described_whole(tmp_path: Path) -> None:
     assert product.polarisations == ("I",)
     assert product.identity.target_name == "M83"
     assert product.media_type == "application/fits"
-    assert product.repairs == () and product.duration > 0.0
+    assert [repair.rule for repair in product.repairs] == ["DATE-END"] and product.duration > 0.0
     assert {"OBJECT", "CRVAL3"} <= {card.keyword for card in product.cards}
 
 
@@ -124,7 +124,7 @@ def test_every_rule_has_an_id_in_the_table_and_every_id_a_use() -> None:
     assert unused == []
     used = set(re.findall(r'Repair\([^()]*?"([A-Z]+(?:-[A-Z0-9]+)+)",', code, re.DOTALL)) - {"DATE-OBS"}
     assert used <= set(RULES)
-    assert len(re.findall(r'^    "', table, re.MULTILINE)) == len(RULES)
+    assert len(re.findall(r'^    "[A-Z]', table, re.MULTILINE)) == len(RULES)
 
 
 @pytest.mark.data

@@ -35,7 +35,7 @@ def test_dates_are_those_of_astropy(moment: datetime) -> None:
 def test_the_time_of_observation(cards: dict[str, object], mjd: float | None, rules: list[str]) -> None:
     product = date_observation(product_at(), header_of(cards))
     assert product.date_start == (mjd if mjd is None else pytest.approx(mjd, abs=1e-9))
-    assert [repair.rule for repair in product.repairs] == rules
+    assert [repair.rule for repair in product.repairs if repair.rule != "DATE-END"] == rules
 
 
 def test_other_time_scales_become_utc() -> None:
@@ -44,7 +44,28 @@ def test_other_time_scales_become_utc() -> None:
     assert product.repairs[0].rule == "DATE-SCALE"
 
 
-def test_an_end_before_the_start_is_dropped_and_an_exposure_is_positive() -> None:
-    cards = {"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-06", "EXPTIME": 0.0, "EXPOSURE": 60.0}
+@pytest.mark.parametrize(
+    ("cards", "seconds", "was", "confidence"),
+    [
+        ({"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-07T00:02:00", "EXPTIME": 60.0}, 120.0, None, None),
+        ({"DATE-OBS": "2016-01-07", "EXPTIME": 0.0, "EXPOSURE": 60.0}, 60.0, None, 0.7),
+        ({"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-06", "EXPTIME": 60.0}, 60.0, "57393.0", 0.7),
+        ({"DATE-OBS": "2016-01-07"}, 0.0, None, 0.3),
+    ],
+)
+def test_start_and_end_are_known_together_and_a_stand_in_is_on_record(
+    cards: dict[str, object], seconds: float, was: str | None, confidence: float | None
+) -> None:
+    """OBS-089; a guessed end is a repair of the published column."""
     product = date_observation(product_at(), header_of(cards))
-    assert (product.date_end, product.exposure_seconds) == (None, 60.0)
+    assert product.date_end == pytest.approx(57394.0 + seconds / 86400.0, abs=1e-9)
+    guesses = [repair for repair in product.repairs if repair.item == "t_max"]
+    assert [(repair.was, repair.confidence) for repair in guesses] == (
+        [] if confidence is None else [(was, confidence)]
+    )
+    assert all(float(repair.became or "nan") == product.date_end for repair in guesses)
+
+
+def test_an_end_without_a_start_is_no_time_of_observation() -> None:
+    product = date_observation(product_at(), header_of({"DATE-END": "2016-01-06"}))
+    assert (product.date_start, product.date_end) == (None, None)

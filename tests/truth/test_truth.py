@@ -246,6 +246,12 @@ def test_disagreements_are_on_record_and_none_is_invented(case) -> None:
     planted = {(primary[d["group"]], d["column"]) for d in case.truth["disagreements"]}
     assert planted - recorded == set()
     assert recorded - planted == set()
+    matched = {
+        row["archive_row_id"]: row["matched_dataset_id"] for row in case.tables["holdings.archive_row"]
+    }
+    for row in case.tables["holdings.repair"]:
+        if row["rule_id"].startswith("ARCH-") and row["dataset_id"] is not None:
+            assert matched[row["archive_row_id"]] == row["dataset_id"]
 
 
 def test_a_derived_map_is_a_row_of_its_own(case) -> None:

@@ -114,8 +114,9 @@ def pol_counts(states: pa.Array, counts: pa.Array) -> pa.Array:
 
 
 def access_columns(urls: pa.Array, formats: pa.Array) -> Columns:
-    """Where the archive's data are to be had. Its formats are cut at nine characters: only whole ones count.
-    Where the archive's data are to be had. Its formats are cut at nine characters: only whole ones count."""
+    """Where the archive's data are to be had. Its formats are cut at nine characters: only whole ones
+    count.
+    """
     if isinstance(urls, pa.ChunkedArray):
         urls = urls.combine_chunks()
     web = pc.fill_null(pc.match_substring_regex(urls, r"^https?://[^\s]+$"), False)

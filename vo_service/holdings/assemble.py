@@ -50,8 +50,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A product with its identifier and version; ``fresh`` if it was described in this run, with its cards.
-    A product with its identifier and version; ``fresh`` if it was described in this run, with its cards."""
+    """A product with its identifier and version; ``fresh`` if it was described in this run, with its
+    cards.
+    """
 
     product: Product
     product_id: str
@@ -106,7 +107,11 @@ def assemble(
         rows["holdings.dataset"].append(
             dataset_listing(dataset, row, ids, versions[place_of(dataset.primary)])
         )
-        rows["holdings.repair"] += repair_rows(repairs, dataset_id=dataset.dataset_id)
+        rows["holdings.repair"] += repair_rows(
+            repairs,
+            dataset_id=dataset.dataset_id,
+            archive_row_id=None if own_fact is None else own_fact["archive_row_id"],
+        )
         if dataset.role in SCIENCE and row["em_min"] is not None:
             rows["holdings.spectral_window"].append(window_row(dataset, row, own_fact, setting.authority))
     _add_files(rows, entries, _listings(entries, datasets, described, by_uid))
@@ -216,8 +221,9 @@ def _obscore_tables(
 
 
 def _linked(archive: pa.Table, matches: Matches, setting: Setting) -> pa.Table:
-    """The archive rows with the data set each is listed as, and the row of ``ivoa.obscore`` that carries it.
-    The archive rows with the data set each is listed as, and the row of ``ivoa.obscore`` that carries it."""
+    """The archive rows with the data set each is listed as, and the row of ``ivoa.obscore`` that carries
+    it.
+    """
     names = archive["archive_row_id"].to_pylist()
     owners = [matches.rows.get(name) for name in names]
     carriers = [did_of(setting.authority, owner or name) for name, owner in zip(names, owners)]

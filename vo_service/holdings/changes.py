@@ -57,8 +57,9 @@ def read_where(
     values: Iterable[str],
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Rows of a table of the snapshot whose ``column`` is one of ``values``; none before the first snapshot.
-    Rows of a table of the snapshot whose ``column`` is one of ``values``; none before the first snapshot."""
+    """Rows of a table of the snapshot whose ``column`` is one of ``values``; none before the first
+    snapshot.
+    """
     wanted = list(values)
     if snapshot is None or not wanted:
         schema = tables[name].arrow_schema()

@@ -134,8 +134,9 @@ def frequencies(em: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def footprint_rows(regions: pa.Array, table: Table, known: set[int]) -> pa.Table:
-    """Rows of ``_hidden.footprint`` for the regions whose identifier is not in ``known``, which is extended.
-    Rows of ``_hidden.footprint`` for the regions whose identifier is not in ``known``, which is extended."""
+    """Rows of ``_hidden.footprint`` for the regions whose identifier is not in ``known``, which is
+    extended.
+    """
     words = pc.drop_null(pc.unique(regions))
     identifiers = np.asarray(sky.footprint_ids(words), dtype=np.int64)
     _first, positions = np.unique(identifiers, return_index=True)

@@ -73,8 +73,9 @@ def unit_of(product: Product) -> str:
 
 
 def group_products(products: Iterable[Product]) -> tuple[Group, ...]:
-    """The data sets that the files of one unit make, in a fixed order; failed files and orphans are in none.
-    The data sets that the files of one unit make, in a fixed order; failed files and orphans are in none."""
+    """The data sets that the files of one unit make, in a fixed order; failed files and orphans are in
+    none.
+    """
     usable = sorted((each for each in products if each.state == "ok"), key=place_of)
     science = _science_groups([each for each in usable if each.role in SCIENCE])
     images = [members[0] for members in science]

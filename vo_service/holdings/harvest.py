@@ -213,8 +213,9 @@ def _fill(
     catalogue: Catalogue,
     progress: Progress,
 ) -> tuple[int, int]:
-    """Write everything into the draft; how many rows are new, and how many are listed as data sets of ours.
-    Write everything into the draft; how many rows are new, and how many are listed as data sets of ours."""
+    """Write everything into the draft; how many rows are new, and how many are listed as data sets of
+    ours.
+    """
     tables = setting.published.storage
     uids = spool.uids
     held = pa.array(sorted(set(read_texts(base, "holdings.product", "member_ous_uid"))), pa.string())

@@ -58,8 +58,9 @@ def open_tap(
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """Rows with a time of change, in its order, or rows without one; ``keys`` is what pages are ordered by.
-    Rows with a time of change, in its order, or rows without one; ``keys`` is what pages are ordered by."""
+    """Rows with a time of change, in its order, or rows without one; ``keys`` is what pages are ordered
+    by.
+    """
 
     name: str
     keys: tuple[str, ...]

@@ -27,7 +27,6 @@ POLARISATIONS = "I Q U V RR LL RL LR XX YY XY YX POLI POLA".split()
 _SUBTYPES = {"moment0": "mom0", "moment1": "mom1", "moment2": "mom2"}
 _INTENTS = {"sci": "TARGET", "bp": "BANDPASS", "ph": "PHASE", "chk": "CHECK"}
 _ALMA_PROJECT = re.compile(r"^\d{4}\.[A-Z0-9]\.\d{5}\.[A-Z]{1,3}$")
-_SECONDS_A_DAY = 86400.0
 
 
 def dataset_row(dataset: DataSet, product_id: str, authority: str, changed: datetime) -> Row:
@@ -131,8 +130,9 @@ def _ucd_of_unit(unit: str) -> str | None:
 
 
 def _names(primary: Product) -> Row:
-    """Collection, facility, instrument, creator; the archive's words for ALMA (ALMA-003, OBS-063, OBS-088).
-    Collection, facility, instrument, creator; the archive's words for ALMA (ALMA-003, OBS-063, OBS-088)."""
+    """Collection, facility, instrument, creator; the archive's words for ALMA (ALMA-003, OBS-063,
+    OBS-088).
+    """
     telescope = primary.telescope
     identity = primary.identity
     alma = telescope is not None and telescope.upper().startswith("ALMA")
@@ -205,14 +205,14 @@ def _spectral_values(coverage: SpectralCoverage | None) -> Row:
 
 
 def _times(primary: Product) -> Row:
-    """MJD of start and end (OBS-077); where only the start is known the end is the exposure later, or the
-    start."""
-    start, end, exposure = primary.date_start, primary.date_end, primary.exposure_seconds
-    if start is None:
-        return {"t_exptime": exposure}
-    if end is None or end < start:
-        end = start + (exposure or 0.0) / _SECONDS_A_DAY
-    return {"t_min": start, "t_max": end, "t_exptime": exposure, "t_resolution": exposure}
+    """MJD (UTC) of start and end, known together or not at all (OBS-077, OBS-089)."""
+    exposure = primary.exposure_seconds
+    return {
+        "t_min": primary.date_start,
+        "t_max": primary.date_end,
+        "t_exptime": exposure,
+        "t_resolution": exposure,
+    }
 
 
 def _polarisation(labels: tuple[str, ...]) -> Row:

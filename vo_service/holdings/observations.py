@@ -1,5 +1,6 @@
-"""Rows of ``holdings.observation``: a member set and target, from whatever rows of ``ivoa.obscore`` it has.
-Rows of ``holdings.observation``: a member set and target, from whatever rows of ``ivoa.obscore`` it has."""
+"""Rows of ``holdings.observation``: a member set and target, from whatever rows of ``ivoa.obscore`` it
+has.
+"""
 
 from __future__ import annotations
 

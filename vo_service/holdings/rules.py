@@ -20,6 +20,7 @@ RULES: dict[str, str] = {
     "DATE-OLD-FORM": "DATE-OBS in the form DD/MM/YY of before 1999 is a date of the twentieth century.",
     "DATE-SCALE": "TIMESYS names a scale other than UTC: the time is converted to UTC.",
     "DATE-INVALID": "DATE-OBS is no date, or not one at which a radio telescope observed: unknown.",
+    "DATE-END": ("No end is given, or one before the start: the start and the exposure, else the start."),
     # brightness unit and beam
     "UNIT-SPELLING": "BUNIT is written as VOUnits write it; each solidus divides by the next unit only.",
     "UNIT-SCALE-NAME": (
@@ -86,8 +87,8 @@ def as_markdown() -> str:
     return f"""# Rules of harmonisation
 
 Written from `vo_service/holdings/rules.py` by `python -m vo_service.holdings.rules`. Each row of
-`holdings.repair` names the rule by which a value that stands in a header or an archive row became the published
-one.
+`holdings.repair` names the rule by which a value that stands in a header or an archive row became the
+published one.
 
 | rule | what it does |
 | --- | --- |

@@ -16,6 +16,7 @@ from vo_service.pixels import Keywords
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2}):(\d{1,2}(?:\.\d*)?))?Z?$")
 _OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})$")
 _MJD_EPOCH = datetime(1858, 11, 17)
+_SECONDS_A_DAY = 86400.0
 _EARLIEST, _LATEST = 36934.0, 88069.0  # 1960 and 2100: radio interferometers observe between them
 _SCALES = {
     "TAI": "tai",
@@ -63,15 +64,31 @@ def date_observation(product: Product, header: ImageHeader) -> Product:
         repairs.append(
             Repair("DATE-OBS", f"{was!r} {scale}", f"{start!r} UTC", "DATE-SCALE", f"TIMESYS is {scale}")
         )
-    if end is not None and (start is None or end < start):
-        end = None
     exposure = next(
         (value for key in ("EXPTIME", "EXPOSURE") if (value := keys.number(key)) and value > 0), None
     )
+    if start is None:
+        end = None
+    elif end is None or end < start:
+        repairs.append(_guess_end(start, end, exposure))
+        end = start + (exposure or 0.0) / _SECONDS_A_DAY
     created = keys.text("ORIGIN")
     return product.repaired(
         *repairs, date_start=start, date_end=end, exposure_seconds=exposure, created=created
     )
+
+
+def _guess_end(start: float, written: float | None, exposure: float | None) -> Repair:
+    """Start and end are known together or not at all (OBS-089), so a missing end has a stand-in, on
+    record.
+    """
+    was = None if written is None else f"{written!r}"
+    missing = "no card gives the end" if written is None else "the end lies before the start"
+    if exposure is None:
+        why = f"{missing}: the start, which is the earliest it can be"
+        return Repair("t_max", was, f"{start!r}", "DATE-END", why, confidence=0.3)
+    end = start + exposure / _SECONDS_A_DAY
+    return Repair("t_max", was, f"{end!r}", "DATE-END", f"{missing}: start and exposure", confidence=0.7)
 
 
 def _to_utc(mjd: float, scale: str) -> float:
