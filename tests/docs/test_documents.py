@@ -42,3 +42,14 @@ def test_the_rules_of_harmonisation_are_listed() -> None:
         [sys.executable, "-m", "vo_service.holdings.rules"], capture_output=True, text=True, check=True
     ).stdout
     assert (REPOSITORY / "docs/harmonisation.md").read_text(encoding="utf-8") == written
+
+
+def test_the_example_of_the_readme_prints_what_the_readme_says(live_server: str) -> None:
+    """The sample of the tests is the demo's: the same seed and number of products."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", text, re.S)
+    output = re.search(r"of all projects:\n\n```\n(.*?)```", text, re.S)
+    assert example is not None and output is not None
+    code = example[1].replace("http://127.0.0.1:8000", live_server)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == output[1]
