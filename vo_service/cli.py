@@ -11,26 +11,58 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from vo_service import __version__
-from vo_service.commands import demo, explain, harvest, ingest, runs, sample, serve
-from vo_service.commands.command import MISTAKE, SOME_FAILED, CallFailed, CallMistake, Command
+from vo_service.commands.command import MISTAKE, SOME_FAILED, Action, CallFailed, CallMistake, Command
 from vo_service.commands.console import Console
 from vo_service.settings import SETTINGS, Settings, SettingsError
 
+
+def _in(module: str) -> Callable[[], Action]:
+    """Loads a command's module when the command is called: most of them import much that others need not."""
+
+    def load() -> Action:
+        action: Action = import_module(f"vo_service.commands.{module}").ACTION
+        return action
+
+    return load
+
+
 COMMANDS: tuple[Command, ...] = (
-    sample.COMMAND,
-    ingest.COMMAND,
-    harvest.COMMAND,
-    serve.COMMAND,
-    demo.COMMAND,
-    runs.COMMAND,
-    explain.COMMAND,
+    Command("sample", "write sample holdings: products, an archive table, and the truth", _in("sample")),
+    Command("ingest", "harmonise files into a new snapshot; unchanged ones are skipped", _in("ingest")),
+    Command("harvest", "add rows of an archive's ObsCore table", _in("harvest")),
+    Command("serve", "serve the holdings by TAP and over HTTP", _in("serve")),
+    Command(
+        "demo",
+        "make sample holdings and serve them, in ./demo-home",
+        _in("demo"),
+        defaults={"home": "./demo-home", "unlisted": "open"},
+    ),
+    Command("runs", "what each ingest and harvest did, per product: state, error, repairs", _in("runs")),
+    Command(
+        "explain", "show tree, plan and SQL of an ADQL query, or its error with the place", _in("explain")
+    ),
 )
 _STOPPED = 130  # the shell's own number for an interrupt
+
+
+class _LateParser(argparse.ArgumentParser):
+    """The parser of one command, which gets its arguments when a call of that command is read."""
+
+    command: Command | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's."""
+        if self.command is not None:
+            command, self.command = self.command, None
+            command.load().arguments(self)
+        return super().parse_known_args(args, namespace)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,9 +75,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--home", type=Path, metavar="DIR", help="directory of all state (default ./vo-home)")
     top.add_argument("--quiet", action="store_true", help="show no progress")
     top.add_argument("--version", action="version", version=f"vo-service {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_LateParser)
     for command in COMMANDS:
-        command.arguments(commands.add_parser(command.name, help=command.help, description=command.help))
+        late = commands.add_parser(command.name, help=command.help, description=command.help)
+        late.command = command
     return top
 
 
@@ -58,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.load(home, overrides=_overrides(arguments, command), defaults=command.defaults)
         home = settings.home
-        return command.run(arguments, settings, console)
+        return command.load().run(arguments, settings, console)
     except (CallMistake, SettingsError) as error:
         return _complaint(console, command, str(error), MISTAKE)
     except CallFailed as error:

@@ -17,9 +17,9 @@ from vo_service.access import (
     ANONYMOUS,
     PUBLIC,
     READ_ALL,
+    ColumnSources,
     Rights,
     Viewer,
-    column_sources,
     link_expression,
     rights_expression,
 )
@@ -140,7 +140,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def ask(database: Any, adql: str, viewer: Viewer) -> list[tuple[Any, ...]]:
     tables = {"lab.cube": CUBE}
     plan = plan_query(resolve(parse(adql), tables))
-    sources = column_sources(tables, viewer, CLOSED, NOW, "https://vo.example")
+    sources = ColumnSources(tables, viewer, CLOSED, NOW, "https://vo.example")
     found: list[tuple[Any, ...]] = database.execute(write(plan, "duckdb", sources).sql).fetchall()
     return found
 

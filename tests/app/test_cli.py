@@ -7,14 +7,16 @@ import json
 import re
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vo_service import cli
 from vo_service.cli import COMMANDS, main, parser
-from vo_service.commands import explain, runs
-from vo_service.commands.command import Command
+from vo_service.commands import runs
+from vo_service.commands.command import Action, Command
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +54,25 @@ def test_the_commands_are_those_that_exist(capsys: pytest.CaptureFixture[str]) -
             parser().parse_args([command.name, "--help"])
         assert ended.value.code == 0
         assert command.help.split()[0] in capsys.readouterr().out
+
+
+def test_the_list_of_commands_needs_none_of_them() -> None:
+    # imports of all that commands do take seconds
+    code = (
+        "import sys, vo_service.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'pyarrow', 'duckdb', 'astropy', 'sqlalchemy', 'starlette'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_server_does_without_the_drawing_library() -> None:
+    code = "import sys, vo_service.app; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(
@@ -199,8 +220,8 @@ def replaced(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object) -> int:
         raise error
 
-    broken = Command("runs", "x", runs.COMMAND.arguments, fail)
-    monkeypatch.setattr(cli, "COMMANDS", (broken, explain.COMMAND))
+    broken = Command("runs", "x", lambda: Action(runs.ACTION.arguments, fail))
+    monkeypatch.setattr(cli, "COMMANDS", (broken,))
 
 
 def test_a_bug_is_one_line_that_names_a_log_with_the_traceback(

@@ -21,6 +21,15 @@ from vo_service.cli import main
 QUERY = {"LANG": "ADQL", "QUERY": "SELECT COUNT(*) AS n FROM ivoa.obscore", "RESPONSEFORMAT": "csv"}
 
 
+# one row, or five, after hours of computing: a thousand cards and more, four times
+PAIRS = "FROM holdings.header_card AS a, holdings.header_card AS b, holdings.header_card AS c, "
+PAIRS += "holdings.header_card AS d WHERE a.card_index * b.card_index + c.card_index <> d.card_index"
+HEAVY = (
+    f"SELECT COUNT(*) AS n {PAIRS}",
+    f"SELECT TOP 5 a.keyword {PAIRS} ORDER BY a.card_index * b.card_index - c.card_index * d.card_index",
+)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("serving")
@@ -30,13 +39,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def server(home: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def server(home: Path, workers: int, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running server and its address, taken from what it says on its standard output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VO_SERVICE_")}
     command = [sys.executable, "-m", "vo_service.cli", "--home", str(home), "--quiet"]
     process = subprocess.Popen(
         [*command, "serve", "--port", "0", "--workers", str(workers)],
-        env=environment,
+        env={**environment, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -60,6 +69,10 @@ def fetch(address: str, path: str) -> tuple[int, str]:
         return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+def path_of(adql: str) -> str:
+    return f"/tap/sync?{urlencode({**QUERY, 'QUERY': adql})}"
 
 
 def is_open(address: str) -> bool:
@@ -99,3 +112,25 @@ def test_a_snapshot_published_while_it_runs_is_served(home: Path, tmp_path: Path
         assert main(["--home", str(home), "--quiet", "ingest", products, "--root", "more"]) in (0, 1)
         answers = {fetch(address, f"/tap/sync?{urlencode(QUERY)}")[1] for _ in range(6)}  # by both workers
         assert len(answers) == 1 and answers != {before}
+
+
+def test_a_query_ends_when_its_client_has_left(home: Path) -> None:
+    # one query at a time, none of which the service ends by itself while the test lasts
+    limits = {"QUERIES": "1", "QUEUE_SECONDS": "10", "QUERY_SECONDS": "600"}
+    with server(home, 1, **{f"VO_SERVICE_{name}": value for name, value in limits.items()}) as (_, address):
+        parts = urlsplit(address)
+        for heavy in HEAVY:
+            with socket.create_connection((parts.hostname, parts.port)) as client:
+                client.sendall(f"GET {path_of(heavy)} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+                time.sleep(0.7)  # by now it runs
+                client.setblocking(False)
+                with pytest.raises(BlockingIOError):  # and not a byte of its answer is there
+                    client.recv(1)
+            # the only place for a query is free again, or this would be 503
+            status, text = fetch(address, path_of("SELECT COUNT(*) AS n FROM holdings.header_card"))
+            assert status == 200, text
+        # what goes wrong with the first rows has its status still (DALI-094)
+        status, text = fetch(
+            address, path_of("SELECT CAST(keyword AS INTEGER) AS i FROM holdings.header_card")
+        )
+        assert (status, text[:28]) == (400, "The query cannot be computed")

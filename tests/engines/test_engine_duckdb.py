@@ -48,7 +48,7 @@ def engine(engine_file: Path) -> Iterator[DuckDBEngine]:
 
 def rows(engine: DuckDBEngine, statement: Statement, limits: Limits = LIMITS) -> list[dict[str, object]]:
     with engine.run(statement, limits) as batches:
-        return pa.Table.from_batches(list(batches.stream), schema=batches.schema).to_pylist()
+        return [row for batch in batches.stream for row in batch.to_pylist()]
 
 
 def test_parameters_and_tables_of_a_statement(engine: DuckDBEngine) -> None:
@@ -85,6 +85,40 @@ def test_leaving_the_block_ends_the_statement(engine: DuckDBEngine) -> None:
         pass
     assert rows(engine, Statement("SELECT 1 AS one")) == [{"one": 1}]
     assert time.monotonic() - started < 5
+
+
+def test_nothing_runs_before_the_first_batch_is_asked_for(engine: DuckDBEngine) -> None:
+    failing = Statement("SELECT CAST(s || 'x' AS INTEGER) AS i FROM sky.star")
+    with engine.run(failing, LIMITS):
+        pass
+    with pytest.raises(QueryFailed), engine.run(failing, LIMITS) as batches:
+        next(batches.stream)
+
+
+def test_a_statement_cancelled_before_its_start_never_runs(engine: DuckDBEngine) -> None:
+    with engine.run(Statement(ENDLESS), LIMITS) as batches:
+        batches.cancel()
+        with pytest.raises(QueryCancelled):
+            next(batches.stream)
+
+
+def test_a_long_sum_is_cancelled_while_it_is_computed(engine: DuckDBEngine) -> None:
+    # cancelled at many moments: also just before DuckDB begins, when it would forget the interrupt
+    for delay in (0.0, 0.0, 0.0, 0.001, 0.001, 0.002, 0.005, 0.05, 0.3):
+        with pytest.raises(QueryCancelled), engine.run(Statement(ENDLESS), LIMITS) as batches:
+            threading.Timer(delay, batches.cancel).start()
+            next(batches.stream)
+
+
+def test_a_file_can_be_open_twice_in_one_process(engine_file: Path) -> None:
+    one = DuckDBEngine(engine_file, memory_bytes=200_000_000, threads=2)
+    other = DuckDBEngine(engine_file, memory_bytes=200_000_000, threads=2)
+    assert rows(one, Statement("SELECT 1 AS one")) == [{"one": 1}]
+    one.close()
+    assert rows(other, Statement("SELECT count(*) AS n FROM sky.star")) == [{"n": 200000}]
+    with pytest.raises(EngineError):
+        rows(other, Statement("SET memory_limit = '100GB'"))
+    other.close()
 
 
 def test_time_is_limited(engine: DuckDBEngine) -> None:

@@ -18,6 +18,7 @@ from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError
 from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryTimeout
 from vo_service.query import Answer, Context, Question, ask
+from vo_service.query.stopping import Stop
 from vo_service.sky import Circle, caps_of, footprint_ids, healpix29, parse_region, unit_vectors
 from vo_service.store import Catalogue, Snapshot, Snapshots
 
@@ -251,3 +252,25 @@ def test_an_answer_can_be_cancelled(archive: Archive) -> None:
         answer.cancel()
         for _ in answer.batches:
             pass
+
+
+def test_an_answer_cancelled_before_it_is_read_runs_nothing(archive: Archive) -> None:
+    # the first statement of this one is its probe
+    adql = "SELECT obs_id FROM ivoa.obscore WHERE 1 = INTERSECTS(CIRCLE(40.1, -10.2, 0.4), s_region)"
+    with archive.ask(adql) as answer:
+        answer.cancel()
+        with pytest.raises(QueryCancelled):
+            next(answer.batches)
+
+
+def test_a_stop_ends_what_runs_and_nothing_that_has_ended() -> None:
+    calls: list[str] = []
+    stop = Stop()
+    with stop.ending(lambda: calls.append("first")):
+        pass
+    with stop.ending(lambda: calls.append("second")):
+        stop.ask()
+    assert calls == ["second"]
+    with pytest.raises(QueryCancelled), stop.ending(lambda: calls.append("third")):
+        calls.append("ran")
+    assert calls == ["second"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from sqlglot import exp
@@ -16,32 +16,54 @@ ORIGIN = "origin"
 PATH = "_access_path"
 
 
-def column_sources(
-    tables: Mapping[str, Table], viewer: Viewer, rights: Rights, now: datetime, base_url: str
-) -> dict[tuple[str, str], exp.Expression]:
+class ColumnSources(Mapping[tuple[str, str], exp.Expression]):
     """For every computed or masked column (qualified table, column) its expression over stored columns.
 
-    ``now`` is UTC; ``base_url`` has no slash at its end.
+    ``now`` is UTC; ``base_url`` has no slash at its end. An expression is made when it is asked for: a query
+    uses few of them.
     """
-    sources: dict[tuple[str, str], exp.Expression] = {}
-    for name, table in tables.items():
-        for column in table.columns:
-            expression = _source(column, viewer, rights, now, base_url)
-            if expression is not None:
-                sources[name, column.name] = expression
-    return sources
 
+    def __init__(
+        self, tables: Mapping[str, Table], viewer: Viewer, rights: Rights, now: datetime, base_url: str
+    ) -> None:
+        self._tables = tables
+        self._viewer = viewer
+        self._rights = rights
+        self._now = now
+        self._base_url = base_url
 
-def _source(
-    column: Column, viewer: Viewer, rights: Rights, now: datetime, base_url: str
-) -> exp.Expression | None:
-    if column.computed == "rights":
-        return rights_expression(rights, now)
-    if column.computed == "link":
-        return link_expression(base_url)
-    if column.restricted and READ_ALL not in viewer.scopes:
-        return exp.Case(ifs=[exp.If(this=_is_open(rights, now), true=_column(column.name))])
-    return None
+    def __getitem__(self, key: tuple[str, str]) -> exp.Expression:
+        table, column = key
+        made = self._expression(self._tables[table].column(column))
+        if made is None:
+            raise KeyError(key)
+        return made
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for name, table in self._tables.items():
+            yield from ((name, column.name) for column in table.columns if self._is_made(column))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, tuple) or len(key) != 2 or key[0] not in self._tables:
+            return False
+        table = self._tables[key[0]]
+        return table.has(key[1]) and self._is_made(table.column(key[1]))
+
+    def _is_made(self, column: Column) -> bool:
+        return column.computed is not None or (column.restricted and READ_ALL not in self._viewer.scopes)
+
+    def _expression(self, column: Column) -> exp.Expression | None:
+        if column.computed == "rights":
+            return rights_expression(self._rights, self._now)
+        if column.computed == "link":
+            return link_expression(self._base_url)
+        if self._is_made(column):
+            opened = _is_open(self._rights, self._now)
+            return exp.Case(ifs=[exp.If(this=opened, true=_column(column.name))])
+        return None
 
 
 def rights_expression(rights: Rights, now: datetime) -> exp.Expression:

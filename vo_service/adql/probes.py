@@ -11,17 +11,22 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlglot import exp
 
 from vo_service.adql import function_sql as sql
 from vo_service.sky import Circle, Region, unit_vectors
 
-_CLASSES_RAD = (1e-3, 2e-2)
-"""Radii of caps (3.4 arcmin, 1.1 degrees) up to which footprints are looked up by pixel ranges."""
+_USUAL_RAD = 2e-2
+"""Radius of caps (1.1 degrees) up to which footprints are looked up by pixel ranges; larger ones are rare."""
 _WIDEST = math.radians(60.0)
 _ROUNDING = 1e-13
 _TABLE = ("_hidden", "footprint")
+_COLUMNS = ("footprint_id", "region", "cap_x", "cap_y", "cap_z", "cap_r")
+_SPARE = 12 * 4**29 // 10_000
+"""Pixels (a ten-thousandth of the sky) that may be looked at for nothing: rows cost less than ranges do."""
+_RANGES_AT_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +80,30 @@ def _write(region: Region, test: str) -> exp.Select:
     )
     decisive = _decisive(region, test, squared, radius)
     columns = [_column("footprint_id"), _column("region"), sql.labelled(decisive, "decisive")]
-    table = exp.table_(_TABLE[1], db=_TABLE[0], quoted=True)
-    terms = [touching]
-    narrowed = _by_ranges(region, radius)
-    if narrowed is not None:
-        terms.insert(0, narrowed)
-    select = exp.Select(expressions=columns).from_(table, copy=False)
-    select.set("where", exp.Where(this=sql.both(terms)))
+    select = exp.Select(expressions=columns).from_(_candidates(region, radius), copy=False)
+    select.set("where", exp.Where(this=touching))
     return select
+
+
+def _candidates(region: Region, radius: sql.Sql) -> sql.Sql:
+    """Footprints of usual size by pixel ranges, and all larger ones.
+
+    Two queries and not an OR: the engine leaves out what it knows to lie outside of a range only where the
+    range stands alone.
+    """
+    table = exp.table_(_TABLE[1], db=_TABLE[0], quoted=True)
+    if region.cap().radius > _WIDEST:
+        return table
+    usual = sql.number(_USUAL_RAD)
+    near = in_ranges(_column("hpx29"), region.hpx29_ranges(_USUAL_RAD + _ROUNDING))
+    parts = [
+        exp.Select(expressions=[_column(name) for name in _COLUMNS], where=exp.Where(this=condition)).from_(
+            table.copy(), copy=False
+        )
+        for condition in (sql.both([sql.at_most(radius, usual), near]), sql.below(usual, radius))
+    ]
+    both = exp.Union(this=parts[0], expression=parts[1], distinct=False)
+    return exp.Subquery(this=both, alias=exp.TableAlias(this=exp.to_identifier("near", quoted=True)))
 
 
 def _squared_chord(centre: Sequence[float]) -> sql.Sql:
@@ -107,25 +128,34 @@ def _decisive(region: Region, test: str, squared: sql.Sql, radius: sql.Sql) -> s
     return sql.both([sql.at_least(room, sql.zero()), sql.at_most(squared, _chord_squared(room))])
 
 
-def _by_ranges(region: Region, radius: sql.Sql) -> sql.Sql | None:
-    """Pixel ranges for footprints of each class of size; the largest ones are always looked at."""
-    if region.cap().radius > _WIDEST:
-        return None
-    terms: list[sql.Sql] = [sql.below(sql.number(_CLASSES_RAD[-1]), radius)]
-    for limit in _CLASSES_RAD:
-        ranges = region.hpx29_ranges(limit + _ROUNDING)
-        terms.append(sql.both([sql.at_most(radius, sql.number(limit)), in_ranges(_column("hpx29"), ranges)]))
-    return sql.either(terms)
-
-
 def in_ranges(cell: sql.Sql, ranges: Sequence[tuple[int, int]]) -> sql.Sql:
-    """Whether a pixel number lies in one of the half-open ranges; their hull comes first, for zone maps."""
+    """Whether a pixel number lies in one of the half-open ranges, or in a gap between them that is not worth
+    its SQL; their hull comes first, for zone maps. Whatever passes has to be tested exactly.
+    """
     if not ranges:
         return exp.false()
-    between = [_between(cell, low, high) for low, high in ranges]
+    between = [_between(cell, low, high) for low, high in coarser(ranges)]
     if len(between) == 1:
         return between[0]
     return sql.both([_between(cell, ranges[0][0], ranges[-1][1]), sql.either(between)])
+
+
+def coarser(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same ranges with narrow gaps closed: few are left, and little is added."""
+    gaps = sorted((after[0] - before[1], after[0]) for before, after in pairwise(ranges))
+    kept: set[int] = set()  # where the ranges that stay apart begin
+    spare = _SPARE
+    for index, (width, start) in enumerate(gaps):
+        spare -= width
+        if spare < 0 and len(gaps) - index < _RANGES_AT_MOST:
+            kept.add(start)
+    merged: list[tuple[int, int]] = []
+    for low, high in ranges:
+        if merged and low not in kept:
+            merged[-1] = (merged[-1][0], high)
+        else:
+            merged.append((low, high))
+    return merged
 
 
 def _between(cell: sql.Sql, low: int, high: int) -> sql.Sql:

@@ -23,11 +23,21 @@ class CallFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What a command takes and does. Arguments named like a setting override it."""
+
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Settings, Console], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
-    """One command. Arguments named like a setting override it; ``defaults`` stand in for settings' own."""
+    """One command as it is listed; ``load`` imports what it needs.
+
+    ``defaults`` stand in for the settings' own.
+    """
 
     name: str
     help: str
-    arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace, Settings, Console], int]
+    load: Callable[[], Action]
     defaults: Mapping[str, str] = field(default_factory=dict)

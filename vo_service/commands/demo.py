@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vo_service import __version__
 from vo_service.commands import harvest, ingest, sample, server
-from vo_service.commands.command import DONE, Command
+from vo_service.commands.command import DONE, Action
 from vo_service.commands.console import Console
 from vo_service.commands.home import open_home
 from vo_service.settings import Settings
@@ -89,10 +89,4 @@ def _made() -> dict[str, object]:
     return {"software": __version__, "seed": sample.SEED, "products": sample.PRODUCTS}
 
 
-COMMAND = Command(
-    "demo",
-    "make sample holdings and serve them, in ./demo-home",
-    _arguments,
-    _run,
-    defaults={"home": "./demo-home", "unlisted": "open"},
-)
+ACTION = Action(_arguments, _run)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from tap_schema import published
 from vo_service.adql import AdqlError, explain
-from vo_service.commands.command import DONE, CallMistake, Command
+from vo_service.commands.command import DONE, Action, CallMistake
 from vo_service.commands.console import Console
 from vo_service.settings import Settings
 
@@ -34,6 +34,4 @@ def _marked(text: str, line: int, column: int) -> str:
     return f"  {shown}\n  {' ' * (column - 1)}^"
 
 
-COMMAND = Command(
-    "explain", "show tree, plan and SQL of an ADQL query, or its error with the place", _arguments, _run
-)
+ACTION = Action(_arguments, _run)

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from tap_schema import published
-from vo_service.commands.command import CallFailed, CallMistake, Command
+from vo_service.commands.command import Action, CallFailed, CallMistake
 from vo_service.commands.console import Console
 from vo_service.commands.home import Home, open_home
 from vo_service.holdings.harvest import harvest
@@ -82,4 +82,4 @@ def tell(report: HarvestReport, console: Console) -> None:
         )
 
 
-COMMAND = Command("harvest", "add rows of an archive's ObsCore table", _arguments, _run)
+ACTION = Action(_arguments, _run)

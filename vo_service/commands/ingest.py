@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tap_schema import published
-from vo_service.commands.command import CallMistake, Command
+from vo_service.commands.command import Action, CallMistake
 from vo_service.commands.console import Console
 from vo_service.commands.home import Home, open_home
 from vo_service.holdings.ingest import ingest
@@ -86,6 +86,4 @@ def tell(report: IngestReport, settings: Settings, console: Console) -> None:
         )
 
 
-COMMAND = Command(
-    "ingest", "harmonise files into a new snapshot; unchanged ones are skipped", _arguments, _run
-)
+ACTION = Action(_arguments, _run)

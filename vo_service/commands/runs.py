@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from datetime import datetime
 
-from vo_service.commands.command import DONE, CallMistake, Command
+from vo_service.commands.command import DONE, Action, CallMistake
 from vo_service.commands.console import Console
 from vo_service.commands.home import open_existing_home
 from vo_service.settings import Settings
@@ -93,6 +93,4 @@ def _place(entry: Mapping[str, object]) -> str:
     return f"{place}:{entry['line']}" if entry["line"] is not None else place
 
 
-COMMAND = Command(
-    "runs", "what each ingest and harvest did, per product: state, error, repairs", _arguments, _run
-)
+ACTION = Action(_arguments, _run)

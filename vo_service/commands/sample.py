@@ -6,7 +6,7 @@ import shutil
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from vo_service.commands.command import DONE, CallMistake, Command
+from vo_service.commands.command import DONE, Action, CallMistake
 from vo_service.commands.console import Console
 from vo_service.sample import SampleSummary, write_sample
 from vo_service.settings import Settings
@@ -71,6 +71,4 @@ def clear(directory: Path) -> None:
         (directory / name).unlink(missing_ok=True)
 
 
-COMMAND = Command(
-    "sample", "write sample holdings: products, an archive table, and the truth", _arguments, _run
-)
+ACTION = Action(_arguments, _run)

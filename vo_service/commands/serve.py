@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from vo_service.commands import server
-from vo_service.commands.command import DONE, Command
+from vo_service.commands.command import DONE, Action
 from vo_service.commands.console import Console
 from vo_service.commands.home import require_snapshot
 from vo_service.settings import Settings
@@ -24,4 +24,4 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
     return DONE
 
 
-COMMAND = Command("serve", "serve the holdings by TAP and over HTTP", _arguments, _run)
+ACTION = Action(_arguments, _run)

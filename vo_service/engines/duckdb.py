@@ -34,6 +34,7 @@ _LOCKED_DOWN = {
     "allow_persistent_secrets": "false",
     "python_enable_replacements": "false",
     "preserve_insertion_order": "false",
+    "lock_configuration": "true",  # with the rest: a later SET would fail on a file that is open already
 }
 MEMORY_BYTES = 2_000_000_000
 SPILL_BYTES = 4_000_000_000
@@ -44,8 +45,8 @@ class DuckDBEngine:
     """Runs statements on one engine file.
 
     ``memory_bytes`` is shared by all statements that run at a time (DuckDB knows no limit a query); what
-    does not fit is spilled below ``spill_directory``, where one is given. Raises EngineDown where the file
-    cannot be opened.
+    does not fit is spilled below ``spill_directory``, where one is given. Engines of one process on one file
+    share it, and must be given the same limits. Raises EngineDown where the file cannot be opened.
     """
 
     dialect = "duckdb"
@@ -71,15 +72,12 @@ class DuckDBEngine:
         self._clock = Clock()
         try:
             self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
-            self._database.execute("SET lock_configuration = true")
         except (duckdb.Error, OSError) as error:
             raise EngineDown(f"{engine_file.name} cannot be opened: {error}") from error
 
     @contextmanager
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
-        """As `Engine.run`. The clock of the limit starts here; the first batch may come before the last row is
-        computed. Raises EngineError, like the reading of batches.
-        """
+        """As `Engine.run`; the time that is allowed begins here. Raises EngineError, as reading does."""
         running = self._begin(limits.seconds)
         try:
             yield Batches(running.read(statement, limits.batch_rows), running.cancel)
@@ -144,7 +142,7 @@ class _Running:
         self._insist()
 
     def _insist(self) -> None:
-        """Interrupt until it has ended: DuckDB forgets an interrupt that comes just before a statement starts."""
+        """Interrupt until it has ended: DuckDB forgets an interrupt that comes just before a start."""
         if not self._ended:
             self._interrupt()
             self._clock.set(_INSIST_SECONDS, self._insist)

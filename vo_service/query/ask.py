@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pyarrow as pa
 
 from tap_schema import Column, published
-from vo_service.access import column_sources
-from vo_service.adql import Plan, Probe, parse, plan_query, resolve, write
+from vo_service.access import ColumnSources
+from vo_service.adql import Plan, Probe, Written, parse, plan_query, resolve, write
 from vo_service.engines import Engine, Limits, Statement
 from vo_service.query.model import Answer, Context, Question
+from vo_service.query.stopping import Stop
 from vo_service.sky import parse_region
 from vo_service.store import Snapshot
+
+_CANDIDATES = 1000  # footprints that are tested between two looks at the clock
 
 
 @contextmanager
 def ask(question: Question, context: Context, snapshot: Snapshot, engine: Engine) -> Iterator[Answer]:
     """The answer to ``question`` on ``snapshot``; leaving the context ends the query.
 
-    Raises AdqlError for a question that is none, EngineError for one that cannot be answered.
+    Raises AdqlError for a question that is none. Nothing runs before the first batch is asked for; reading
+    raises EngineError for a question that cannot be answered.
     """
     limit = None if question.maxrec is None else question.maxrec + 1
     plan = plan_query(resolve(parse(question.adql, question.version), published()), limit)
+    stop = Stop()
+    with closing(_batches(plan, question, context, engine, stop)) as batches:
+        yield Answer(plan.columns, batches, question, snapshot.number, plan.warnings, stop.ask)
+
+
+def _batches(
+    plan: Plan, question: Question, context: Context, engine: Engine, stop: Stop
+) -> Generator[pa.RecordBatch, None, None]:
+    """The rows of a plan, with the types that its columns declare."""
     if question.maxrec == 0:
-        yield Answer(plan.columns, iter(()), question, snapshot.number, plan.warnings, cancel=lambda: None)
         return
-    with engine.run(_statement(plan, context, engine), context.limits) as batches:
-        typed = _as_declared(batches.stream, plan.columns)
-        yield Answer(plan.columns, typed, question, snapshot.number, plan.warnings, batches.cancel)
+    statement = _statement(_written(plan, context, engine), context.limits, engine, stop)
+    with engine.run(statement, context.limits) as batches, stop.ending(batches.cancel):
+        yield from _as_declared(batches.stream, plan.columns)
 
 
-def _statement(plan: Plan, context: Context, engine: Engine) -> Statement:
-    """The plan in the engine's words, with the footprints that passed its probes."""
-    sources = column_sources(published(), context.viewer, context.rights, context.now, context.base_url)
-    written = write(plan, engine.dialect, sources)
-    passed = {probe.name: _run_probe(probe, engine, context.limits) for probe in written.probes}
+def _written(plan: Plan, context: Context, engine: Engine) -> Written:
+    sources = ColumnSources(published(), context.viewer, context.rights, context.now, context.base_url)
+    return write(plan, engine.dialect, sources)
+
+
+def _statement(written: Written, limits: Limits, engine: Engine, stop: Stop) -> Statement:
+    """The statement with the footprints that passed its probes."""
+    passed = {probe.name: _run_probe(probe, engine, limits, stop) for probe in written.probes}
     return Statement(written.sql, tables=passed)
 
 
-def _run_probe(probe: Probe, engine: Engine, limits: Limits) -> pa.Table:
+def _run_probe(probe: Probe, engine: Engine, limits: Limits, stop: Stop) -> pa.Table:
     """The footprints that pass: those whose caps decide it, and those that the exact test lets pass."""
     ids: list[int] = []
-    with engine.run(Statement(probe.sql, probe.parameters), limits) as candidates:
+    looked_at = replace(limits, batch_rows=_CANDIDATES)
+    statement = Statement(probe.sql, probe.parameters)
+    with engine.run(statement, looked_at) as candidates, stop.ending(candidates.cancel):
         for batch in candidates.stream:
             columns = batch.to_pydict()
             for footprint, region, decisive in zip(

@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import cdshealpix.nested
-import mocpy
 import numpy as np
 from astropy.coordinates import Angle, Latitude, Longitude
 from numpy.typing import NDArray
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 from vo_service.sky.vectors import positions, unit_vectors
 
 if TYPE_CHECKING:
+    import mocpy
+
     from vo_service.sky.region import Region
 
 Cells = NDArray[np.uint64]
@@ -33,6 +34,8 @@ _CONE_CELLS = 8.0  # cells at the border of a cone are about a tenth of its radi
 
 def moc_of(region: Region, order: int) -> mocpy.MOC:
     """Coverage of a region at ``order``; cells wholly inside stay at the order where that is first seen."""
+    import mocpy  # here alone: it brings matplotlib, which no query waits for
+
     depth, cells = _first_cells(region, 0.0, order)
     kept: list[tuple[int, Cells]] = []
     while True:
@@ -72,14 +75,14 @@ def ranges_of_cone(lon: float, lat: float, radius_rad: float) -> list[tuple[int,
     """
     radius = radius_rad + _ROUNDING
     depth = min(ORDER, max(0, int(math.log2(_CONE_CELLS / radius))))
-    cone = mocpy.MOC.from_cone(
-        lon=Longitude(lon, unit="deg"),
-        lat=Latitude(lat, unit="deg"),
-        radius=Angle(math.degrees(radius), unit="deg"),
-        max_depth=depth,
-        delta_depth=2,
+    cells, depths, _ = cdshealpix.nested.cone_search(
+        Longitude(lon, unit="deg"),
+        Latitude(lat, unit="deg"),
+        Angle(math.degrees(radius), unit="deg"),
+        depth,
+        depth_delta=min(2, ORDER - depth),
     )
-    return [(int(start), int(stop)) for start, stop in cone.to_depth29_ranges]
+    return _merge([(int(one), cells[depths == one]) for one in np.unique(depths)])
 
 
 def _first_cells(region: Region, inflate: float, deepest: int) -> tuple[int, Cells]:

@@ -8,14 +8,15 @@ rounding allowance of ADQL-150. Relations of two regions are worked out in ``rel
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Final
-
-import mocpy
+from typing import TYPE_CHECKING, Final
 
 from vo_service.sky import covers, relations
 from vo_service.sky.caps import Cap
 from vo_service.sky.outlines import Outline
 from vo_service.sky.vectors import ALLOWANCE, Flags, Floats
+
+if TYPE_CHECKING:
+    import mocpy
 
 FRAME: Final = "ICRS"
 
