@@ -1,6 +1,7 @@
 """``python -m conformance URL``: judge a service from outside, requirement by requirement.
 
-Exit status: 0 every MUST holds, 1 at least one fails, 2 the call was wrong or the service did not answer.
+Exit status: 0 no MUST fails, 1 at least one does, 2 the call was wrong or requests were left without an
+answer.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.catalogue import CHECKS
@@ -28,6 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    for target in filter(None, (options.json, options.html)):
+        if not target.parent.is_dir() or target.is_dir():
+            print(
+                f"conformance: {target} cannot be written; name a file in a directory that exists",
+                file=sys.stderr,
+            )
+            return 2
     checks = [c for c in CHECKS if not wanted or c.requirement.service in wanted]
     service = Service(options.url, timeout=options.timeout, interval=options.interval, token=options.token)
     try:
@@ -42,14 +51,25 @@ def main(arguments: list[str] | None = None) -> int:
     judgements = run(checks, service, parallel=options.parallel, progress=None if options.quiet else show)
     summary = counts(judgements)
     print(", ".join(f"{number} {verdict}" for verdict, number in summary.items() if number))
+    try:
+        _write_reports(options, service, judgements)
+    except OSError as error:
+        print(f"conformance: {error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+        return 2
+    if summary[str(Verdict.FAIL)]:
+        return 1
+    if service.unanswered:
+        print(f"conformance: {service.unanswered} requests were left without an answer", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _write_reports(options: argparse.Namespace, service: Service, judgements: Sequence[Judgement]) -> None:
     if options.json:
         report = as_json(service.base_url, judgements, service.requests_made)
-        Path(options.json).write_text(
-            json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        options.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.html:
-        Path(options.html).write_text(as_html(service.base_url, judgements), encoding="utf-8")
-    return 1 if summary[str(Verdict.FAIL)] else 0
+        options.html.write_text(as_html(service.base_url, judgements), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m conformance", description="Judge a Virtual Observatory service."
     )
     parser.add_argument("url", help="base URL of the service, or of its TAP service")
-    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
     parser.add_argument("--only", metavar="NAMES", help="judge these services only, for example tap,obscore")
     parser.add_argument(
         "--parallel", type=int, default=1, help="checks running at a time (default 1: be polite)"

@@ -1,9 +1,14 @@
-"""All checks in the order they are run and reported."""
+"""All checks in the order they are run and reported.
+
+``python -m conformance.catalogue`` prints them as the table of ``docs/conformance.md``.
+"""
 
 from __future__ import annotations
 
+import sys
+
 from conformance.checks import adql, dali, obscore, radio, schema, tap, vosi
-from conformance.model import Check
+from conformance.model import Check, Requirement
 
 CHECKS: tuple[Check, ...] = (
     *vosi.CHECKS,
@@ -14,3 +19,25 @@ CHECKS: tuple[Check, ...] = (
     *obscore.CHECKS,
     *radio.CHECKS,
 )
+
+
+def as_markdown() -> str:
+    """A table of all requirements that have a check, by their ids."""
+    rows = sorted((check.requirement for check in CHECKS), key=_place)
+    lines = [f"| `{r.id}` | {r.level} | {r.service} | {r.clause} | {_cell(r.title)} |" for r in rows]
+    return "\n".join(
+        ["| id | level | service | clause | requirement |", "| --- | --- | --- | --- | --- |", *lines, ""]
+    )
+
+
+def _place(requirement: Requirement) -> tuple[str, int]:
+    family, _, number = requirement.id.partition("-")
+    return family, int(number)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())

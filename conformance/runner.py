@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from lxml import etree
-
 from conformance.findings import not_checked
 from conformance.model import Check, Finding, Judgement, Level, Verdict, worst
 from conformance.service import Service, Unreachable
@@ -22,10 +20,12 @@ def run_check(check: Check, service: Service) -> Judgement:
         findings.extend(check.function(service))
     except Unreachable as error:
         findings.append(not_checked(f"no answer: {error}"))
-    except (etree.XMLSyntaxError, ValueError, KeyError, IndexError, TypeError, OSError) as error:
+    except Exception as error:  # the top of a check: whatever a service sends, the next one is judged too
         findings.append(
             Finding(Verdict.FAIL, f"the answer could not be read: {type(error).__name__}: {error}")
         )
+    if not findings:
+        findings.append(not_checked("there was nothing to judge"))
     if check.requirement.level is not Level.MUST:
         findings = [replace(f, verdict=Verdict.WARN) if f.verdict is Verdict.FAIL else f for f in findings]
     verdict = worst(f.verdict for f in findings)

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import io
+import secrets
+import struct
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import RLock
 from urllib.parse import urlsplit
+from xml.parsers.expat import ExpatError
 
 import requests
+import urllib3
 from astropy.io import votable
 from lxml import etree
 
 MAX_BODY = 20_000_000
+MAX_UNANSWERED = 5
+_PIECE = 65_536
 VOSI_CAPABILITIES = "{http://www.ivoa.net/xml/VOSICapabilities/v1.0}capabilities"
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class Unreachable(Exception):
     """The service did not answer at all: nothing can be said about the requirement."""
+
+
+class Unreadable(ValueError):
+    """An answer that should be a VOTable and is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +69,52 @@ class Answer:
         ]
 
     def table(self) -> votable.tree.TableElement:
-        """The first table of a VOTable answer. Raises what astropy raises on a broken one."""
+        """The first table of a VOTable answer. Raises Unreadable."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            parsed = votable.parse(io.BytesIO(self.body), verify="ignore")
-            return parsed.get_first_table()
+            try:
+                return votable.parse(io.BytesIO(self.body), verify="ignore").get_first_table()
+            except _READ_ERRORS as error:
+                raise Unreadable(f"no VOTable with a table: {type(error).__name__}: {error}") from error
+
+
+# what astropy's reader raises on bytes that are no VOTable, found by feeding it such
+_READ_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    ExpatError,
+    OSError,
+)
 
 
 @dataclass
 class Service:
-    """Access to one base URL. All requests go through here: time-bounded, spaced, counted."""
+    """Access to one base URL. All requests go through here: time-bounded, spaced, counted.
+
+    ``timeout`` is seconds for a whole answer. A service that has left ``MAX_UNANSWERED`` requests without an
+    answer is not asked any more, so that one that hangs is judged in bounded time. Safe for several threads.
+    """
 
     base_url: str
     timeout: float = 30.0
     interval: float = 0.0
     token: str | None = None
     requests_made: int = 0
+    unanswered: int = 0
+    number: int = field(default_factory=lambda: 100_000_000 + secrets.randbelow(900_000_000))
     _session: requests.Session = field(default_factory=requests.Session)
-    _last: float = 0.0
+    _next: float = 0.0
+    _lock: RLock = field(default_factory=RLock)
+    _remembered: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
         self._session.headers["User-Agent"] = "vo-service-conformance (IVOA-validate)"
-        if self.token:
-            self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def get(self, path: str, params: Params | None = None, **headers: str) -> Answer:
         """GET below the base URL, or any absolute URL; redirects are followed."""
@@ -95,25 +128,51 @@ class Service:
         """POST a form, urlencoded or (with ``files``) multipart."""
         return self._send("POST", path, data=params, files=files, headers={})
 
-    def _send(self, method: str, path: str, **options: object) -> Answer:
+    def remember(self, name: str, ask: Callable[[], bool]) -> bool:
+        """What ``ask`` found when it was first called under that name."""
+        if name not in self._remembered:
+            self._remembered[name] = ask()
+        return self._remembered[name]
+
+    def _send(self, method: str, path: str, *, headers: Mapping[str, str], **options: object) -> Answer:
         url = path if urlsplit(path).scheme else f"{self.base_url}/{path.lstrip('/')}"
-        wait = self._last + self.interval - time.monotonic()
-        if wait > 0:
-            time.sleep(wait)
+        if self.unanswered >= MAX_UNANSWERED:
+            raise Unreachable(f"{MAX_UNANSWERED} requests were left without an answer: not asked any more")
+        self._take_turn()
         started = time.monotonic()
         try:
-            reply = self._session.request(method, url, timeout=self.timeout, stream=True, **options)  # type: ignore[arg-type]
-            body = reply.raw.read(MAX_BODY, decode_content=True)
-            reply.close()
-        except requests.RequestException as error:
+            reply = self._session.request(
+                method,
+                url,
+                headers={**headers, **self._credentials(url)},
+                timeout=self.timeout,
+                stream=True,
+                **options,  # type: ignore[arg-type]
+            )
+            with reply:
+                body = _read_body(reply, started + self.timeout)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
+            with self._lock:
+                self.unanswered += 1
             raise Unreachable(f"{method} {url}: {type(error).__name__}") from error
-        finally:
-            self._last = time.monotonic()
-            self.requests_made += 1
         detail = options.get("data") or options.get("params") or ""
-        return Answer(
-            f"{method} {url} {detail}".strip(), reply.status_code, reply.headers, body, self._last - started
-        )
+        seconds = time.monotonic() - started
+        return Answer(f"{method} {url} {detail}".strip(), reply.status_code, reply.headers, body, seconds)
+
+    def _credentials(self, url: str) -> dict[str, str]:
+        """The token, for addresses of the service itself only: documents may name others'."""
+        here, there = urlsplit(self.base_url), urlsplit(url)
+        if self.token is None or (here.scheme, here.netloc) != (there.scheme, there.netloc):
+            return {}
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def _take_turn(self) -> None:
+        """Count the request and wait until it is due: ``interval`` after the one before."""
+        with self._lock:
+            self.requests_made += 1
+            due = max(self._next, time.monotonic())
+            self._next = due + self.interval
+        time.sleep(max(0.0, due - time.monotonic()))
 
     def query(self, adql: str, **extra: str) -> Answer:
         """A synchronous ADQL query by POST."""
@@ -156,6 +215,18 @@ class Service:
             for row in self.columns
             if str(row["table_name"]).lower() == "ivoa.obscore"
         }
+
+
+def _read_body(reply: requests.Response, deadline: float) -> bytes:
+    """The body up to ``MAX_BODY`` bytes. Raises TimeoutError where it has not come by ``deadline``."""
+    pieces: list[bytes] = []
+    size = 0
+    while size < MAX_BODY and (piece := reply.raw.read1(_PIECE, decode_content=True)):
+        pieces.append(piece)
+        size += len(piece)
+        if time.monotonic() > deadline:
+            raise TimeoutError("the answer came too slowly")
+    return b"".join(pieces)[:MAX_BODY]
 
 
 def rows_of(answer: Answer) -> list[dict[str, object]]:

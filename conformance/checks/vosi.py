@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from conformance.evidence import is_capabilities, is_result, sound_query
 from conformance.findings import failed, judged, not_applicable, passed
 from conformance.model import Check, Finding, Level, requirement
 from conformance.service import VOSI_CAPABILITIES, Service
@@ -28,6 +29,7 @@ def capabilities_answer_anonymously(service: Service) -> Iterator[Finding]:
     answer = service.capabilities
     yield judged(answer.status == 200, "capabilities answer with status 200", answer)
     yield judged(answer.media_type in ("text/xml", "application/xml"), "their media type is XML", answer)
+    yield judged(is_capabilities(answer), "they are a VOSI document", answer)
 
 
 @requirement("TAP-280", clause="VOSI 1.1, 2.1", level=Level.MUST, service="tap")
@@ -72,12 +74,14 @@ def access_url_is_the_base(service: Service) -> Iterator[Finding]:
     if capability is None:
         yield _no_tap()
         return
-    for url in capability.iter("accessURL"):
+    urls = list(capability.iter("accessURL"))
+    if not urls:
+        yield failed("the capability names no accessURL", service.capabilities)
+    for url in urls:
         text = url.text or ""
         yield judged(text == text.strip() and "?" not in text, f"{text!r} has no blanks and no query part")
-        yield judged(
-            service.get(f"{text.rstrip('/')}/capabilities").status == 200, f"{text}/capabilities answers"
-        )
+        answer = service.get(f"{text.strip().rstrip('/')}/capabilities")
+        yield judged(is_capabilities(answer), f"{text}/capabilities are capabilities", answer)
 
 
 @requirement("TAP-289", clause="TAPRegExt 1.0, 2.3", level=Level.MUST, service="tap")
@@ -110,14 +114,22 @@ def votable_is_declared(service: Service) -> Iterator[Finding]:
 @requirement("TAP-287", clause="TAP 1.1, 2.4; VOSI 1.1, 4", level=Level.SHOULD, service="tap")
 def declared_urls_answer(service: Service) -> Iterator[Finding]:
     """Every access URL of the capabilities answers"""
-    for capability in service.capabilities.xml():
-        if (capability.get("standardID") or "").lower() == "ivo://ivoa.net/std/tap":
-            continue
-        for url in capability.iter("accessURL"):
-            answer = service.get((url.text or "").strip())
-            yield judged(
-                answer.status == 200, f"{url.text} ({capability.get('standardID')}) answers with 200", answer
-            )
+    if not is_capabilities(service.capabilities):
+        yield failed("there is no capabilities document", service.capabilities)
+        return
+    urls = [
+        (capability.get("standardID"), (url.text or "").strip())
+        for capability in service.capabilities.xml().iter("capability")
+        if (capability.get("standardID") or "").lower() != "ivo://ivoa.net/std/tap"
+        for url in capability.iter("accessURL")
+    ]
+    if not urls:
+        yield not_applicable("only TAP itself is declared; TAP-283 is about its address")
+    for standard, url in urls:
+        answer = service.get(url)
+        yield judged(
+            answer.status == 200 and bool(answer.body), f"{url} ({standard}) answers with 200", answer
+        )
 
 
 @requirement("TAP-016", clause="VOSI 1.1, 2.2", level=Level.MUST, service="tap")
@@ -163,11 +175,18 @@ def declared_formats_work(service: Service) -> Iterator[Finding]:
     if capability is None:
         yield _no_tap()
         return
-    for output in capability.iter("outputFormat"):
+    outputs = list(capability.iter("outputFormat"))
+    if not outputs:
+        yield failed("no output format is declared", service.capabilities)
+    for output in outputs:
         mime = (output.findtext("mime") or "").strip()
         for name in [mime, *((a.text or "").strip() for a in output.iter("alias"))]:
-            answer = service.query("SELECT TOP 1 table_name FROM TAP_SCHEMA.tables", RESPONSEFORMAT=name)
-            yield judged(answer.status == 200, f"RESPONSEFORMAT={name} is accepted", answer)
+            answer = service.query(sound_query(service), RESPONSEFORMAT=name)
+            yield judged(
+                answer.status == 200 and bool(answer.body), f"RESPONSEFORMAT={name} is accepted", answer
+            )
+            if mime.startswith("application/x-votable+xml"):
+                yield judged(is_result(service, answer, 2), f"{name} holds the rows asked for", answer)
             if "/" in name and "/td" not in name and "/b" not in name[-3:]:
                 wanted = name.split(";")[0].strip().lower()
                 yield judged(answer.media_type == wanted, f"{name} comes back as {answer.media_type}", answer)

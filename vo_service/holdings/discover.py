@@ -108,9 +108,10 @@ def _found(status: os.stat_result, relative: str, root: str) -> FoundFile | None
 
 
 def _unreachable(root: str, path: str, error: OSError) -> Unreachable:
+    what = "the directory" if path == "." else path
     if isinstance(error, PermissionError):
-        return Unreachable(root, path, "permission", f"no permission to read {path}")
-    return Unreachable(root, path, "unreadable", f"{path} cannot be read: {error.strerror or error}")
+        return Unreachable(root, path, "permission", f"no permission to read {what}")
+    return Unreachable(root, path, "unreadable", f"{what} cannot be read: {error.strerror or error}")
 
 
 def _is_text(name: str) -> bool:

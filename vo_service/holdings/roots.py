@@ -37,7 +37,9 @@ class Root:
         """A path relative to where the run looks, as a path relative to the root."""
         looked = self.start if self.start.is_dir() else self.start.parent
         inner = looked.relative_to(self.directory).as_posix()
-        return path if inner == "." else f"{inner}/{path}"
+        if inner == ".":
+            return path
+        return inner if path == "." else f"{inner}/{path}"
 
     def owns(self, path: str) -> bool:
         """Whether a file of that path relative to the root is its own, and not that of a nested root."""

@@ -7,6 +7,7 @@ so that it waits for its turn instead of failing half-way.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from vo_service.store.errors import CatalogueError, DiskFull, StoreError
 
 LAYOUT = 1
 _BUSY_SECONDS = 30
+_ROOM_BYTES = 64 * 1024  # the index of SQLite's log takes 32 KiB before anything is written
 _CREATE_LOCK = 7160263  # any number, the same for everybody who creates the tables in one PostgreSQL database
 
 METADATA = sa.MetaData()
@@ -232,9 +234,27 @@ class Catalogue:
         try:
             yield
         except SQLAlchemyError as error:
-            if says_full(_words(error)):
+            if says_full(_words(error)) or self._lacks_room():
                 raise DiskFull("writing to the catalogue database") from error
-            raise CatalogueError(f"the catalogue database failed: {_words(error)}") from error
+            raise CatalogueError(
+                f"the catalogue database{self._file_name()} failed: {_words(error)}"
+            ) from error
+
+    def _file(self) -> Path | None:
+        url = self._engine.url
+        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    def _file_name(self) -> str:
+        file = self._file()
+        return f" ({file.name})" if file else ""
+
+    def _lacks_room(self) -> bool:
+        """Whether SQLite's own files no longer fit: it then speaks of an input or output error only."""
+        file = self._file()
+        try:
+            return file is not None and shutil.disk_usage(file.parent).free < _ROOM_BYTES
+        except OSError:
+            return False
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
