@@ -114,3 +114,21 @@ def test_a_connection_serves_one_request_after_the_other(live_server: str) -> No
             connection.request(method, f"/tap/sync?{sent}")
         answer = connection.getresponse()
         assert (answer.status, bool(answer.read())) == (200, method != "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        ("REGION('CIRCLE 1 2 3')", "Circle ICRS 1 2 3"),
+        ("REGION('Polygon ICRS 1 2 3 2 3 4')", "Polygon ICRS 1 2 3 2 3 4"),
+        ("REGION('Union ICRS (Circle 1 2 3 Circle 9 8 1)')", "Union ICRS ( Circle 1 2 3 Circle 9 8 1 )"),
+        ("CIRCLE(1, 2, 3)", [1.0, 2.0, 3.0]),
+        ("POLYGON(1, 2, 3, 2, 3, 4)", [1.0, 2.0, 3.0, 2.0, 3.0, 4.0]),
+        ("POINT(1, 2)", [1.0, 2.0]),
+    ],
+)
+def test_a_constant_geometry_can_be_selected(live_server: str, geometry: str, expected: object) -> None:
+    """A region is text (STC-S), a shape is the numbers that DALI writes."""
+    service = pyvo.dal.TAPService(f"{live_server}/tap")
+    value = service.search(f"SELECT TOP 1 {geometry} AS a FROM ivoa.obscore")["a"][0]
+    assert (value if isinstance(value, str) else list(value)) == expected

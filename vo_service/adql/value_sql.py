@@ -191,13 +191,16 @@ class ValueWriter:
 
 
 def _numbers_of(shape: Shape) -> Sql:
+    """A constant shape as DALI writes it; as STC-S where REGION() or a range makes the column a text."""
     region = shape.region
+    if shape.facts.kind is Kind.REGION:
+        return exp.Literal.string(region.to_stcs())
     if isinstance(region, Circle):
         numbers: list[float] = [region.lon, region.lat, region.radius]
     elif isinstance(region, Polygon):
         numbers = [number for vertex in region.vertices for number in vertex]
     else:
-        return exp.Literal.string(region.to_stcs())
+        raise TypeError(f"a {type(region).__name__} has no shape of numbers")
     return exp.Array(expressions=[sql.number(number) for number in numbers])
 
 
