@@ -13,7 +13,6 @@ from functools import cache
 
 import erfa
 import numpy as np
-from astropy.utils import iers
 from astropy_iers_data import IERS_A_FILE
 from numpy.typing import ArrayLike, NDArray
 
@@ -156,6 +155,8 @@ def _observatory_velocity(mjd: float, site: tuple[float, float, float]) -> NDArr
 @cache
 def _orientation_table() -> tuple[NDArray[np.float64], ...]:
     """MJD, UT1-UTC in seconds and polar motion in radians, from the table that comes with astropy's data."""
+    from astropy.utils import iers  # brings astropy.table, which only a conversion needs
+
     table = iers.IERS_A.open(IERS_A_FILE)
     return (
         np.asarray(table["MJD"].to_value("d"), dtype=np.float64),
