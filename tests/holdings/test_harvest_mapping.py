@@ -93,7 +93,7 @@ def test_rows_of_an_old_export_lose_the_marks_of_python() -> None:  # ALMA-149
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"s_ra": "12:30"}, "s_ra is '12:30', not a number"),
+        ({"s_ra": "12:30"}, "s_ra is '12:30', not a finite number"),
         ({"s_dec": "123.4"}, "must lie in -90 to 90"),
         ({"s_dec": ""}, "both or none"),
         ({"em_min": "0.2"}, "0 < em_min <= em_max"),
@@ -234,8 +234,8 @@ def test_ecsv_tells_units_and_delimiter(tmp_path: Path) -> None:
 
 def test_parquet_comes_in_batches(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"obs_id": [str(n) for n in range(40_000)]}), path)
-    assert [table.num_rows for table in open_file(path).tables()] == [25_000, 15_000]
+    pq.write_table(pa.table({"obs_id": [str(n) for n in range(25_000)]}), path)
+    assert [table.num_rows for table in open_file(path).tables()] == [8_000, 8_000, 8_000, 1_000]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b"<VOTABLE><broken", b"# %ECSV 1.0\n# {\n"])

@@ -23,11 +23,13 @@ COLUMNS = ("obs_id", "obs_publisher_did", "lastModified", "s_ra")
 
 @dataclass
 class Archive:
-    """Rows of an archive, and the queries it was sent; ``broken_after`` queries it answers no more."""
+    """Rows of an archive, and the queries it was sent; ``broken_after`` queries it answers no more;
+    as often as ``drops`` says it closes the connection without an answer."""
 
     rows: list[tuple[str, str, str | None, float]]
     queries: list[str] = field(default_factory=list)
     broken_after: int | None = None
+    drops: int = 0
     url: str = ""
 
     def answer(self, query: str) -> str:
@@ -68,6 +70,10 @@ def archive() -> Iterator[Archive]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            if served.drops > 0:
+                served.drops -= 1
+                self.close_connection = True
+                return
             broken = served.broken_after is not None and len(served.queries) >= served.broken_after
             body = b"gone" if broken else served.answer(sent["QUERY"][0]).encode()
             self.send_response(503 if broken else 200)
@@ -128,6 +134,16 @@ def test_after_publishing_only_changed_rows_are_asked_for(archive: Archive, tmp_
     assert 99.0 in found
     assert 1.0 not in found  # changed before
     assert 0.0 in found  # without a time of change: always asked for
+
+
+def test_a_dropped_connection_is_no_refusal(archive: Archive, tmp_path: Path) -> None:
+    archive.drops = 2
+    assert sorted(numbers(open_tap(archive.url, tmp_path))) == [float(n) for n in range(40)]
+    archive.drops = 1000
+    with pytest.raises(SourceError, match="does not answer"):
+        numbers(open_tap(archive.url, tmp_path / "other"))
+    with pytest.raises(SourceError, match="does not answer"):
+        numbers(open_tap("http://127.0.0.1:9/tap", tmp_path / "closed"))
 
 
 def test_apostrophes_in_keys_are_doubled(archive: Archive, tmp_path: Path) -> None:

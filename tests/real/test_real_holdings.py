@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pyvo
-from conftest import free_port, run_command, start_server
+from service_processes import free_port, run_command, start_server
 
 FULL_ROWS = {
     "alma_obscore_select_star.ecsv.gz": 149,

@@ -40,6 +40,7 @@ def star_table(*more: Column) -> Table:
         hidden=(column("_cell", "long"),),
         primary_key=("name",),
         sort_by=("_cell", "name"),
+        lookup=("name",),
     )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tap_schema import Table
 from vo_service import sky
-from vo_service.holdings.cells import read_column
+from vo_service.holdings.cells import plain, read_column
 from vo_service.holdings.finish import numbers
 from vo_service.holdings.ids import hashes, slugs
 
@@ -27,6 +27,9 @@ RENAMED = {"obs_publisher_did": "archive_publisher_did", "obs_id": "archive_obs_
 
 # Account names are personal data without a use here (ALMA-061); the nameless column is pandas' index.
 DROPPED = frozenset({"pi_userid", "", "unnamed: 0", "__index_level_0__"})
+
+UNREADABLE = "\x00unreadable"
+"""A column that a reader adds: why a row could not be read at all, null for all others."""
 
 OBS_ID = (
     r"^(?P<mous>uid://A\d{3}/X[0-9a-f]+/X[0-9a-f]+)"
@@ -63,11 +66,16 @@ def map_rows(raw: pa.Table, table: Table, first_line: int, units: Mapping[str, s
     mapped: dict[str, pa.Array] = {}
     others: dict[str, pa.Array] = {}
     for name, values in zip(raw.column_names, raw.columns):
+        if name == UNREADABLE:
+            bad = values.is_valid().combine_chunks().to_numpy(zero_copy_only=False)
+            _note(reasons, bad, values.drop_null().to_pylist())
+            continue
         key = name.strip().lower()
+        own = key in _OURS or (key in RENAMED.values())
         key = RENAMED.get(key, key)
         if key in DROPPED:
             continue
-        if key not in columns or key in _OURS:
+        if key not in columns or own:
             others[name.strip()] = values
             continue
         column = columns[key]
@@ -211,6 +219,7 @@ def _json_values(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Every value as JSON text; numbers that JSON has no form for are null."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
+    values, _garbled = plain(values)
     kind = values.type
     if pa.types.is_floating(kind):
         finite = pc.is_finite(values).fill_null(False)

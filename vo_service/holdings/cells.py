@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +40,50 @@ def read_column(values: pa.Array | pa.ChunkedArray, column: Column, unit: str | 
     """The values as the published type of ``column``, converted where the source declares another unit."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_large_string(values.type) or pa.types.is_binary(values.type):
-        values = values.cast(pa.string())
+    values, garbled = plain(values)
+    cells = _read(values, column, unit)
+    if not garbled.any():
+        return cells
+    texts = iter(cells.texts)
+    bad = cells.bad | garbled
+    told = [next(texts) if cells.bad[row] else "not UTF-8" for row in np.flatnonzero(bad)]
+    return Cells(cells.values, bad, tuple(told), cells.expected or "not a text")
+
+
+def plain(values: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Text where cells are dictionary-coded, bytes, lists (with blanks between) or records (as JSON), all
+    else as it is; and which cells were bytes that are no UTF-8, which are null then."""
+    fine = np.zeros(len(values), dtype=bool)
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return plain(values.dictionary_decode())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return values.cast(pa.string()), fine
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        read = [_decoded(cell) for cell in values.to_pylist()]
+        garbled = np.array([text is None for text in read], dtype=bool) & np.asarray(values.is_valid())
+        return pa.array(read, pa.string()), garbled
+    if pa.types.is_nested(kind):
+        return pa.array([_flat(cell) for cell in values.to_pylist()], pa.string()), fine
+    return values, fine
+
+
+def _decoded(cell: bytes | None) -> str | None:
+    try:
+        return None if cell is None else cell.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _flat(cell: object) -> str | None:
+    if cell is None:
+        return None
+    if isinstance(cell, list) and not any(isinstance(each, list | dict) for each in cell):
+        return " ".join(str(each) for each in cell if each is not None)
+    return json.dumps(cell, default=str)
+
+
+def _read(values: pa.Array, column: Column, unit: str | None) -> Cells:
     target = column.arrow_type
     if pa.types.is_string(values.type):
         values = _clean(values)
@@ -83,6 +124,8 @@ def _read_numbers(values: pa.Array, target: pa.DataType, factor: float) -> Cells
     elif not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         values = values.cast(pa.float64())
     if pa.types.is_floating(values.type):
+        infinite = pc.is_inf(values).fill_null(False)
+        bad = bad | infinite.to_numpy(zero_copy_only=False)
         values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
     if factor != 1.0:
         values = pc.multiply(values.cast(pa.float64()), factor)
@@ -90,7 +133,7 @@ def _read_numbers(values: pa.Array, target: pa.DataType, factor: float) -> Cells
         broken = pc.not_equal(values, pc.round(values)).fill_null(False)
         bad = bad | broken.to_numpy(zero_copy_only=False)
         values = pc.if_else(broken, pa.scalar(None, values.type), values)
-    expected = "not a whole number" if pa.types.is_integer(target) else "not a number"
+    expected = "not a whole number" if pa.types.is_integer(target) else "not a finite number"
     return Cells(values.cast(target, safe=False), bad, _texts_of(originals, bad), expected)
 
 
@@ -100,7 +143,7 @@ def _read_times(values: pa.Array, target: pa.DataType) -> Cells:
     if pa.types.is_date(values.type):
         return _good(values.cast(target))
     originals = values.cast(pa.string())
-    texts = pc.replace_substring_regex(pc.utf8_trim_whitespace(originals), "Z$", "")
+    texts = pc.replace_substring_regex(pc.utf8_trim_whitespace(originals), r"(Z|[+-]00:?00)$", "")
     shaped = pc.match_substring_regex(
         texts, r"^\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?)?$"
     )
@@ -113,7 +156,7 @@ def _read_times(values: pa.Array, target: pa.DataType) -> Cells:
         read = times.cast(target)
     except pa.ArrowInvalid:
         read, bad = _read_times_singly(times, target, bad)
-    return Cells(read, bad, _texts_of(originals, bad), "not a date and time as 2015-10-31T10:54:42.000")
+    return Cells(read, bad, _texts_of(originals, bad), "not a date and time (UTC) as 2015-10-31T10:54:42.000")
 
 
 def _read_times_singly(

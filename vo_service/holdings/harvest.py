@@ -9,31 +9,36 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow.ipc
 from numpy.typing import NDArray
 
-from tap_schema import Published
+from tap_schema import Published, Table
 from vo_service import __version__
-from vo_service.holdings.archive import Reject, map_rows
-from vo_service.holdings.archive_tables import archive_tables
+from vo_service.holdings.archive import Mapped, Reject, map_rows
+from vo_service.holdings.archive_tables import ArchiveTables, archive_tables
 from vo_service.holdings.assemble import Assembly, FileEntry, Setting, assemble
 from vo_service.holdings.changes import Removal, insert_tables, read_texts, read_where
-from vo_service.holdings.finish import did_of, dids, footprint_rows
+from vo_service.holdings.finish import did_of, dids
 from vo_service.holdings.harvest_sources import ArchiveTable
-from vo_service.holdings.observations import PARTS, observation_rows, part_of, reduce_parts
+from vo_service.holdings.ids import identifier
+from vo_service.holdings.known_footprints import KnownFootprints
+from vo_service.holdings.observations import PARTS, Parts, observation_batches, part_of, reduce_parts
+from vo_service.holdings.records import Repair
 from vo_service.holdings.reports import HarvestReport, Progress, silent
+from vo_service.holdings.rows import repair_rows, table_of
 from vo_service.holdings.stored import read_entries
-from vo_service.store import Catalogue, Draft, RunEntry, RunLog, Snapshot, Snapshots
+from vo_service.store import Ahead, Catalogue, Draft, RunEntry, RunLog, Snapshot, Snapshots
 
-_SPOOL_ROWS = 25_000
 _LISTED_REJECTS = 1000
+_DECAY_MS = 100
 
 
 @dataclass(slots=True)
@@ -76,7 +81,7 @@ def harvest(
     """
     authority = catalogue.settled("authority", authority)
     log = RunLog(catalogue)
-    with snapshots.writer(f"vo-service harvest {source.name}", wait_seconds):
+    with _thrifty_memory(), snapshots.writer(f"vo-service harvest {source.name}", wait_seconds):
         run_id = log.start("harvest", f"vo-service {__version__}")
         scratch = home / "harvest" / "spool"
         try:
@@ -95,6 +100,20 @@ def harvest(
         if keep is not None:
             snapshots.prune(keep)
     return report
+
+
+@contextmanager
+def _thrifty_memory() -> Iterator[None]:
+    """Arrow's memory from the allocator that gives freed pages back soon. The default one keeps them for
+    each thread, and here threads hand each other large tables: some hundred megabytes are then lost."""
+    usual = pa.default_memory_pool()
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.jemalloc_set_decay_ms(_DECAY_MS)
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
 
 
 def _entry(source: ArchiveTable, reject: Reject) -> RunEntry:
@@ -116,26 +135,32 @@ def _read_source(
     spool = _Spool(path)
     identifiers: list[pa.Array] = []
     uids: list[pa.Array] = []
-    writer: pq.ParquetWriter | None = None
-    try:
-        for raw in source.tables():
-            mapped = map_rows(raw, table, spool.read + 1, source.units)
-            spool.read += raw.num_rows
+    with ExitStack() as stack:
+        writer: pa.ipc.RecordBatchStreamWriter | None = None
+        for count, mapped in stack.enter_context(Ahead(_mapped(source, table))):
+            spool.read += count
             spool.rejects += mapped.rejects
-            rows = _stamped(mapped.rows, {"source": source.name, "run_id": run_id})
+            rows = _stamped(mapped.rows, {"source": source.name, "run_id": run_id}).combine_chunks()
             identifiers.append(rows["archive_row_id"].combine_chunks())
             uids.append(pc.unique(pc.drop_null(rows["member_ous_uid"].combine_chunks())))
             if writer is None:
-                writer = pq.ParquetWriter(path, rows.schema, compression="lz4")
-            writer.write_table(rows, row_group_size=_SPOOL_ROWS)
+                sink = stack.enter_context(pa.OSFile(str(path), "wb"))
+                options = pa.ipc.IpcWriteOptions(compression="lz4")
+                writer = stack.enter_context(pa.ipc.new_stream(sink, rows.schema, options=options))
+            writer.write_table(rows)
             progress("reading", spool.read, None)
-    finally:
-        if writer is not None:
-            writer.close()
     if identifiers:
         spool.identifiers, spool.fresh = _first_of_each(pa.concat_arrays(identifiers))
         spool.uids = pc.unique(pa.concat_arrays(uids))
     return spool
+
+
+def _mapped(source: ArchiveTable, table: Table) -> Iterator[tuple[int, Mapped]]:
+    """How many rows the source hands out at a time, and those of them that can be mapped."""
+    line = 1
+    for raw in source.tables():
+        yield raw.num_rows, map_rows(raw, table, line, source.units)
+        line += raw.num_rows
 
 
 def _stamped(rows: pa.Table, texts: Mapping[str, str]) -> pa.Table:
@@ -159,13 +184,12 @@ def _spooled(spool: _Spool) -> Iterator[pa.Table]:
     if not spool.path.exists():
         return
     at = 0
-    with pq.ParquetFile(spool.path) as file:
-        for number in range(file.num_row_groups):
-            rows = file.read_row_group(number)
-            fresh = spool.fresh[at : at + rows.num_rows]
-            at += rows.num_rows
+    with pa.OSFile(str(spool.path), "rb") as file, pa.ipc.open_stream(file) as reader:
+        for batch in reader:
+            fresh = spool.fresh[at : at + batch.num_rows]
+            at += batch.num_rows
+            rows = pa.Table.from_batches([batch])
             yield rows if fresh.all() else rows.filter(pa.array(fresh))
-            pa.default_memory_pool().release_unused()
 
 
 def _publish(
@@ -177,32 +201,53 @@ def _publish(
     catalogue: Catalogue,
     progress: Progress,
 ) -> HarvestReport:
+    rejected, kept = len(spool.rejects), len(spool.identifiers)
+    log = RunLog(catalogue)
+    log.count(
+        run_id,
+        row_count=spool.read,
+        rejected_count=rejected,
+        ok_count=kept,
+        failed_count=rejected,
+        skipped_count=spool.duplicates,
+    )
+    report = HarvestReport(
+        run_id=run_id,
+        snapshot=None,
+        source=source.name,
+        read=spool.read,
+        kept=kept,
+        new=0,
+        matched=0,
+        rejected=rejected,
+        duplicates=spool.duplicates,
+        rejects=tuple(_entry(source, reject) for reject in spool.rejects[:_LISTED_REJECTS]),
+        warnings=source.warnings,
+    )
+    if not kept:  # a snapshot like the last one would push a good one out
+        log.finish(run_id, "done")
+        return report
     base = snapshots.current()
     draft = snapshots.draft(run_id)
     try:
+        _state_frame(draft, source.name, setting)
         new, matched = _fill(draft, base, spool, setting, catalogue, progress)
-        counts = {"row_count": spool.read, "rejected_count": len(spool.rejects)}
-        kept = len(spool.identifiers)
-        RunLog(catalogue).count(
-            run_id, **counts, ok_count=kept, failed_count=len(spool.rejects), skipped_count=spool.duplicates
-        )
         progress("publishing", 0, None)
         snapshot = snapshots.publish(draft, base)
     except BaseException:
         draft.discard()
         raise
-    return HarvestReport(
-        run_id=run_id,
-        snapshot=snapshot.number,
-        source=source.name,
-        read=spool.read,
-        kept=kept,
-        new=new,
-        matched=matched,
-        rejected=len(spool.rejects),
-        duplicates=spool.duplicates,
-        rejects=tuple(_entry(source, reject) for reject in spool.rejects[:_LISTED_REJECTS]),
-    )
+    return replace(report, snapshot=snapshot.number, new=new, matched=matched)
+
+
+def _state_frame(draft: Draft, source: str, setting: Setting) -> None:
+    """One repair row for the whole source: archives do not tell the frame of their frequencies (design 4.4),
+    and a row for each of a million rows would tell no more."""
+    why = f"rows of {source} do not tell the frame of their wavelengths: these are published as they are"
+    [row] = repair_rows([Repair("specsys", None, None, "SPEC-FRAME-UNKNOWN", why)])
+    row["repair_id"] = identifier("archive-frame", source)
+    draft.change("holdings.repair", delete=pa.table({"repair_id": [row["repair_id"]]}))
+    draft.change("holdings.repair", insert=table_of([row], setting.published.storage["holdings.repair"]))
 
 
 def _fill(
@@ -231,32 +276,32 @@ def _fill(
         member_uids=uids.to_pylist() if base is not None else [],
     )
     _remove_units(removal, base, entries, old_rows, with_files, setting)
-    parts = _kept_parts(base, setting, uids, removal.dids)
+    parts = Parts(_kept_parts(base, setting, uids, removal.dids))
     removal.apply(draft)
 
-    footprints = (
-        set() if base is None else set(base.read("_hidden.footprint", ["footprint_id"])[0].to_pylist())
+    footprints = KnownFootprints(
+        pa.array([], pa.int64())
+        if base is None
+        else base.read("_hidden.footprint", ["footprint_id"])[0].combine_chunks()
     )
     own: list[pa.Table] = []
     written = 0
-    for rows in _spooled(spool):
-        mine = pc.fill_null(pc.is_in(rows["member_ous_uid"], pa.array(with_files, pa.string())), False)
-        if with_files:
-            own.append(rows.filter(mine))
-            rows = rows.filter(pc.invert(mine))
-        parts.append(_write_batch(draft, rows, setting, footprints))
-        parts = [part for part in [reduce_parts(parts)] if part is not None] if len(parts) > 8 else parts
-        written += rows.num_rows
-        progress("writing", written, len(spool.identifiers))
+    with Ahead(_made(_spooled(spool), with_files, own, setting, footprints)) as batches:
+        for made in batches:
+            insert_tables(draft, made.tables)
+            parts.add(made.parts)
+            written += made.tables["holdings.archive_row"].num_rows
+            del made  # the next batch is being made already
+            progress("writing", written, len(spool.identifiers))
     matched = 0
     if with_files:
         assembly = _assemble(entries, old_rows, own, replaced, setting, kept, others)
-        parts.append(assembly.parts)
+        parts.add(assembly.parts)
         linked = assembly.tables["holdings.archive_row"]
         fresh = linked.filter(pc.is_in(linked["archive_row_id"], spool.identifiers))
         matched = fresh.num_rows - fresh["matched_dataset_id"].null_count
         _insert_assembly(draft, assembly, footprints, setting)
-    draft.change("holdings.observation", insert=observation_rows(parts, tables["holdings.observation"]))
+    draft.change("holdings.observation", insert=observation_batches(parts, tables["holdings.observation"]))
     return len(spool.identifiers) - len(replaced), matched
 
 
@@ -303,17 +348,33 @@ def _kept_parts(
     return [] if reduced is None else [reduced]
 
 
-def _write_batch(draft: Draft, rows: pa.Table, setting: Setting, footprints: set[int]) -> pa.Table:
-    """Rows that have no files of ours, as they go into all tables; what they tell of observations."""
+def _made(
+    batches: Iterator[pa.Table],
+    with_files: Sequence[str],
+    own: list[pa.Table],
+    setting: Setting,
+    footprints: KnownFootprints,
+) -> Iterator[ArchiveTables]:
+    """What goes into all tables for rows that have no files of ours; those that have go to ``own``."""
+    held = pa.array(with_files, pa.string())
+    for rows in batches:
+        if with_files:
+            mine = pc.fill_null(pc.is_in(rows["member_ous_uid"], held), False)
+            own.append(rows.filter(mine))
+            rows = rows.filter(pc.invert(mine))
+        yield _batch_tables(rows, setting, footprints)
+
+
+def _batch_tables(rows: pa.Table, setting: Setting, footprints: KnownFootprints) -> ArchiveTables:
+    """One batch of rows as it goes into all tables."""
     made = archive_tables(rows, setting.published, setting.authority)
     schema = setting.published.storage["holdings.archive_row"].arrow_schema()
     carriers = made.tables["ivoa.obscore"]["obs_publisher_did"]
     at = rows.schema.get_field_index("obs_publisher_did")
     linked = rows.set_column(at, "obs_publisher_did", carriers).select(schema.names).cast(schema)
-    regions = made.tables["ivoa.obscore"]["s_region"].combine_chunks()
-    shapes = footprint_rows(regions, setting.published.storage["_hidden.footprint"], footprints)
-    insert_tables(draft, {**made.tables, "holdings.archive_row": linked, "_hidden.footprint": shapes})
-    return made.parts
+    shapes = footprints.new_rows(made.tables["ivoa.obscore"], setting.published.storage["_hidden.footprint"])
+    tables = {**made.tables, "holdings.archive_row": linked, "_hidden.footprint": shapes}
+    return ArchiveTables(tables, made.parts)
 
 
 def _assemble(
@@ -332,10 +393,9 @@ def _assemble(
     return assemble(entries, pa.concat_tables([stay, *fresh]), setting, kept=kept, taken=others)
 
 
-def _insert_assembly(draft: Draft, assembly: Assembly, footprints: set[int], setting: Setting) -> None:
+def _insert_assembly(draft: Draft, assembly: Assembly, footprints: KnownFootprints, setting: Setting) -> None:
     tables = dict(assembly.tables)
-    regions = tables["ivoa.obscore"]["s_region"].combine_chunks()
-    tables["_hidden.footprint"] = footprint_rows(
-        regions, setting.published.storage["_hidden.footprint"], footprints
+    tables["_hidden.footprint"] = footprints.new_rows(
+        tables["ivoa.obscore"], setting.published.storage["_hidden.footprint"]
     )
     insert_tables(draft, tables)

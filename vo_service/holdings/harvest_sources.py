@@ -6,26 +6,21 @@ them; what they mean is the business of ``archive``.
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import yaml
 from astropy.io import votable
 from astropy.io.votable.exceptions import VOTableSpecError
 
-BATCH_ROWS = 25_000
-_BLOCK_BYTES = 32 << 20
-_GZIP = b"\x1f\x8b"
+from vo_service.holdings.harvest_texts import BATCH_ROWS, BLOCK_BYTES, TextLayout, reading, text_tables
 
 
 class SourceError(Exception):
@@ -45,19 +40,20 @@ def _keep_nothing() -> None:
 class ArchiveTable:
     """``name`` as published (never a path), declared ``units`` by column, ``tables()`` in the order of rows.
 
-    ``published`` is called once all rows are in a published snapshot.
+    ``published`` is called once all rows are in a published snapshot. ``warnings`` are for whoever harvests.
     """
 
     name: str
     units: Mapping[str, str]
     tables: Callable[[], Iterator[pa.Table]]
     published: Callable[[], None] = _keep_nothing
+    warnings: tuple[str, ...] = ()
 
 
 def open_file(path: Path) -> ArchiveTable:
     """The table in a file; raises SourceError where it is none of the formats known."""
     try:
-        with _reading(path) as stream:
+        with reading(path) as stream:
             start = stream.read(512)
     except (OSError, EOFError) as error:
         raise SourceError(path.name, _reason(error)) from error
@@ -65,26 +61,13 @@ def open_file(path: Path) -> ArchiveTable:
         return ArchiveTable(path.name, {}, lambda: _guarded(path, _parquet_tables(path)))
     if start.startswith(b"# %ECSV"):
         header = _read_ecsv_header(path)
-        return ArchiveTable(path.name, header.units, lambda: _guarded(path, _text_tables(path, header)))
+        return ArchiveTable(path.name, header.units, lambda: _guarded(path, text_tables(path, header)))
     if re.match(rb"\s*(<\?xml|<VOTABLE|<!--)", start):
         return _open_votable(path)
     if not start.strip() or b"\x00" in start:
         raise SourceError(path.name, "neither CSV, ECSV, VOTable nor Parquet")
-    header = _TextLayout(_delimiter(start), 0, {})
-    return ArchiveTable(path.name, {}, lambda: _guarded(path, _text_tables(path, header)))
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """The bytes of a file, unpacked where it is gzipped."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
-        raw.seek(0)
-        if packed:
-            with gzip.open(raw) as stream:
-                yield stream
-        else:
-            yield raw
+    header = TextLayout(_delimiter(start), 0, {})
+    return ArchiveTable(path.name, {}, lambda: _guarded(path, text_tables(path, header)))
 
 
 def _guarded(path: Path, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -101,21 +84,14 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).partition("\n")[0] or type(error).__name__
 
 
-@dataclass(frozen=True, slots=True)
-class _TextLayout:
-    delimiter: str
-    skip_lines: int
-    units: Mapping[str, str]
-
-
 def _delimiter(start: bytes) -> str:
     first = start.split(b"\n", 1)[0]
     return max((",", "\t", ";", "|"), key=lambda mark: first.count(mark.encode()))
 
 
-def _read_ecsv_header(path: Path) -> _TextLayout:
+def _read_ecsv_header(path: Path) -> TextLayout:
     """Delimiter and units from the YAML lines that an ECSV file begins with."""
-    with _reading(path) as stream:
+    with reading(path) as stream:
         lines = list(itertools.takewhile(lambda line: line.startswith(b"#"), stream))
     text = "".join(re.sub(r"^# ?", "", line.decode("utf-8")) for line in lines[1:])
     try:
@@ -124,7 +100,7 @@ def _read_ecsv_header(path: Path) -> _TextLayout:
         units = {column["name"]: str(column["unit"]) for column in columns if "unit" in column}
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise SourceError(path.name, f"the ECSV header cannot be read: {_reason(error)}") from error
-    return _TextLayout(header.get("delimiter", " "), len(lines), units)
+    return TextLayout(header.get("delimiter", " "), len(lines), units)
 
 
 class _EcsvLoader(yaml.SafeLoader):
@@ -138,55 +114,37 @@ def _ignore_tag(loader: yaml.Loader, _suffix: str, node: yaml.Node) -> None:
 _EcsvLoader.add_multi_constructor("!", _ignore_tag)
 
 
-def _text_tables(path: Path, layout: _TextLayout) -> Iterator[pa.Table]:
-    """Every column as text: what is a number is decided column by column later, so that one bad cell costs
-    one row and not the file."""
-    with _reading(path) as stream:
-        names = _column_names(path, layout)
-        reader = pacsv.open_csv(
-            stream,
-            read_options=pacsv.ReadOptions(
-                block_size=_BLOCK_BYTES, column_names=names, skip_rows=layout.skip_lines + 1
-            ),
-            parse_options=pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-        for batch in reader:
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
-
-
-def _column_names(path: Path, layout: _TextLayout) -> list[str]:
-    """The names in the first line, each made unique, as pandas and spreadsheets repeat or omit some."""
-    with _reading(path) as stream:
-        for _ in range(layout.skip_lines):
-            stream.readline()
-        line = stream.readline().decode("utf-8-sig").rstrip("\r\n")
-    names = [name.strip().strip('"') for name in line.split(layout.delimiter)]
-    return [name if names.index(name) == at else f"{name}.{at}" for at, name in enumerate(names)]
-
-
 def _parquet_tables(path: Path) -> Iterator[pa.Table]:
     with pq.ParquetFile(path) as file:
         groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
         width = sum(group.total_byte_size for group in groups) / max(1, file.metadata.num_rows)
-        rows = max(1000, min(BATCH_ROWS, int(_BLOCK_BYTES / max(1.0, width))))
+        rows = max(1000, min(BATCH_ROWS, int(BLOCK_BYTES / max(1.0, width))))
         for batch in file.iter_batches(rows):
             yield pa.Table.from_batches([batch])
 
 
 def _open_votable(path: Path) -> ArchiveTable:
     try:
-        with _reading(path) as stream:
+        with reading(path) as stream:
             parsed = votable.parse(stream, verify="ignore")
         table = next(parsed.iter_tables(), None)
     except (VOTableSpecError, ValueError, IndexError, OSError, EOFError) as error:
         raise SourceError(path.name, f"no valid VOTable: {_reason(error)}") from error
+    status = {info.value: info.content or "" for info in _infos(parsed) if info.name == "QUERY_STATUS"}
+    if "ERROR" in status:
+        raise SourceError(path.name, f"the service that wrote it says: {status['ERROR'].strip()}")
     if table is None:
         raise SourceError(path.name, "the VOTable holds no table")
-    return open_votable_table(path.name, table)
+    whole = open_votable_table(path.name, table)
+    if "OVERFLOW" not in status:
+        return whole
+    return replace(whole, warnings=("the table is cut: the service that wrote it says OVERFLOW",))
+
+
+def _infos(parsed: Any) -> Iterator[Any]:
+    for resource in parsed.resources:
+        yield from resource.infos
+        yield from (info for table in resource.tables for info in table.infos)
 
 
 def open_votable_table(name: str, table: Any) -> ArchiveTable:

@@ -21,9 +21,12 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyvo
+import requests
+import urllib3
 from pyvo.dal.exceptions import DALFormatError, DALQueryError, DALServiceError
 
-from vo_service.holdings.harvest_sources import BATCH_ROWS, ArchiveTable, SourceError, open_votable_table
+from vo_service.holdings.harvest_sources import ArchiveTable, SourceError, open_votable_table
+from vo_service.holdings.harvest_texts import BATCH_ROWS
 from vo_service.holdings.reports import Progress, silent
 
 PAGE_ROWS = 20_000
@@ -163,9 +166,9 @@ class _Pages:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     return self._service.search(query, maxrec=self._page_rows).resultstable
-            except (DALQueryError, DALFormatError) as error:
-                raise SourceError(self._url, f"the service refuses {query!r}: {_line(error)}") from error
-            except DALServiceError as error:
+            except (DALQueryError, DALFormatError, DALServiceError, requests.RequestException) as error:
+                if not _is_outage(error):
+                    raise SourceError(self._url, f"the service refuses {query!r}: {_line(error)}") from error
                 if attempt == _TRIES:
                     raise SourceError(self._url, f"the service does not answer: {_line(error)}") from error
                 time.sleep(_WAIT_SECONDS * attempt)
@@ -176,6 +179,18 @@ class _Pages:
         fresh = self._directory / f"{_STATE}.new"
         fresh.write_text(json.dumps(self._state))
         fresh.replace(self._directory / _STATE)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the network or the server failed, and not the query: pyvo wraps one in the other."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, requests.HTTPError):
+            return cause.response is None or cause.response.status_code >= 500
+        if isinstance(cause, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
+            return True
+        cause = getattr(cause, "cause", None) or cause.__cause__ or cause.__context__
+    return isinstance(error, DALServiceError)
 
 
 def _after(keys: Sequence[str], last: Key) -> str:

@@ -4,7 +4,7 @@ has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,6 +66,31 @@ def reduce_parts(parts: Iterable[pa.Table]) -> pa.Table | None:
     return pa.table({name: columns[name].cast(whole.schema.field(name).type) for name in whole.column_names})
 
 
+class Parts:
+    """Parts as they come in batches.
+
+    They are reduced whenever they have doubled: so they take the memory of observations and not of rows, and
+    each is sorted a few times at most.
+    """
+
+    def __init__(self, parts: Iterable[pa.Table] = ()) -> None:
+        self._parts = list(parts)
+        self._limit = _FEW
+
+    def add(self, part: pa.Table) -> None:
+        """Take one more part."""
+        self._parts.append(part)
+        if sum(each.num_rows for each in self._parts) > self._limit:
+            reduced = reduce_parts(self._parts)
+            self._parts = [] if reduced is None else [reduced]
+            self._limit = _FEW + 2 * sum(each.num_rows for each in self._parts)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return iter(self._parts)
+
+
+_FEW = 50_000
+
 _HOW = {
     "first": (
         "group_ous_uid proposal_id target_name s_ra s_dec pi_name obs_title science_goal_uid rank "
@@ -76,6 +101,25 @@ _HOW = {
     "distinct": ["band_list", "array_kind", "origin"],
     "sum": ["datasets", "archive_rows"],
 }
+
+
+def observation_batches(parts: Iterable[pa.Table], table: Table) -> Iterator[pa.Table]:
+    """The rows of ``holdings.observation`` of :func:`observation_rows`, some ten thousand at a time.
+
+    All parts of a member uid are in one batch, so memory goes by the batch.
+    """
+    pieces = [part for part in parts if part.num_rows]
+    shares = sum(part.num_rows for part in pieces) // _FEW + 1
+    uids = [_one(part["member_ous_uid"]) for part in pieces]
+    coded = pc.dictionary_encode(pa.concat_arrays(uids)).indices.to_numpy() if uids else []
+    for share in range(shares):
+        start = 0
+        mine = []
+        for part in pieces:
+            end = start + part.num_rows
+            mine.append(part.filter(pa.array(coded[start:end] % shares == share)))
+            start = end
+        yield observation_rows(mine, table)
 
 
 def observation_rows(parts: Iterable[pa.Table], table: Table) -> pa.Table:
@@ -113,15 +157,11 @@ def _ranks(origins: pa.Array) -> pa.Array:
 
 def _joined(lists: pa.ChunkedArray) -> pa.Array:
     """The distinct words of each list, in order (numbers by value), with single blanks; null for none."""
-    distinct: dict[tuple[str, ...], str | None] = {}
-
-    def text(words: Sequence[str | None]) -> str | None:
-        key = tuple(sorted({word for each in words if each is not None for word in each.split()}, key=_order))
-        if key not in distinct:
-            distinct[key] = " ".join(key) or None
-        return distinct[key]
-
-    return pa.array([text(words) for words in lists.to_pylist()], pa.string())
+    whole = _one(lists)
+    filled = pa.ListArray.from_arrays(whole.offsets, pc.fill_null(whole.values, ""))
+    coded = pc.dictionary_encode(pc.binary_join(filled, " "))
+    texts = [" ".join(sorted(set(text.split()), key=_order)) or None for text in coded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(coded.indices)
 
 
 def _order(word: str) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """The archive's ``frequency_support``: edges of all windows of a field, and the component of one window.
 
-Each distinct text is parsed once; the rest works on whole columns. Frequencies in Hz, noise in mJy/beam.
+Texts in the archive's usual spelling are read as whole columns, any other goes through
+``parse_frequency_support``, once for each distinct text. Frequencies in Hz, noise in mJy/beam.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ _ENOUGH_OVERLAP = 0.6
 
 Floats = NDArray[np.float64]
 
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_USUAL = (
+    rf"^\[(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})GHz, ?(?P<width>{_NUMBER})kHz,"
+    rf" ?(?P<line>{_NUMBER})(?P<line_prefix>[um]?)Jy/beam@10km/s,"
+    rf" ?(?P<native>{_NUMBER})(?P<native_prefix>[um]?)Jy/beam@native, ?[A-Z]+(?: [A-Z]+)*\]$"
+)
+_PREFIXES = pa.array(["u", "m", ""])
+_MILLIJANSKY = np.array([1e-3, 1.0, 1e3])
+
 
 @dataclass(frozen=True, slots=True)
 class Supports:
@@ -35,14 +45,7 @@ class Supports:
 def read_supports(texts: pa.Array, f_min: Floats, f_max: Floats) -> Supports:
     """What each row's text says, for a row whose own window reaches from ``f_min`` to ``f_max`` (Hz)."""
     coded = pc.dictionary_encode(texts)
-    parsed = [parse_frequency_support(text) or () for text in coded.dictionary.to_pylist()]
-    components = [
-        (each.f_min, each.f_max, each.sensitivity_10kms, each.sensitivity_native, each.resolution_khz)
-        for support in parsed
-        for each in support
-    ]
-    flat = np.array(components, dtype=np.float64).reshape(-1, 5)
-    counts = np.array([len(support) for support in parsed], dtype=np.int64)
+    flat, counts = _components(coded.dictionary)
     starts = np.concatenate([[0], np.cumsum(counts)])[:-1] if len(counts) else counts
     codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
     known = codes >= 0
@@ -58,6 +61,61 @@ def read_supports(texts: pa.Array, f_min: Floats, f_max: Floats) -> Supports:
     low, high = _edges(rows, picked, len(codes))
     own = _own_components(rows, picked, f_min, f_max)
     return Supports(low, high, own[:, 0], own[:, 1], own[:, 2])
+
+
+def _components(texts: pa.Array) -> tuple[Floats, NDArray[np.int64]]:
+    """All components of all texts, rows of low, high, noise in 10 km/s, noise per channel, resolution; and
+    how many of them are each text's, none where it cannot be read."""
+    parts = pc.split_pattern(texts, " U ")
+    counts = pc.list_value_length(parts).to_numpy().astype(np.int64)
+    fields = pc.extract_regex(pc.list_flatten(parts), _USUAL)
+    owners = np.repeat(np.arange(len(texts)), counts)
+    unusual = np.zeros(len(texts), dtype=bool)
+    unusual[owners[pc.is_null(fields).to_numpy(zero_copy_only=False)]] = True
+    flat = _read_fields(fields)
+    if not unusual.any():
+        return flat, counts
+    odd = np.flatnonzero(unusual)
+    pieces: list[Floats] = []
+    for text in texts.take(pa.array(odd)).to_pylist():
+        found = parse_frequency_support(text) or ()
+        pieces.append(
+            np.array(
+                [
+                    (one.f_min, one.f_max, one.sensitivity_10kms, one.sensitivity_native, one.resolution_khz)
+                    for one in found
+                ],
+                dtype=np.float64,
+            ).reshape(-1, 5)
+        )
+    usual = ~unusual[owners]
+    owners = np.concatenate([owners[usual], np.repeat(odd, [len(piece) for piece in pieces])])
+    order = np.argsort(owners, kind="stable")
+    counts = np.bincount(owners, minlength=len(texts))
+    return np.concatenate([flat[usual], *pieces])[order], counts
+
+
+def _read_fields(fields: pa.StructArray) -> Floats:
+    """The five numbers of each component; NaN for one that was not matched."""
+
+    def values(name: str) -> Floats:
+        read: Floats = pc.struct_field(fields, name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return read
+
+    def noise(name: str, prefix: str) -> Floats:
+        which = pc.index_in(pc.struct_field(fields, prefix), _PREFIXES).fill_null(0).to_numpy()
+        millijansky: Floats = values(name) * _MILLIJANSKY[which]
+        return millijansky
+
+    return np.column_stack(
+        [
+            values("low") * 1e9,
+            values("high") * 1e9,
+            noise("line", "line_prefix"),
+            noise("native", "native_prefix"),
+            values("width"),
+        ]
+    )
 
 
 def _edges(rows: NDArray[np.int64], components: Floats, count: int) -> tuple[Floats, Floats]:

@@ -1,5 +1,6 @@
 """What lasts: numbered immutable snapshots, and the catalogue database that points at the current one."""
 
+from vo_service.store.ahead import Ahead
 from vo_service.store.catalogue import Catalogue
 from vo_service.store.draft import Draft
 from vo_service.store.errors import (
@@ -16,6 +17,7 @@ from vo_service.store.snapshots import Snapshots
 from vo_service.store.table_draft import Policy
 
 __all__ = [
+    "Ahead",
     "Catalogue",
     "CatalogueError",
     "DiskFull",

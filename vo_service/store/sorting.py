@@ -7,6 +7,7 @@ last.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-_BATCH_BYTES = 2 << 20
-_GROUP_ROWS = 32_768
+from vo_service.store.ahead import Ahead
+
+_BATCH_BYTES = 512 << 10
+_PIECE_BYTES = 10 << 20
 _READ_ROWS = 4_096
+_REPEATING = 0.4  # distinct values per row
 
 SortKey = tuple[tuple[bool, Any], ...]
 
@@ -50,6 +54,7 @@ class Runs:
 
     def append(self, rows: pa.Table) -> None:
         """Add rows; all tables have the same schema."""
+        rows = _without_empty(rows, self._keys)
         self._waiting.append(rows)
         self._waiting_bytes += rows.nbytes
         self.rows += rows.num_rows
@@ -73,7 +78,7 @@ class Runs:
         self.rows = 0
 
     def _take_waiting(self) -> pa.Table:
-        rows = sort_rows(pa.concat_tables(self._waiting), self._keys)
+        rows = sort_rows(pa.concat_tables(self._waiting, promote_options="default"), self._keys)
         self._waiting = []
         self._waiting_bytes = 0
         return rows
@@ -81,7 +86,7 @@ class Runs:
     def _write(self) -> None:
         path = self._place / f"run-{id(self)}-{len(self._files)}.arrow"
         self._files.append(path)
-        rows = _without_empty(self._take_waiting(), self._keys)
+        rows = self._take_waiting()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with (
             pa.OSFile(str(path), "wb") as sink,
@@ -111,54 +116,92 @@ def read_part(path: Path, without: NDArray[np.int64] | None = None) -> Iterator[
 def write_merged(
     streams: Sequence[Iterator[pa.RecordBatch]], keys: Sequence[str], schema: pa.Schema, to: Path
 ) -> Iterator[pa.RecordBatch]:
-    """Merge sorted streams into one sorted Parquet file and hand every batch on once it is written.
+    """Merge sorted streams into one sorted Parquet file and hand on every row group, whole, once it is there.
 
-    The file is complete when the iterator is exhausted.
+    The file is complete when the iterator is exhausted. Merging goes on in a thread of its own.
     """
-    waiting: list[pa.Table] = []
-    options = {"compression": "zstd", "write_statistics": list(keys), "store_schema": False}
-    with pq.ParquetWriter(to, schema, **options) as writer:
-        for piece in merge_sorted(streams, keys):
-            waiting.append(piece.cast(schema))
-            if sum(one.num_rows for one in waiting) >= _GROUP_ROWS:
-                yield from _write_group(writer, waiting)
-                waiting = []
-        yield from _write_group(writer, waiting)
+    writer: pq.ParquetWriter | None = None
+    try:
+        with Ahead(merge_sorted(streams, keys)) as pieces:
+            for piece in pieces:
+                rows = piece.cast(schema).combine_chunks()
+                if writer is None:
+                    writer = _open_part(to, rows, keys)
+                writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+                yield from rows.to_batches()
+        if writer is None:
+            writer = _open_part(to, schema.empty_table(), keys)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
-def _write_group(writer: pq.ParquetWriter, pieces: Sequence[pa.Table]) -> Iterator[pa.RecordBatch]:
-    if pieces:
-        group = pa.concat_tables(pieces)
-        writer.write_table(group, row_group_size=2 * _GROUP_ROWS)
-        yield from group.to_batches()
+def _open_part(to: Path, start: pa.Table, keys: Sequence[str]) -> pq.ParquetWriter:
+    """A writer for rows like those of ``start``; only columns that repeat themselves there get a dictionary,
+    as building one costs more than all the rest where values hardly do."""
+    repeating = [
+        name
+        for name, values in zip(start.column_names, start.columns)
+        if not pa.types.is_list(values.type)
+        and pc.count_distinct(values, mode="all").as_py() <= _REPEATING * start.num_rows
+    ]
+    return pq.ParquetWriter(
+        to,
+        start.schema,
+        compression="zstd",
+        use_dictionary=repeating or False,
+        write_statistics=list(keys),
+        store_schema=False,
+    )
 
 
 def merge_sorted(streams: Sequence[Iterator[pa.RecordBatch]], keys: Sequence[str]) -> Iterator[pa.Table]:
-    """The rows of several sorted streams in order, in pieces; one stream after the other without keys.
+    """The rows of several sorted streams in order, in pieces of some ten megabytes; without keys one stream
+    after the other.
 
-    Each step takes from every stream what is not beyond the last row at hand of any of them: no row that is
-    still to come can belong before those.
+    A piece takes from every stream what is not beyond the end of the batch that was used up last: batches
+    are used up in the order of their last rows, so no row that is still to come can belong before that.
     """
     if not keys or len(streams) == 1:
-        for stream in streams:
-            for batch in stream:
-                yield pa.Table.from_batches([batch])
+        yield from _gathered(batch for stream in streams for batch in stream)
         return
-    heads = [_Head(stream, keys) for stream in streams]
-    while heads := [head for head in heads if head.fill()]:
-        bound = min(head.last_key() for head in heads)
-        pieces = [piece for head in heads if (piece := head.take_until(bound)) is not None]
-        tables = [pa.Table.from_batches([piece]) for piece in pieces]
-        yield sort_rows(pa.concat_tables(tables, promote_options="default"), keys)
+    heads = [head for head in (_Head(stream, keys) for stream in streams) if head.fill()]
+    ends = [(head.last_key(), number) for number, head in enumerate(heads)]
+    heapq.heapify(ends)
+    while ends:
+        size = 0
+        while ends and size < _PIECE_BYTES:
+            bound, number = heapq.heappop(ends)
+            size += heads[number].use_up()
+            if heads[number].fill():
+                heapq.heappush(ends, (heads[number].last_key(), number))
+        pieces = [piece for head in heads for piece in head.take_until(bound)]
+        yield sort_rows(pa.concat_tables(pieces, promote_options="default"), keys)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches in their order, several at a time."""
+    waiting: list[pa.Table] = []
+    size = 0
+    for batch in batches:
+        waiting.append(pa.Table.from_batches([batch]))
+        size += batch.nbytes
+        if size >= _PIECE_BYTES:
+            yield pa.concat_tables(waiting, promote_options="default")
+            waiting, size = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting, promote_options="default")
 
 
 class _Head:
-    """The part of a sorted stream that has been read and not been used."""
+    """What has been read of a sorted stream and not been handed out: whole batches that are used up, and the
+    rest of the present one."""
 
     def __init__(self, stream: Iterator[pa.RecordBatch], keys: Sequence[str]) -> None:
         self._stream = stream
         self._keys = keys
         self._batch: pa.RecordBatch | None = None
+        self._used: list[pa.Table] = []
 
     def fill(self) -> bool:
         """Read on when nothing is at hand; False at the end."""
@@ -172,9 +215,18 @@ class _Head:
         assert self._batch is not None
         return self._key_at(self._batch.num_rows - 1)
 
-    def take_until(self, bound: SortKey) -> pa.RecordBatch | None:
-        """Rows whose key is not beyond ``bound``."""
+    def use_up(self) -> int:
+        """All that is left of the present batch goes out with the next piece; its size in bytes."""
         assert self._batch is not None
+        batch, self._batch = self._batch, None
+        self._used.append(pa.Table.from_batches([batch]))
+        return int(batch.nbytes)
+
+    def take_until(self, bound: SortKey) -> list[pa.Table]:
+        """The rows that are used up, and those of the present batch whose key is not beyond ``bound``."""
+        taken, self._used = self._used, []
+        if self._batch is None:
+            return taken
         low, high = 0, self._batch.num_rows
         while low < high:
             middle = (low + high) // 2
@@ -182,10 +234,9 @@ class _Head:
                 low = middle + 1
             else:
                 high = middle
-        if low == 0:
-            return None
-        taken = self._batch.slice(0, low)
-        self._batch = self._batch.slice(low)
+        if low:
+            taken.append(pa.Table.from_batches([self._batch.slice(0, low)]))
+            self._batch = self._batch.slice(low)
         return taken
 
     def _key_at(self, row: int) -> SortKey:
@@ -197,10 +248,12 @@ class _Head:
 def _without_empty(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Columns that are null throughout become of the null type, which takes no space: of the hundred
     columns of an archive many are never filled. The merge gives them their type back."""
-    for index, column in enumerate(rows.columns):
-        if column.null_count == rows.num_rows and rows.schema.names[index] not in keys:
-            rows = rows.set_column(index, rows.schema.names[index], pa.nulls(rows.num_rows))
-    return rows
+    nothing = pa.nulls(rows.num_rows)
+    columns = {
+        name: nothing if values.null_count == rows.num_rows and name not in keys else values
+        for name, values in zip(rows.column_names, rows.columns)
+    }
+    return pa.table(columns)
 
 
 def _in_batches(rows: pa.Table) -> Iterable[pa.RecordBatch]:

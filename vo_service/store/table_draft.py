@@ -39,7 +39,7 @@ class Policy:
     """
 
     memory_bytes: int = 256 << 20
-    run_bytes: int = 32 << 20
+    run_bytes: int = 20 << 20
     rewrite_share: float = 0.25
     longest_tail: int = 16
     free_share: float = 0.5
