@@ -45,6 +45,13 @@ def write_product(path: Path, shape: tuple[int, ...] = (1, 10, 64, 64), **cards:
     return FoundFile("r", path.name, path.stat().st_size, path.stat().st_mtime_ns)
 
 
+def rewrite_card(path: Path, key: str, text: str) -> None:
+    """Puts ``text`` behind the equals sign of a card as it is, which astropy would not write."""
+    raw = path.read_bytes()
+    at = next(i for i in range(0, len(raw), 80) if raw[i : i + 8] == f"{key:<8}".encode())
+    path.write_bytes(raw[:at] + f"{key:<8}= {text}".ljust(80).encode() + raw[at + 80 :])
+
+
 def read_cases(name: str) -> list[dict[str, str]]:
     """Rows of a table of cases."""
     with (CASES / name).open(newline="") as file:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from product_files import header_of, product_at
+from product_files import SKY, header_of, product_at
 
 from vo_service.holdings.beam import measure_beam
 from vo_service.holdings.header import ImageHeader
@@ -38,7 +38,9 @@ def test_a_single_beam() -> None:
     ("cards", "known", "rules"),
     [
         ({}, False, []),
-        ({"BMAJ": 1e-4}, False, []),
+        ({"BMAJ": 1e-4}, False, ["BEAM-INVALID"]),
+        ({"BMIN": 1e-4, "BMAJ": " "}, False, ["BEAM-INVALID"]),
+        ({"BMAJ": " ", "BMIN": " "}, False, []),
         ({"BMAJ": 0.0, "BMIN": 0.0}, False, ["BEAM-INVALID"]),
         ({"BMAJ": 1e-4, "BMIN": 2e-4}, True, ["BEAM-INVALID"]),
     ],
@@ -48,6 +50,35 @@ def test_beams_that_are_none_or_out_of_order(cards: dict[str, object], known: bo
     assert (product.beam is not None) == known
     assert product.beam is None or product.beam.major > product.beam.minor
     assert [repair.rule for repair in product.repairs] == rules
+
+
+@pytest.mark.parametrize(
+    ("pixels", "side", "known"),
+    [
+        (5.0, 64, True),
+        (99.0, 3, True),
+        (101.0, 3, False),
+        (190.0, 200, True),
+        (210.0, 200, False),
+        (0.2, 64, True),
+        (0.09, 64, False),
+    ],
+)
+def test_a_beam_has_to_fit_image_and_pixels(pixels: float, side: int, known: bool) -> None:
+    """A cut-out of a few pixels may be smaller than its beam; no image is, of hundreds of them."""
+    size = pixels * 1e-4
+    product = measure_beam(product_at(), header_of(SKY | {"BMAJ": size, "BMIN": size}, (side, side // 2)))
+    assert (product.beam is not None) == known
+    assert [repair.rule for repair in product.repairs] == ([] if known else ["BEAM-INVALID"])
+    assert known or f"{size * 3600.0:.6g} arcsec" in product.repairs[0].why
+
+
+def test_a_table_of_beams_has_to_fit_too() -> None:
+    table = with_table([0.5, 0.5], [0.4, 0.4], "deg")
+    sky = header_of(SKY, (64, 64))
+    product = measure_beam(product_at(), ImageHeader(sky.keywords, sky.axes, b"", table.beams))
+    assert product.beam is None
+    assert [(repair.rule, repair.became) for repair in product.repairs] == [("BEAM-INVALID", None)]
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 10.0), st.floats(0.1, 10.0)), min_size=1, max_size=12))

@@ -23,6 +23,8 @@ CENTRED = SKY | {"CRPIX1": 32.5, "CRPIX2": 32.5}
         ({"RADESYS": "fk5"}, FK5(equinox="J2000"), ["SKY-FRAME-SPELLING", "SKY-FK5"]),
         ({"RADECSYS": "FK5"}, FK5(equinox="J2000"), ["SKY-FRAME-SPELLING", "SKY-FK5"]),
         ({"EPOCH": 2000.0}, FK5(equinox="J2000"), ["SKY-FRAME-EQUINOX", "SKY-FK5"]),
+        ({"EQUINOX": "J2000.0"}, FK5(equinox="J2000"), ["SKY-FRAME-EQUINOX", "SKY-FK5"]),
+        ({"RADESYS": "ICRS", "EQUINOX": "none"}, "icrs", []),
         ({"EQUINOX": 1950.0}, FK4(equinox="B1950", obstime="B1950"), ["SKY-FRAME-EQUINOX", "SKY-FK5"]),
         ({}, "icrs", ["SKY-FRAME-DEFAULT"]),
         ({"RADESYS": "GAPPT"}, "icrs", ["SKY-FRAME-UNKNOWN"]),
@@ -72,3 +74,34 @@ def test_no_sky_is_none_and_a_bad_one_is_an_error() -> None:
     with pytest.raises(ProductError, match="CDELT1 is zero") as caught:
         place_on_sky(product_at(), header_of(SKY | {"CDELT1": 0.0}, (64, 64)))
     assert (caught.value.kind, caught.value.item) == ("bad_wcs", "CDELT1")
+
+
+@pytest.mark.parametrize(
+    ("cards", "keyword"),
+    [
+        ({"EQUINOX": 20000.0}, "EQUINOX"),
+        ({"EQUINOX": "now"}, "EQUINOX"),
+        ({"EQUINOX": 0.0, "EPOCH": 1.0}, "EPOCH"),
+        ({"CRVAL1": 99999.0}, "CRVAL1"),
+    ],
+)
+def test_numbers_that_no_position_has_give_none(cards: dict[str, object], keyword: str) -> None:
+    with pytest.raises(ProductError, match=keyword) as caught:
+        place_on_sky(product_at(), header_of(CENTRED | cards, (64, 64)))
+    assert (caught.value.kind, caught.value.item) == ("bad_wcs", keyword)
+
+
+def test_one_celestial_axis_beside_one_of_another_kind_is_no_image_of_the_sky() -> None:
+    """As in a cut along right ascension; beside an axis without a name, its partner was lost."""
+    cut = SKY | {"CTYPE2": "VRAD"}
+    assert place_on_sky(product_at(), header_of(cut, (64, 64))).sky is None
+    with pytest.raises(ProductError, match="CTYPE2 is missing beside RA---SIN"):
+        place_on_sky(product_at(), header_of(SKY | {"CTYPE2": " "}, (64, 64)))
+
+
+def test_an_image_whose_edge_is_no_outline_is_an_error() -> None:
+    """Rows and columns turned all but into each other: the pixels lie on one line."""
+    line = {"PC1_1": 1.0, "PC1_2": 1.0, "PC2_1": 1.0, "PC2_2": 1.0 + 1e-12}
+    with pytest.raises(ProductError, match="no outline") as caught:
+        place_on_sky(product_at(), header_of(CENTRED | line, (64, 64)))
+    assert caught.value.kind == "bad_wcs"

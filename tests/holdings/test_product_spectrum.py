@@ -136,6 +136,9 @@ def test_velocity_axes(cards: dict[str, object], definition: str, specsys: str, 
     [
         ({"RESTFRQ": 230.538e9}, 230.538e9, None),
         ({"RESTFREQ": 230.538e9}, 230.538e9, "REST-SPELLING"),
+        ({"RESTFRQ": 0.0, "RESTFREQ": 230.538e9}, 230.538e9, "REST-SPELLING"),
+        ({"RESTFRQ": "x", "RESTFREQ": 230.538e9}, 230.538e9, "REST-SPELLING"),
+        ({"RESTFRQ": "x"}, None, "REST-IMPLAUSIBLE"),
         ({"RESTFRQ": 1900.5e9}, 1900.5e9, None),  # [CII] at a redshift of 7
         ({"RESTFRQ": 110.2e9}, None, "REST-OTHER-LINE"),
         ({"RESTFRQ": 1.15e14}, None, "REST-IMPLAUSIBLE"),
@@ -161,6 +164,26 @@ def test_the_rest_frequency_is_kept_apart(
 def test_an_axis_without_real_frequencies_gives_none(cards: dict[str, object]) -> None:
     product = measured(BASE | {"SPECSYS": "LSRK"} | cards)
     assert product.spectral is None and "SPEC-IMPLAUSIBLE" in rules(product)
+
+
+def test_a_velocity_of_an_unreadable_definition_is_none() -> None:
+    cards = REST | VELOCITY | {"CTYPE3": "VELO-LSR", "VELREF": "radio"}
+    product = measured(BASE | cards)
+    assert product.spectral is None
+    [repair] = [repair for repair in product.repairs if repair.rule == "SPEC-UNREADABLE"]
+    assert (repair.item, repair.was) == ("VELREF", "radio")
+
+
+def test_a_site_that_is_not_on_the_ground_is_none() -> None:
+    """One in kilometres, say; a place in space would turn with the Earth by any speed."""
+    site = {f"OBSGEO-{letter}": value for letter, value in zip("XYZ", ALMA, strict=True)}
+    cards = BASE | {"SPECSYS": "TOPOCENT", "DATE-OBS": "2017-04-22T17:20:14.9", "TELESCOP": "ACA"}
+    known = measured(cards | site)
+    assert "SPEC-TOPO-BARY" in rules(known)
+    for factor in (1e-3, 1e3):
+        product = measured(cards | {key: value * factor for key, value in site.items()})
+        assert "SPEC-FRAME-KEPT" in rules(product) and product.spectral is not None
+        assert product.spectral.em_min == C / product.spectral.f_max
 
 
 def test_a_map_without_a_spectral_axis_keeps_line_and_frame() -> None:

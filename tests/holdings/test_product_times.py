@@ -28,6 +28,9 @@ def test_dates_are_those_of_astropy(moment: datetime) -> None:
         ({"DATE-OBS": "1996-08-30"}, 50325.0, []),
         ({"DATE-OBS": "2016-13-41"}, None, ["DATE-INVALID"]),
         ({"DATE-OBS": "1858-11-17"}, None, ["DATE-INVALID"]),
+        ({"MJD-OBS": "x"}, None, ["DATE-INVALID"]),
+        ({"MJD-OBS": 2457394.5}, None, ["DATE-INVALID"]),
+        ({"MJD-OBS": 0.0}, None, []),
         ({"DATE": "2016-01-07T11:36:21.9"}, None, []),
         ({}, None, []),
     ],
@@ -50,6 +53,8 @@ def test_other_time_scales_become_utc() -> None:
         ({"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-07T00:02:00", "EXPTIME": 60.0}, 120.0, None, None),
         ({"DATE-OBS": "2016-01-07", "EXPTIME": 0.0, "EXPOSURE": 60.0}, 60.0, None, 0.7),
         ({"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-06", "EXPTIME": 60.0}, 60.0, "57393.0", 0.7),
+        ({"DATE-OBS": "2016-01-07", "DATE-END": "soon", "EXPTIME": 60.0}, 60.0, "soon", 0.7),
+        ({"DATE-OBS": "2016-01-07", "DATE-END": "2199-01-01"}, 0.0, "2199-01-01", 0.3),
         ({"DATE-OBS": "2016-01-07"}, 0.0, None, 0.3),
     ],
 )
@@ -69,3 +74,11 @@ def test_start_and_end_are_known_together_and_a_stand_in_is_on_record(
 def test_an_end_without_a_start_is_no_time_of_observation() -> None:
     product = date_observation(product_at(), header_of({"DATE-END": "2016-01-06"}))
     assert (product.date_start, product.date_end) == (None, None)
+
+
+def test_an_unknown_scale_is_taken_as_utc_on_record() -> None:
+    product = date_observation(product_at(), header_of({"DATE-OBS": "2016-01-07", "TIMESYS": "LOCAL"}))
+    assert product.date_start == 57394.0
+    assert [(each.item, each.was, each.became) for each in product.repairs if each.rule == "DATE-SCALE"] == [
+        ("TIMESYS", "LOCAL", "UTC")
+    ]

@@ -132,6 +132,14 @@ def test_mandatory_cards_that_make_no_sense(make_fits, card: str, value: object)
     assert caught.value.kind == "bad_header"
 
 
+def test_an_axis_given_twice_leaves_the_layout_unknown(make_fits) -> None:
+    path = make_fits(LAST=1)
+    path.write_bytes(path.read_bytes().replace(b"LAST    =", b"NAXIS1  =", 1))
+    with pytest.raises(FitsError, match=r"NAXIS1 of HDU 0 .* is given more than once: 5 and 1") as caught:
+        read_fits(path)
+    assert caught.value.kind == "bad_header"
+
+
 def test_a_cube_of_64_gigabytes_is_skipped_over(make_fits, tmp_path: Path) -> None:
     header = fits.Header.fromfile(make_fits())
     header["NAXIS1"], header["NAXIS2"] = 131072, 131072

@@ -62,8 +62,65 @@ def test_a_value_keeps_the_text_of_its_card() -> None:
     assert keys.written("CRVAL3") == "2.997924555369D+08"
 
 
-def test_the_first_of_repeated_cards_counts() -> None:
-    assert parse_header(block(card("A       = 1"), card("A       = 2"))).keywords["A"] == 1
+def test_the_first_of_repeated_cards_counts_as_text_and_none_as_a_number() -> None:
+    keys = parse_header(block(card("A       = 1"), card("A       = 2"))).keywords
+    assert (keys["A"], keys.text("A"), keys.number("A"), keys.integer("A")) == (1, "1", None, None)
+    assert keys.repeated == {"A": ("1", "2")}
+    fault = keys.number_fault("A")
+    assert fault is not None and fault.message == "A is given more than once: '1', then '2'"
+
+
+@pytest.mark.parametrize("again", ["1.0E0", "1", "1.00000000001", "   1. / twice", "/ nothing"])
+def test_cards_that_say_the_same_are_no_contradiction(again: str) -> None:
+    keys = parse_header(block(card("A       = 1.0"), card(f"A       = {again}"))).keywords
+    assert keys.number("A") == 1.0 and keys.number_fault("A") is None and not keys.repeated
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("204,25", "204,25"),
+        ("abc / why", "abc"),
+        ("NaN", "NaN"),
+        ("(1, 2)", "(1, 2)"),
+        ("'x'", "x"),
+        ("T", "T"),
+    ],
+)
+def test_an_unreadable_number_can_be_told_from_a_missing_one(text: str, written: str) -> None:
+    keys = parse_header(
+        block(card(f"A       = {text}"), card("B       = / none"), card("C       = ' '"))
+    ).keywords
+    fault = keys.number_fault("A")
+    assert fault is not None
+    assert (fault.keyword, fault.written, keys.written("A"), keys.number("A")) == (
+        "A",
+        written,
+        written,
+        None,
+    )
+    assert repr(written) in fault.message
+    for nothing in "BCD":
+        assert keys.number_fault(nothing) is None and keys.number(nothing) is None
+    assert set(keys.stated()) == {"A", "C"}
+    assert keys.written("B") is keys.written("D") is None
+
+
+def test_an_unreadable_text_can_be_told_from_a_missing_one() -> None:
+    keys = parse_header(block(card("A       = Jy/beam"), card("B       = 'K'"))).keywords
+    fault = keys.text_fault("A")
+    assert fault is not None and (fault.written, keys.text("A")) == ("Jy", None)
+    assert keys.text_fault("B") is None and keys.text_fault("C") is None
+
+
+def test_unreadable_and_contradicting_cards_are_inherited_as_such() -> None:
+    below = parse_header(
+        block(card("A       = x"), card("B       = 1"), card("B       = 2"), card("C       = 3"))
+    ).keywords
+    merged = Keywords({"C": 4}).merged(below, {"A", "B", "C"})
+    assert merged.number_fault("A") == below.number_fault("A") is not None
+    assert merged.number_fault("B") == below.number_fault("B") is not None
+    assert merged.number("C") == 4.0
 
 
 def test_long_strings_are_joined() -> None:

@@ -114,6 +114,16 @@ def test_pixels_come_back_from_the_sky(dec: float, ra: float, turn: float, proje
     [
         ({"CDELT1": 0.0}, "CDELT1"),
         ({"CRVAL2": 91.0}, "CRVAL2"),
+        ({"CRVAL1": 721.0}, "CRVAL1"),
+        ({"CRVAL1": float("nan")}, "CRVAL1"),
+        ({"CRPIX2": float("inf")}, "CRPIX2"),
+        ({"CRPIX2": " "}, "CRPIX2"),
+        ({"CD1_1": "x", "CD2_2": 1e-3}, "CD1_1"),
+        ({"PC1_2": float("nan")}, "PC1_2"),
+        ({"PV2_1": "x"}, "PV2_1"),
+        ({"LATPOLE": "x"}, "LATPOLE"),
+        ({"LONPOLE": -1e30}, "LONPOLE"),
+        ({"CROTA2": "x"}, "CROTA2"),
         ({"CRVAL1": "abc"}, "CRVAL1"),
         ({"CUNIT2": "Hz"}, "CUNIT2"),
         ({"CTYPE1": "RA---XYZ", "CTYPE2": "DEC--XYZ"}, "CTYPE1"),
@@ -188,6 +198,9 @@ def test_edges_lie_half_a_channel_outside() -> None:
     ("cards", "definition", "rest", "keyword"),
     [
         ({"CDELT1": 0.0}, "frequency", None, "CDELT1"),
+        ({"CDELT1": "x"}, "frequency", None, "CDELT1"),
+        ({"CRVAL1": float("nan")}, "frequency", None, "CRVAL1"),
+        ({"CRPIX1": " "}, "frequency", None, "CRPIX1"),
         ({"CUNIT1": "furlong"}, "frequency", None, "CUNIT1"),
         ({}, "radio", None, "RESTFRQ"),
     ],
@@ -201,3 +214,9 @@ def test_a_spectral_axis_that_gives_no_frequency_says_why(cards, definition, res
 def test_negative_frequencies_are_none() -> None:
     with pytest.raises(SpectralAxisError, match="no sky frequencies"):
         spectral("FREQ", "frequency", None, CRVAL1=-5e9, CDELT1=1.0).edges()
+
+
+def test_nothing_stands_in_for_a_card_that_is_missing() -> None:
+    axis = read_axes(Keywords({"CTYPE1": "FREQ", "CRVAL1": 1e9, "CRPIX1": 1.0}), (4,)).axes[0]
+    assert math.isnan(axis.cdelt) and math.isnan(axis.value_at(2.0))
+    assert axis.fault is not None and axis.fault.message == "CDELT1 is missing"

@@ -8,6 +8,7 @@ import numpy as np
 
 from vo_service.holdings.header import Columns, ImageHeader
 from vo_service.holdings.records import Beam, Product, ProductError, Repair
+from vo_service.pixels import Celestial, CelestialError, Keywords
 
 _TO_ARCSEC = {
     "deg": 3600.0,
@@ -17,26 +18,34 @@ _TO_ARCSEC = {
     "arcmin": 60.0,
     "rad": 206264.80624709636,
 }
+LARGEST_PIXELS = 100.0
+"""Pixels along the major axis: a beam is sampled by three to thirty of them."""
+SMALLEST_PIXELS = 0.1
+"""Even an image binned for a quick look shows more of its beam than this."""
 
 
 def measure_beam(product: Product, header: ImageHeader) -> Product:
-    """Beam of the image; None where the header has none. The table of beams wins over the cards (OBS-075)."""
-    if header.beams is not None:
-        beam = _median_beam(header.beams)
-        if beam is not None:
-            count = len(header.beams["BMAJ"][0])
-            why = f"median of {count} beams by the square root of the product of their axes"
-            written = header.keywords.written("BMAJ")
-            became = f"{beam.major!r} x {beam.minor!r} arcsec"
-            return product.repaired(Repair("BMAJ", written, became, "BEAM-TABLE", why), beam=beam)
-    return _beam_of_cards(product, header)
+    """Beam of the image; None where the header has none, or one that cannot be (a repair says so, and what
+    it would be in arcsec). The table of beams wins over the cards (OBS-075).
+    """
+    beam = _median_beam(header.beams) if header.beams is not None else None
+    if header.beams is None or beam is None:
+        return _beam_of_cards(product, header)
+    count = len(header.beams["BMAJ"][0])
+    why = f"median of {count} beams by the square root of the product of their axes"
+    written = header.keywords.written("BMAJ")
+    doubt = _doubt(beam, header)
+    if doubt is not None:
+        return product.repaired(Repair("BMAJ", written, None, "BEAM-INVALID", f"{why}: {doubt}"), beam=None)
+    became = f"{beam.major!r} x {beam.minor!r} arcsec"
+    return product.repaired(Repair("BMAJ", written, became, "BEAM-TABLE", why), beam=beam)
 
 
 def _beam_of_cards(product: Product, header: ImageHeader) -> Product:
     keys = header.keywords
     major, minor = keys.number("BMAJ"), keys.number("BMIN")
     if major is None or minor is None:
-        return product
+        return _without_size(product, keys)
     written = f"{keys.written('BMAJ')} x {keys.written('BMIN')}"
     if major <= 0.0 or minor <= 0.0:
         why = "a beam has a positive size"
@@ -48,8 +57,57 @@ def _beam_of_cards(product: Product, header: ImageHeader) -> Product:
             Repair("BMAJ", written, f"{major!r} x {minor!r}", "BEAM-INVALID", "the major axis is the longer")
         )
     size = math.sqrt(major * minor) * 3600.0
-    beam = Beam(major * 3600.0, minor * 3600.0, keys.number("BPA"), size, size)
-    return product.repaired(*repairs, beam=beam)
+    angle, angle_repairs = _angle_of(keys)
+    beam = Beam(major * 3600.0, minor * 3600.0, angle, size, size)
+    doubt = _doubt(beam, header)
+    if doubt is not None:
+        return product.repaired(Repair("BMAJ", written, None, "BEAM-INVALID", doubt), beam=None)
+    return product.repaired(*repairs, *angle_repairs, beam=beam)
+
+
+def _without_size(product: Product, keys: Keywords) -> Product:
+    """The product without a beam: as it is where the header states none, else with a repair that says which
+    of the two cards is at fault.
+    """
+    if keys.written("BMAJ") is None and keys.written("BMIN") is None:
+        return product
+    key = "BMAJ" if keys.number("BMAJ") is None else "BMIN"
+    fault = keys.number_fault(key)
+    why = fault.message if fault else f"{key} is missing"
+    other = "BMIN" if key == "BMAJ" else "BMAJ"
+    if fault is None and not (keys.written(other) or "").strip():
+        return product
+    was = f"{keys.written('BMAJ')} x {keys.written('BMIN')}"
+    return product.repaired(Repair("BMAJ", was, None, "BEAM-INVALID", why), beam=None)
+
+
+def _angle_of(keys: Keywords) -> tuple[float | None, list[Repair]]:
+    """Position angle in degrees, None where the header has none or no angle."""
+    angle, fault = keys.number("BPA"), keys.number_fault("BPA")
+    if angle is not None and abs(angle) <= 360.0:
+        return angle, []
+    if angle is None and fault is None:
+        return None, []
+    why = fault.message if fault else f"{keys.written('BPA')} is beyond a whole turn of 360 degrees"
+    return None, [Repair("BPA", keys.written("BPA"), None, "BEAM-INVALID", why)]
+
+
+def _doubt(beam: Beam, header: ImageHeader) -> str | None:
+    """Why the image cannot have been made with this beam, or None. A cut-out may be smaller than its beam,
+    so a beam has to be large in pixels as well before it is doubted.
+    """
+    try:
+        celestial = Celestial(header.keywords, header.axes)
+    except CelestialError:
+        return None  # an image off the sky has no size to compare with
+    pixel = celestial.pixel_scale() * 3600.0
+    extent = max(celestial.size) * pixel
+    text = f"a beam of {beam.major:.6g} x {beam.minor:.6g} arcsec"
+    if beam.major > max(extent, LARGEST_PIXELS * pixel):
+        return f"{text} is larger than the image of {extent:.6g} arcsec with pixels of {pixel:.6g} arcsec"
+    if beam.major < SMALLEST_PIXELS * pixel:
+        return f"{text} cannot be told in pixels of {pixel:.6g} arcsec"
+    return None
 
 
 def _median_beam(columns: Columns) -> Beam | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache, partial
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from vo_service.holdings.header import ImageHeader
 from vo_service.holdings.records import Product, ProductError, Repair, SkyCoverage
-from vo_service.pixels import Celestial, CelestialError, Keywords, trace_outline
+from vo_service.pixels import Axes, Celestial, CelestialError, Keywords, trace_outline
 from vo_service.pixels.outline import Turn, sky_positions
-from vo_service.sky import Polygon
+from vo_service.sky import Polygon, RegionError
 
 _SPELLINGS = {
     "ICRS": "ICRS",
@@ -25,15 +26,18 @@ _SPELLINGS = {
     "B1950": "FK4",
     "FK4-NO-E": "FK4",
 }
+_NAMED_YEAR = re.compile(r"[JB](\d{4}(?:\.\d*)?)$")
 
 
 def place_on_sky(product: Product, header: ImageHeader) -> Product:
     """Centre, outline (at most 60 vertices), field of view, pixel scale.
 
     None where the image has no celestial axes. Raises ProductError ``bad_wcs`` where it has some that
-    cannot be used.
+    cannot be used: also where a card that the position rests on is missing, unreadable or contradicted by
+    another of its name, since a default in its place would give a wrong position as if it were right.
     """
     if header.axes.celestial is None:
+        _check_names(header.axes)
         return product
     try:
         celestial = Celestial(header.keywords, header.axes)
@@ -43,10 +47,15 @@ def place_on_sky(product: Product, header: ImageHeader) -> Product:
         raise ProductError("bad_wcs", error.message, error.keyword, error.value) from error
     ra, dec = (float(part) for part in sky_positions(outline.centre[None, :])[0])
     vertices = tuple((float(lon), float(lat)) for lon, lat in sky_positions(outline.vertices))
+    try:
+        footprint = Polygon(vertices)
+    except RegionError as error:
+        why = f"the edge of the image is no outline on the sky: {error.expected}"
+        raise ProductError("bad_wcs", why, f"CTYPE{celestial.longitude.number}") from error
     coverage = SkyCoverage(
         ra=ra,
         dec=dec,
-        footprint=Polygon(vertices),
+        footprint=footprint,
         field_of_view=2.0 * math.degrees(outline.radius),
         pixel_scale=celestial.pixel_scale() * 3600.0,
         pixels=celestial.size,
@@ -54,16 +63,37 @@ def place_on_sky(product: Product, header: ImageHeader) -> Product:
     return product.repaired(*repairs, *_conversions(celestial, frame, equinox), sky=coverage)
 
 
+def _check_names(axes: Axes) -> None:
+    """Raises ProductError where an image without a pair of celestial axes seems to have lost one: the name
+    of an axis cannot be read, or one celestial axis stands beside an axis without a name.
+    """
+    fault = axes.nameless
+    if fault is not None:
+        raise ProductError("bad_wcs", fault.message, fault.keyword, fault.written)
+    alone = axes.find("longitude") or axes.find("latitude")
+    nameless = next((axis for axis in axes.axes if not axis.ctype and axis.length > 1), None)
+    if alone is not None and nameless is not None:
+        key = f"CTYPE{nameless.number}"
+        raise ProductError("bad_wcs", f"{key} is missing beside {alone.ctype}", key, None)
+
+
 def _frame_of(keys: Keywords, system: str) -> tuple[str, float, list[Repair]]:
     """(frame, equinox in years, repairs) by FITS 4.0 section 8.3; frames ``ICRS FK5 FK4 GALACTIC
-    ECLIPTIC``.
+    ECLIPTIC``. Raises CelestialError where a card that tells the frame cannot be read.
     """
     if system == "galactic":
         return "GALACTIC", 2000.0, []
-    equinox = keys.number("EQUINOX") or keys.number("EPOCH")
+    for key in ("RADESYS", "RADECSYS"):
+        fault = keys.text_fault(key)
+        if fault is not None:
+            raise CelestialError(fault.message, key, fault.written)
+    written = keys.text("RADESYS") or keys.text("RADECSYS")
+    if system == "equatorial" and _SPELLINGS.get((written or "").upper()) == "ICRS":
+        equinox = None  # ICRS has none, so whatever stands there does no harm
+    else:
+        equinox = _equinox_of(keys)
     if system == "ecliptic":
         return "ECLIPTIC", equinox or 2000.0, []
-    written = keys.text("RADESYS") or keys.text("RADECSYS")
     repairs = []
     if written is not None:
         frame = _SPELLINGS.get(written.upper())
@@ -83,6 +113,23 @@ def _frame_of(keys: Keywords, system: str) -> tuple[str, float, list[Repair]]:
         why = f"no RADESYS, equinox {equinox:g}"
         repairs.append(Repair("RADESYS", None, frame, "SKY-FRAME-EQUINOX", why, 0.9))
     return frame, equinox or (1950.0 if frame == "FK4" else 2000.0), repairs
+
+
+def _equinox_of(keys: Keywords) -> float | None:
+    """EQUINOX or EPOCH in years, None where neither says anything (zero is no year). Raises CelestialError
+    where one is no year near those of star catalogues.
+    """
+    for key in ("EQUINOX", "EPOCH"):
+        match = _NAMED_YEAR.match(keys.text(key) or "")
+        year = float(match.group(1)) if match and key not in keys.repeated else keys.number(key)
+        fault = keys.number_fault(key)
+        if year is None and fault is not None:
+            raise CelestialError(fault.message, key, fault.written)
+        if year and not 1800.0 <= year <= 2200.0:
+            raise CelestialError(f"{key} = {year:g} is no equinox (1800 to 2200)", key, keys.written(key))
+        if year:
+            return year
+    return None
 
 
 def _conversions(celestial: Celestial, frame: str, equinox: float) -> list[Repair]:

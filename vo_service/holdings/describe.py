@@ -14,6 +14,7 @@ from vo_service.holdings.identity import identify, identify_path
 from vo_service.holdings.polarisation import label_polarisation
 from vo_service.holdings.read import check_pixels, describe_layout, holds_fits, is_fits_name, read_headers
 from vo_service.holdings.records import FoundFile, Product, ProductError
+from vo_service.holdings.repeats import note_repeats
 from vo_service.holdings.spectral_axis import find_rest_frequency, measure_spectrum
 from vo_service.holdings.target import name_target, note_encoding
 from vo_service.holdings.times import date_observation
@@ -22,6 +23,7 @@ from vo_service.pixels import TruncatedFits
 
 STEPS: tuple[Step, ...] = (
     note_encoding,
+    note_repeats,
     identify,
     name_target,
     date_observation,
@@ -73,10 +75,10 @@ def _describe(product: Product, path: Path) -> Product:
     product, header = describe_layout(product, fits)
     if header is not None:
         product = _run_steps(product, header)
+    if truncation is not None:  # whatever else is wrong with it may come of that
+        return _failed(product, truncation)
     if product.error_kind is not None:
         return product
-    if truncation is not None:
-        return _failed(product, truncation)
     try:
         check_pixels(fits)
     except ProductError as error:

@@ -15,6 +15,9 @@ LABELS = {
 def label_polarisation(product: Product, header: ImageHeader) -> Product:
     """Polarisation states in the order of the pixels; none where the image has no Stokes axis."""
     axis = header.axes.stokes
+    fault = axis.fault if axis is not None else header.axes.nameless
+    if fault is not None:
+        return product.repaired(Repair(fault.keyword, fault.written, None, "POL-CODE", fault.message))
     if axis is None:
         return product
     codes = [axis.value_at(pixel) for pixel in range(1, min(axis.length, 16) + 1)]

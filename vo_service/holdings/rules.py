@@ -11,16 +11,30 @@ RULES: dict[str, str] = {
     "TEXT-ENCODING": (
         "A card holds bytes outside ASCII, which FITS forbids: read as UTF-8 where valid, else as Latin-1."
     ),
+    "CARD-REPEATED": (
+        "Cards of one name give different texts: the first is taken. As a number their value is unknown."
+    ),
     "OBJ-CLEAN": "Blanks round and repeated blanks within OBJECT are removed, control characters too.",
-    "OBJ-BLANK": "OBJECT is blank or a stand-in such as 'none': no name of a target.",
+    "OBJ-BLANK": "OBJECT is blank, unreadable or a stand-in such as 'none': no name of a target.",
     "OBJ-FILE-NAME": "The header names no target: the source part of the pipeline's file name is taken.",
     "ID-HEADER": "Project code, uid or spectral window come from a header card or comment that states them.",
     # time
     "DATE-SPELLING": "The date of observation stands in DATE_OBS or MJD-OBS instead of DATE-OBS.",
     "DATE-OLD-FORM": "DATE-OBS in the form DD/MM/YY of before 1999 is a date of the twentieth century.",
-    "DATE-SCALE": "TIMESYS names a scale other than UTC: the time is converted to UTC.",
-    "DATE-INVALID": "DATE-OBS is no date, or not one at which a radio telescope observed: unknown.",
-    "DATE-END": ("No end is given, or one before the start: the start and the exposure, else the start."),
+    "DATE-SCALE": (
+        "TIMESYS names a scale other than UTC: the time is converted to UTC, or kept where none knows it."
+    ),
+    "DATE-INVALID": (
+        "DATE-OBS is no date, one at which no radio telescope observed, or one after the file was written:"
+        " unknown."
+    ),
+    "DATE-END": (
+        "No end is given that can be one, or one before the start: the start and the exposure, else the"
+        " start."
+    ),
+    "EXP-INVALID": (
+        "EXPTIME or EXPOSURE is no positive number of seconds, or ends after the file was written: unknown."
+    ),
     # brightness unit and beam
     "UNIT-SPELLING": "BUNIT is written as VOUnits write it; each solidus divides by the next unit only.",
     "UNIT-SCALE-NAME": (
@@ -29,9 +43,12 @@ RULES: dict[str, str] = {
     "UNIT-UNKNOWN": "BUNIT cannot be read as a unit: unknown.",
     "BEAM-TABLE": "One beam for each channel in the table BEAMS: the published beam is the median by size.",
     "BEAM-INVALID": (
-        "The beam has no positive size, or its axes are swapped beyond doubt: unknown or put in order."
+        "A card of the beam is unreadable or missing beside the others, or the size not positive, larger than"
+        " the image or far below a pixel: unknown. Swapped axes are put in order."
     ),
-    "POL-CODE": "The Stokes axis has codes that are not defined: their labels are unknown.",
+    "POL-CODE": (
+        "The Stokes axis has codes that are not defined, or lacks a readable card: the labels are unknown."
+    ),
     # position
     "SKY-FRAME-EQUINOX": (
         "No RADESYS: the equinox tells the frame (FITS 4.0, 8.3), FK5 from 1984 on, FK4 before."
@@ -47,7 +64,8 @@ RULES: dict[str, str] = {
     # frequency
     "REST-SPELLING": "The rest frequency stands in RESTFREQ instead of RESTFRQ.",
     "REST-IMPLAUSIBLE": (
-        "The rest frequency is not positive, or far outside what radio receivers can reach at any redshift."
+        "The rest frequency is unreadable, not positive, or far outside what radio receivers can reach at any"
+        " redshift: unknown."
     ),
     "REST-OTHER-LINE": (
         "The rest frequency lies below the whole spectral axis, which no redshift explains: another line's."
@@ -67,6 +85,10 @@ RULES: dict[str, str] = {
     "SPEC-LSRK-BARY": "Wavelengths are converted from the local standard of rest to the barycentre.",
     "SPEC-OTHER-BARY": "Wavelengths are converted from another frame to the barycentre.",
     "SPEC-IMPLAUSIBLE": "The spectral axis gives no frequency that a radio telescope can observe: unknown.",
+    "SPEC-UNREADABLE": (
+        "A card that the spectral axis needs is missing, unreadable or contradicted by another of its name:"
+        " frequencies are unknown."
+    ),
     # files and archive rows
     "ARCH-TARGET": "The archive's spelling of the target is published: clients filter by it.",
     "ARCH-POSITION": "Position of file and archive differ by more than 1 arcsec: the file's stands.",

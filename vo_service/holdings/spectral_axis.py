@@ -4,13 +4,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from vo_service.holdings.header import ImageHeader
 from vo_service.holdings.records import Product, Repair, SpectralCoverage
-from vo_service.pixels import Axis, Keywords, SpectralAxis, SpectralAxisError, read_spectral_axis
+from vo_service.pixels import (
+    Axis,
+    CardFault,
+    Keywords,
+    SpectralAxis,
+    SpectralAxisError,
+    read_spectral_axis,
+)
 from vo_service.spectral import ALMA, C, Frame, FrameUnknown, Pointing, frame_of, to_barycentric
 
 LOWEST_HZ, HIGHEST_HZ = 1e6, 1e13
@@ -19,6 +27,8 @@ LARGEST_BLUESHIFT = 0.01
 """3000 km/s towards us: no source comes near it."""
 HIGHEST_REST_HZ = 2e13
 """A rest frequency beyond this is not one that redshift brings into a radio receiver."""
+EARTH_RADIUS_M = 6.37e6
+"""Any place on the ground is within 50 km of this."""
 
 _SUFFIXES = {
     "LSR": "LSRK",
@@ -50,18 +60,21 @@ _DEFINITIONS = {
 def find_rest_frequency(product: Product, header: ImageHeader) -> Product:
     """The rest frequency in Hz, apart from the sky frequency; None where missing or impossible."""
     keys = header.keywords
-    key = next((key for key in ("RESTFRQ", "RESTFREQ") if keys.number(key) is not None), None)
-    if key is None:
-        return product
-    rest = keys.number(key)
+    # zero is how CASA and Miriad write that there is none
+    key = next((key for key in ("RESTFRQ", "RESTFREQ") if keys.number(key)), None)
+    rest = keys.number(key) if key else None
+    if key is None or rest is None:
+        fault = keys.number_fault("RESTFRQ") or keys.number_fault("RESTFREQ")
+        if fault is None:
+            return product
+        return product.repaired(Repair(fault.keyword, fault.written, None, "REST-IMPLAUSIBLE", fault.message))
     written = keys.written(key)
-    if rest is None or not 0.0 < rest <= HIGHEST_REST_HZ:
-        if rest == 0.0:
-            return product  # zero is how CASA and Miriad write that there is none
+    if not 0.0 < rest <= HIGHEST_REST_HZ:
         why = f"{written} Hz is not the rest frequency of a line in a radio band at any redshift"
         return product.repaired(Repair(key, written, None, "REST-IMPLAUSIBLE", why, 0.9))
     if key == "RESTFREQ":
-        repair = Repair("RESTFRQ", None, written, "REST-SPELLING", "the rest frequency stands in RESTFREQ")
+        was, why = keys.written("RESTFRQ"), "the rest frequency stands in RESTFREQ"
+        repair = Repair("RESTFRQ", was, written, "REST-SPELLING", why)
         return product.repaired(repair, rest_frequency=rest)
     return replace(product, rest_frequency=rest)
 
@@ -70,11 +83,16 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
     """Channel edges, channel count and frame of the spectral axis; wavelengths at the barycentre where
     possible.
 
-    None where the image has no spectral axis, or one that gives no frequency (a repair says so).
+    None where the image has no spectral axis, or one that gives no frequency or lacks a readable card (a
+    repair says so).
     """
     axis = header.axes.spectral
     specsys, frame_repairs = _specsys(header.keywords, axis)
     product = product.repaired(*frame_repairs, specsys=specsys)
+    fault = _fault_of(header)
+    if fault is not None:
+        why = f"{fault.message}: the frequencies of the channels are unknown"
+        return product.repaired(Repair(fault.keyword, fault.written, None, "SPEC-UNREADABLE", why))
     if axis is None:
         return product
     try:
@@ -102,6 +120,18 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
         em_max=wavelengths[1],
     )
     return product.repaired(*repairs, *conversion, spectral=coverage)
+
+
+def _fault_of(header: ImageHeader) -> CardFault | None:
+    """The card that keeps the spectral axis from being understood, or from being found at all: the name of
+    an axis that nothing else can tell.
+    """
+    axis = header.axes.spectral
+    if axis is None:
+        return header.axes.nameless
+    if axis.fault is None and axis.ctype.startswith(("VELO", "FELO")):
+        return header.keywords.number_fault("VELREF")
+    return axis.fault
 
 
 def _doubt_rest_frequency(product: Product, keys: Keywords, low: float) -> Product:
@@ -177,6 +207,9 @@ def _specsys(keys: Keywords, axis: Axis | None) -> tuple[str | None, list[Repair
     frequency axis it may speak of the alternate velocity description.
     """
     written = keys.text("SPECSYS")
+    fault = keys.text_fault("SPECSYS")
+    if written is None and fault is not None:
+        return None, [Repair("SPECSYS", fault.written, None, "SPEC-FRAME-UNKNOWN", fault.message)]
     if written is not None:
         frame = frame_of(written)
         name = frame.value if frame else written.upper()
@@ -231,9 +264,10 @@ def _wavelengths(
 
 
 def _site_of(product: Product, keys: Keywords) -> tuple[float, float, float] | None:
-    """Geocentric x, y, z of the telescope in metres: from OBSGEO, or ALMA's own."""
-    numbers = [keys.number(f"OBSGEO-{letter}") for letter in "XYZ"]
-    if all(number is not None for number in numbers) and any(numbers):
-        x, y, z = (float(number or 0.0) for number in numbers)
+    """Geocentric x, y, z of the telescope in metres: from OBSGEO where that lies on the Earth, or ALMA's
+    own.
+    """
+    x, y, z = (keys.number(f"OBSGEO-{letter}") or 0.0 for letter in "XYZ")
+    if abs(math.hypot(x, y, z) - EARTH_RADIUS_M) < 50e3:
         return x, y, z
     return ALMA if (product.telescope or "").upper() == "ALMA" else None

@@ -21,7 +21,9 @@ def name_target(product: Product, header: ImageHeader) -> Product:
         repairs.append(Repair("OBJECT", written, None, "OBJ-BLANK", f"{written!r} names nothing"))
         cleaned = ""
     elif written is not None and not cleaned:
-        repairs.append(Repair("OBJECT", written, None, "OBJ-BLANK", "OBJECT is blank"))
+        fault = keys.text_fault("OBJECT")
+        why = fault.message if fault else "OBJECT is blank"
+        repairs.append(Repair("OBJECT", written, None, "OBJ-BLANK", why))
     elif written is not None and cleaned != written:
         repairs.append(Repair("OBJECT", written, cleaned, "OBJ-CLEAN", "superfluous blanks removed"))
     from_name = product.identity.target_name

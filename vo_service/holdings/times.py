@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from astropy.time import Time
 
 from vo_service.holdings.header import ImageHeader
-from vo_service.holdings.records import Product, Repair
+from vo_service.holdings.records import FoundFile, Product, Repair
 from vo_service.pixels import Keywords
 
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2}):(\d{1,2}(?:\.\d*)?))?Z?$")
@@ -18,6 +18,8 @@ _OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})$")
 _MJD_EPOCH = datetime(1858, 11, 17)
 _SECONDS_A_DAY = 86400.0
 _EARLIEST, _LATEST = 36934.0, 88069.0  # 1960 and 2100: radio interferometers observe between them
+_UNIX_EPOCH = 40587.0
+_FIRST_FILES = 51544.0  # 2000
 _SCALES = {
     "TAI": "tai",
     "IAT": "tai",
@@ -52,25 +54,25 @@ def read_date(text: str) -> float | None:
 
 
 def date_observation(product: Product, header: ImageHeader) -> Product:
-    """Start and end of the observation as MJD (UTC), and the exposure where a card gives it."""
+    """Start and end of the observation as MJD (UTC), and the exposure where a card gives it. Nothing that is
+    later than the file itself is a time of observation.
+    """
     keys = header.keywords
-    start, repairs = _read_start(keys)
-    end = _read_end(keys)
-    scale = (keys.text("TIMESYS") or "UTC").upper()
-    if scale in _SCALES and start is not None:
-        was = start
-        start = _to_utc(start, scale)
-        end = None if end is None else _to_utc(end, scale)
-        repairs.append(
-            Repair("DATE-OBS", f"{was!r} {scale}", f"{start!r} UTC", "DATE-SCALE", f"TIMESYS is {scale}")
-        )
-    exposure = next(
-        (value for key in ("EXPTIME", "EXPOSURE") if (value := keys.number(key)) and value > 0), None
-    )
+    latest = latest_time(product.file)
+    start, repairs = _read_start(keys, latest)
+    end, unusable = _read_end(keys, latest)
+    if start is not None:
+        scale, scale_repairs = _scale_of(keys, start)
+        repairs += scale_repairs
+        if scale is not None:
+            start = _to_utc(start, scale)
+            end = None if end is None else _to_utc(end, scale)
+    exposure, exposure_repairs = _read_exposure(keys, latest - (_EARLIEST if start is None else start))
+    repairs += exposure_repairs
     if start is None:
         end = None
     elif end is None or end < start:
-        repairs.append(_guess_end(start, end, exposure))
+        repairs.append(_guess_end(start, unusable if end is None else f"{end!r}", exposure))
         end = start + (exposure or 0.0) / _SECONDS_A_DAY
     created = keys.text("ORIGIN")
     return product.repaired(
@@ -78,32 +80,54 @@ def date_observation(product: Product, header: ImageHeader) -> Product:
     )
 
 
-def _guess_end(start: float, written: float | None, exposure: float | None) -> Repair:
+def latest_time(file: FoundFile) -> float:
+    """MJD after which the file cannot have been observed: a day after it was written, whatever the zone of
+    its times. A file that claims to be older than any in use has no time of its own (archives unpack to
+    1970 or 1980), and then any date before 2100 may be.
+    """
+    written = file.modified_ns / 1e9 / _SECONDS_A_DAY + _UNIX_EPOCH
+    return written + 1.0 if written >= _FIRST_FILES else _LATEST
+
+
+def _guess_end(start: float, written: str | None, exposure: float | None) -> Repair:
     """Start and end are known together or not at all (OBS-089), so a missing end has a stand-in, on
     record.
     """
-    was = None if written is None else f"{written!r}"
-    missing = "no card gives the end" if written is None else "the end lies before the start"
+    missing = "no card gives the end" if written is None else "the end is no time after the start"
     if exposure is None:
         why = f"{missing}: the start, which is the earliest it can be"
-        return Repair("t_max", was, f"{start!r}", "DATE-END", why, confidence=0.3)
+        return Repair("t_max", written, f"{start!r}", "DATE-END", why, confidence=0.3)
     end = start + exposure / _SECONDS_A_DAY
-    return Repair("t_max", was, f"{end!r}", "DATE-END", f"{missing}: start and exposure", confidence=0.7)
+    return Repair("t_max", written, f"{end!r}", "DATE-END", f"{missing}: start and exposure", confidence=0.7)
+
+
+def _scale_of(keys: Keywords, start: float) -> tuple[str | None, list[Repair]]:
+    """The scale that times have to be converted from, None for UTC; with the repairs that this makes."""
+    scale = (keys.text("TIMESYS") or keys.written("TIMESYS") or "").strip().upper()
+    if scale in _SCALES:
+        was, became = f"{start!r} {scale}", f"{_to_utc(start, scale)!r} UTC"
+        return scale, [Repair("DATE-OBS", was, became, "DATE-SCALE", f"TIMESYS is {scale}")]
+    if scale in ("", "UTC", "UT", "GMT"):
+        return None, []
+    why = f"{scale!r} is no scale of FITS: times are taken as UTC"
+    return None, [Repair("TIMESYS", keys.written("TIMESYS"), "UTC", "DATE-SCALE", why, 0.5)]
 
 
 def _to_utc(mjd: float, scale: str) -> float:
     return float(Time(mjd, format="mjd", scale=_SCALES[scale]).utc.mjd)
 
 
-def _read_start(keys: Keywords) -> tuple[float | None, list[Repair]]:
+def _read_start(keys: Keywords, latest: float) -> tuple[float | None, list[Repair]]:
     for key in ("DATE-OBS", "DATE-BEG", "DATE_OBS"):
         text = keys.text(key)
+        fault = keys.text_fault(key)
+        if text is None and fault is not None:
+            return None, [Repair(key, fault.written, None, "DATE-INVALID", fault.message)]
         if text is None:
             continue
         mjd = read_date(text)
-        if mjd is None or not _EARLIEST <= mjd <= _LATEST:
-            why = f"{text!r} is no date between 1960 and 2100 in the form of FITS"
-            return None, [Repair(key, text, None, "DATE-INVALID", why)]
+        if mjd is None or not _EARLIEST <= mjd <= latest:
+            return None, [Repair(key, text, None, "DATE-INVALID", _why_no_date(text, mjd, latest))]
         repairs = []
         if key != "DATE-OBS":
             repairs.append(Repair("DATE-OBS", None, text, "DATE-SPELLING", f"the date stands in {key}"))
@@ -112,14 +136,49 @@ def _read_start(keys: Keywords) -> tuple[float | None, list[Repair]]:
                 Repair(key, text, f"{mjd!r}", "DATE-OLD-FORM", "a two-digit year is of the 20th century")
             )
         return mjd, repairs
-    mjd = keys.number("MJD-OBS")
-    if mjd is not None and _EARLIEST <= mjd <= _LATEST:
-        written = keys.written("MJD-OBS")
-        return mjd, [Repair("DATE-OBS", None, written, "DATE-SPELLING", "the date stands in MJD-OBS")]
-    return None, []
+    return _read_number(keys, "MJD-OBS", latest)
 
 
-def _read_end(keys: Keywords) -> float | None:
-    text = keys.text("DATE-END")
-    mjd = read_date(text) if text else keys.number("MJD-END")
-    return mjd if mjd is not None and _EARLIEST <= mjd <= _LATEST else None
+def _read_number(keys: Keywords, key: str, latest: float) -> tuple[float | None, list[Repair]]:
+    """A start that stands in a card as MJD (zero is how writers say that they do not know)."""
+    mjd, written = keys.number(key), keys.written(key)
+    if mjd is not None and _EARLIEST <= mjd <= latest:
+        return mjd, [Repair("DATE-OBS", None, written, "DATE-SPELLING", f"the date stands in {key}")]
+    fault = keys.number_fault(key)
+    if fault is None and not mjd:
+        return None, []
+    why = fault.message if fault else _why_no_date(written or "", mjd, latest)
+    return None, [Repair(key, written, None, "DATE-INVALID", why)]
+
+
+def _why_no_date(text: str, mjd: float | None, latest: float) -> str:
+    if mjd is not None and mjd >= _EARLIEST and latest < _LATEST:
+        written = (_MJD_EPOCH + timedelta(days=latest - 1.0)).strftime("%Y-%m-%d")
+        return f"{text!r} is later than the file, which was written on {written}"
+    return f"{text!r} is no date between 1960 and 2100 in the form of FITS"
+
+
+def _read_end(keys: Keywords, latest: float) -> tuple[float | None, str | None]:
+    """MJD of the end, or None; with the text of a card that gives none which can be one."""
+    written = keys.text("DATE-END") or keys.written("DATE-END") or None
+    mjd = read_date(written) if written else keys.number("MJD-END")
+    if mjd is not None and _EARLIEST <= mjd <= latest:
+        return mjd, None
+    return None, written or keys.written("MJD-END") or None
+
+
+def _read_exposure(keys: Keywords, days: float) -> tuple[float | None, list[Repair]]:
+    """Seconds of exposure, at most as many as ``days`` hold; None where no card gives any (zero is how
+    writers say that they do not know).
+    """
+    repairs: list[Repair] = []
+    for key in ("EXPTIME", "EXPOSURE"):
+        value, fault = keys.number(key), keys.number_fault(key)
+        if value is not None and 0.0 < value <= max(days, 0.0) * _SECONDS_A_DAY:
+            return value, repairs
+        if fault is not None:
+            repairs.append(Repair(key, fault.written, None, "EXP-INVALID", fault.message))
+        elif value:
+            why = f"{value:g} s is no time that could have passed before the file was written"
+            repairs.append(Repair(key, keys.written(key), None, "EXP-INVALID", why))
+    return None, repairs

@@ -110,6 +110,11 @@ def _rank(item: tuple[str, int]) -> tuple[bool, bool, bool]:
 def normalise_unit(product: Product, header: ImageHeader) -> Product:
     """BUNIT to VOUnits text (``o_unit``, OBS-123); None where blank or not a unit."""
     written = header.keywords.text("BUNIT")
+    fault = header.keywords.text_fault("BUNIT")
+    if written is None and fault is not None:
+        return product.repaired(
+            Repair("BUNIT", fault.written, None, "UNIT-UNKNOWN", fault.message), unit=None
+        )
     if written is None:
         return product
     scale = _SCALE_NAME.match(written)

@@ -5,7 +5,7 @@ outlines.
 from vo_service.pixels.axes import Axes, Axis, read_axes
 from vo_service.pixels.celestial import Celestial, CelestialError
 from vo_service.pixels.fits_file import FitsFile, Hdu, TruncatedFits, read_fits
-from vo_service.pixels.fits_header import FitsError, HeaderCard, Keywords, NonAsciiCard
+from vo_service.pixels.fits_header import CardFault, FitsError, HeaderCard, Keywords, NonAsciiCard
 from vo_service.pixels.fits_table import read_table
 from vo_service.pixels.outline import Outline, trace_outline
 from vo_service.pixels.spectral_wcs import SpectralAxis, SpectralAxisError, read_spectral_axis
@@ -13,6 +13,7 @@ from vo_service.pixels.spectral_wcs import SpectralAxis, SpectralAxisError, read
 __all__ = [
     "Axes",
     "Axis",
+    "CardFault",
     "Celestial",
     "CelestialError",
     "FitsError",

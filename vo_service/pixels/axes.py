@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 
-from vo_service.pixels.fits_header import Keywords
+from vo_service.pixels.fits_header import CardFault, Keywords
 
 _LONGITUDES = ("RA", "GLON", "ELON")
 _LATITUDES = ("DEC", "GLAT", "ELAT")
@@ -22,6 +24,7 @@ _SPECTRAL = (
     "ZOPT",
     "BETA",
 )
+_CD = re.compile(r"CD(\d+_\d+|\d{6})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,11 @@ class Axis:
     """One pixel axis. ``number`` counts from 1 as in FITS; ``crval`` and ``cdelt`` are in ``cunit`` as
     written.
 
-    ``kind``: ``longitude latitude spectral stokes`` or ``other``. A missing card has the default of the
-    standard (CRPIX 0, CRVAL 0, CDELT 1) unless a matrix of CDi_j stands for CDELT.
+    ``kind``: ``longitude latitude spectral stokes`` or ``other``. A number that no card gives is NaN, and
+    ``fault`` tells of the first card that keeps the axis from being used. The defaults of the standard
+    (CRPIX 0, CRVAL 0, CDELT 1) are not applied: a card lost from a header would give a wrong place as if it
+    were a right one, and no real product leaves them out. CDi_i stands for CDELTi where it is given, and off
+    the sky (where Celestial applies the whole matrix) ``cdelt`` holds PCi_i too.
     """
 
     number: int
@@ -41,6 +47,7 @@ class Axis:
     cdelt: float
     crpix: float
     length: int
+    fault: CardFault | None = None
 
     def value_at(self, pixel: float) -> float:
         """The linear world coordinate at a FITS pixel (the first is 1), in the axis' unit."""
@@ -73,6 +80,15 @@ class Axes:
         """The Stokes axis, or None."""
         return self.find("stokes")
 
+    @property
+    def nameless(self) -> CardFault | None:
+        """The CTYPE of an axis that might be any, since its card cannot be read; None where there is none."""
+        return next((axis.fault for axis in self.axes if axis.kind == "other" and _has_bad_name(axis)), None)
+
+
+def _has_bad_name(axis: Axis) -> bool:
+    return axis.fault is not None and axis.fault.keyword == f"CTYPE{axis.number}"
+
 
 def read_axes(keys: Keywords, shape: tuple[int, ...]) -> Axes:
     """Describes the axes of an image of ``shape`` (FITS order) from its keywords."""
@@ -81,26 +97,52 @@ def read_axes(keys: Keywords, shape: tuple[int, ...]) -> Axes:
 
 def _read_axis(keys: Keywords, number: int, length: int) -> Axis:
     ctype = (keys.text(f"CTYPE{number}") or "").upper()
-    cdelt = _first(
-        keys.number(f"CDELT{number}"),
-        keys.number(f"CD{number}_{number}"),
-        keys.number(f"CD{number:03d}{number:03d}"),
-        1.0,
-    )
+    kind = _kind_of(ctype)
+    on_sky = kind in ("longitude", "latitude")
+    faults = [keys.text_fault(f"{name}{number}") for name in ("CTYPE", "CUNIT")]
+    numbers = {}
+    for name in ("CRVAL", "CRPIX"):
+        numbers[name], fault = _read_number(keys, f"{name}{number}")
+        faults.append(fault)
+    diagonal = _element(keys, "CD", number)
+    step, fault = _read_number(keys, diagonal or f"CDELT{number}")
+    if diagonal is None and on_sky and any(_CD.match(key) for key in keys.stated()):
+        fault = None  # the matrix of the pair has a zero there
+    faults.append(fault)
+    turn = None if on_sky or diagonal else _element(keys, "PC", number)
+    if turn is not None:
+        factor, fault = _read_number(keys, turn)
+        step *= factor
+        faults.append(fault)
     return Axis(
         number=number,
-        kind=_kind_of(ctype),
+        kind=kind,
         ctype=ctype,
         cunit=keys.text(f"CUNIT{number}") or "",
-        crval=_first(keys.number(f"CRVAL{number}"), 0.0),
-        cdelt=cdelt,
-        crpix=_first(keys.number(f"CRPIX{number}"), 0.0),
+        crval=numbers["CRVAL"],
+        cdelt=step,
+        crpix=numbers["CRPIX"],
         length=length,
+        fault=next((fault for fault in faults if fault is not None), None),
     )
 
 
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)
+def _element(keys: Keywords, matrix: str, number: int) -> str | None:
+    """The keyword of the diagonal element of an axis, in the spelling that this header has it, or None."""
+    spellings = (
+        f"{matrix}{number}_{number}",
+        f"{matrix}{number:02d}_{number:02d}",
+        f"{matrix}{number:03d}{number:03d}",
+    )
+    return next((key for key in spellings if keys.written(key) is not None), None)
+
+
+def _read_number(keys: Keywords, key: str) -> tuple[float, CardFault | None]:
+    """The number of a card that has to be there, or NaN and what is wrong with it."""
+    value = keys.number(key)
+    if value is not None:
+        return value, None
+    return math.nan, keys.number_fault(key) or CardFault(key, None, f"{key} is missing")
 
 
 def _kind_of(ctype: str) -> str:

@@ -25,6 +25,10 @@ _UNITS = {
     "ARCMIN": "arcmin",
 }
 _TO_DEGREES = {"deg": 1.0, "rad": 180.0 / math.pi, "arcsec": 1.0 / 3600.0, "arcmin": 1.0 / 60.0}
+LARGEST_LONGITUDE = 720.0
+"""Degrees either way: maps across the origin count on beyond a turn, nothing counts on beyond two."""
+LARGEST_POLE = 1000.0
+"""Degrees: 999 is how wcslib writes that a pole has no place of its own."""
 _MATRIX = re.compile(r"(PC|CD)(?:(\d+)_(\d+)|(\d{3})(\d{3}))$")
 _PARAMETER = re.compile(r"PV(\d+)_(\d+)$")
 
@@ -43,7 +47,8 @@ class Celestial:
     """World coordinates of the two celestial axes, in degrees of the frame the header names.
 
     ``system``: ``equatorial galactic ecliptic``. Pixels count from 1 at the centre of the first one.
-    Raises CelestialError for increments of zero, singular matrices and projections that wcslib refuses.
+    Raises CelestialError for cards of the pair that are missing, unreadable or contradict each other, for
+    increments of zero, singular matrices and projections that wcslib refuses.
     """
 
     def __init__(self, keys: Keywords, axes: Axes) -> None:
@@ -82,22 +87,29 @@ class Celestial:
 
 def _check_numbers(keys: Keywords, pair: list[Axis]) -> None:
     for axis in pair:
-        for name in ("CRVAL", "CRPIX", "CDELT"):
-            key = f"{name}{axis.number}"
-            if key in keys and keys.number(key) is None:
-                raise CelestialError(f"{key} is {keys.written(key)!r}, not a number", key, keys.written(key))
+        if axis.fault is not None:
+            raise CelestialError(axis.fault.message, axis.fault.keyword, axis.fault.written)
         if axis.cdelt == 0.0 and not _has_matrix(keys, "CD"):
             raise CelestialError(
                 f"CDELT{axis.number} is zero: pixels of no size have no place on the sky",
                 f"CDELT{axis.number}",
                 0.0,
             )
-        if axis.kind == "latitude" and abs(axis.crval * _scale(axis)) > 90.0:
+        limit = 90.0 if axis.kind == "latitude" else LARGEST_LONGITUDE
+        if abs(axis.crval * _scale(axis)) > limit:
             raise CelestialError(
-                f"CRVAL{axis.number} = {axis.crval} is no latitude (-90 to 90 degrees)",
+                f"CRVAL{axis.number} = {axis.crval} is no {axis.kind} (-{limit:g} to {limit:g} degrees)",
                 f"CRVAL{axis.number}",
                 axis.crval,
             )
+
+
+def _number(keys: Keywords, key: str) -> float | None:
+    """The number of a card that need not be there. Raises CelestialError where it is there and gives none."""
+    fault = keys.number_fault(key)
+    if fault is not None:
+        raise CelestialError(fault.message, fault.keyword, fault.written)
+    return keys.number(key)
 
 
 def _scale(axis: Axis) -> float:
@@ -125,14 +137,18 @@ def _make_wcs(keys: Keywords, pair: list[Axis], latitude: Axis) -> Any:
     _set_matrix(result, keys, pair, latitude)
     number_of = {axis.number: place + 1 for place, axis in enumerate(pair)}
     parameters = []
-    for key in keys:
+    for key in keys.stated():
         match = _PARAMETER.match(key)
-        value = keys.number(key) if match else None
-        if match and value is not None and int(match.group(1)) in number_of:
+        if match is None or int(match.group(1)) not in number_of:
+            continue
+        value = _number(keys, key)
+        if value is not None:
             parameters.append((number_of[int(match.group(1))], int(match.group(2)), value))
     result.set_pv(parameters)
     for key, name in (("LONPOLE", "lonpole"), ("LATPOLE", "latpole")):
-        value = keys.number(key)
+        value = _number(keys, key)
+        if value is not None and abs(value) > LARGEST_POLE:
+            raise CelestialError(f"{key} = {value:g} is no angle in degrees", key, keys.written(key))
         if value is not None:
             setattr(result, name, value)
     try:
@@ -151,13 +167,12 @@ def _make_wcs(keys: Keywords, pair: list[Axis], latitude: Axis) -> Any:
 def _set_matrix(result: Any, keys: Keywords, pair: list[Axis], latitude: Axis) -> None:
     place = {axis.number: index for index, axis in enumerate(pair)}
     matrices: dict[str, dict[tuple[int, int], float]] = {"PC": {}, "CD": {}}
-    for key in keys:
+    for key in keys.stated():
         match = _MATRIX.match(key)
-        value = keys.number(key) if match else None
-        if match is None or value is None:
+        if match is None:
             continue
         row, column = int(match.group(2) or match.group(4)), int(match.group(3) or match.group(5))
-        if row in place and column in place:
+        if row in place and column in place and (value := _number(keys, key)) is not None:
             matrices[match.group(1)][place[row], place[column]] = value
     if matrices["CD"]:
         cd = np.zeros((2, 2))
@@ -176,10 +191,10 @@ def _set_matrix(result: Any, keys: Keywords, pair: list[Axis], latitude: Axis) -
             raise CelestialError("the matrix PCi_j is singular", "PC1_1", float(pc[0, 0]))
         result.pc = pc
         return
-    turn = keys.number(f"CROTA{latitude.number}")
+    turn = _number(keys, f"CROTA{latitude.number}")
     if turn:
         result.crota = [turn if axis is latitude else 0.0 for axis in pair]
 
 
 def _has_matrix(keys: Keywords, name: str) -> bool:
-    return any(match.group(1) == name for key in keys if (match := _MATRIX.match(key)))
+    return any(match.group(1) == name for key in keys.stated() if (match := _MATRIX.match(key)))

@@ -284,7 +284,7 @@ def _make_hdu(index: int, raw: bytes, data_offset: int, place: str) -> Hdu:
     keys = header.keywords
     bitpix = _mandatory(keys, "BITPIX", place)
     axes = tuple(_mandatory(keys, f"NAXIS{n + 1}", place) for n in range(_mandatory(keys, "NAXIS", place)))
-    size = _data_bytes(keys, bitpix, axes)
+    size = _data_bytes(keys, bitpix, axes, place)
     kind = "image" if size else "empty"
     if (keys.text("XTENSION") or "IMAGE") in ("BINTABLE", "TABLE", "A3DTABLE", "FOREIGN"):
         kind = "table"
@@ -313,21 +313,38 @@ def _make_hdu(index: int, raw: bytes, data_offset: int, place: str) -> Hdu:
 
 
 def _mandatory(keys: Keywords, key: str, place: str) -> int:
-    value = keys.integer(key)
-    if value is None or (value < 0 and "BITPIX" not in key) or (key.endswith("NAXIS") and value > 999):
-        raise FitsError(
-            "bad_header", f"{key} of {place} is {keys.written(key)!r}, it must be a whole number", key
-        )
+    """A whole number that the layout rests on. Raises FitsError ``bad_header`` where it is missing, no such
+    number, or contradicted by a second card of its name.
+    """
+    value = _whole(keys, key, place, least=None if "BITPIX" in key else 0)
+    if value is None:
+        raise FitsError("bad_header", f"{place} has no {key}", key)
+    if key.endswith("NAXIS") and value > 999:
+        raise FitsError("bad_header", f"{key} of {place} is {value}, it must be 0 to 999", key)
     if key in ("BITPIX", "ZBITPIX") and value not in (8, 16, 32, 64, -32, -64):
         raise FitsError("bad_header", f"{key} of {place} is {value}, not one of 8 16 32 64 -32 -64", key)
     return value
 
 
-def _data_bytes(keys: Keywords, bitpix: int, axes: tuple[int, ...]) -> int:
+def _whole(keys: Keywords, key: str, place: str, least: int | None) -> int | None:
+    """The whole number of a card, None where there is no such card."""
+    value = keys.integer(key)
+    if key in keys.repeated:
+        texts = " and ".join(keys.repeated[key])
+        raise FitsError("bad_header", f"{key} of {place} is given more than once: {texts}", key)
+    written = keys.written(key)
+    if written is not None and (value is None or (least is not None and value < least)):
+        wanted = "a whole number" if least is None else f"a whole number of {least} or more"
+        raise FitsError("bad_header", f"{key} of {place} is {written!r}, it must be {wanted}", key)
+    return value
+
+
+def _data_bytes(keys: Keywords, bitpix: int, axes: tuple[int, ...], place: str) -> int:
     if not axes:
         return 0
     pixels = prod(axes)
     if axes[0] == 0 and keys.get("GROUPS") is True:
         pixels = prod(axes[1:])
-    groups = keys.integer("GCOUNT") or 1
-    return abs(bitpix) // 8 * groups * ((keys.integer("PCOUNT") or 0) + pixels)
+    groups = _whole(keys, "GCOUNT", place, least=0) or 1
+    parameters = _whole(keys, "PCOUNT", place, least=0) or 0
+    return abs(bitpix) // 8 * groups * (parameters + pixels)

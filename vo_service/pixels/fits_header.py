@@ -68,14 +68,33 @@ class NonAsciiCard:
     encoding: str
 
 
+@dataclass(frozen=True, slots=True)
+class CardFault:
+    """A card that does not give the value it should: which, its text (None where it is missing), and why."""
+
+    keyword: str
+    written: str | None
+    message: str
+
+
 class Keywords(Mapping[str, Value]):
-    """Keyword -> value of one header; the first of repeated cards counts. Keeps the text of each card too."""
+    """Keyword -> value of one header, and the text of every card that states something, readable or not.
 
-    __slots__ = ("_values", "_written")
+    The first of repeated cards counts as text. As a number, cards that contradict each other give none: by
+    FITS 4.0 (4.1.2.3) such a value is indeterminate. ``repeated`` holds their texts in their order.
+    """
 
-    def __init__(self, values: Mapping[str, Value], written: Mapping[str, str] | None = None) -> None:
+    __slots__ = ("_values", "_written", "repeated")
+
+    def __init__(
+        self,
+        values: Mapping[str, Value],
+        written: Mapping[str, str] | None = None,
+        repeated: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._values = dict(values)
         self._written = {key: str(value) for key, value in values.items()} | dict(written or {})
+        self.repeated = dict(repeated or {})
 
     def __getitem__(self, key: str) -> Value:
         return self._values[key]
@@ -87,8 +106,12 @@ class Keywords(Mapping[str, Value]):
         return len(self._values)
 
     def written(self, key: str) -> str | None:
-        """The value as the card has it, or None where there is no such card."""
+        """The value as the card has it, also where it cannot be read; None where no card states one."""
         return self._written.get(key)
+
+    def stated(self) -> Iterator[str]:
+        """All keywords whose cards state something, also those whose values cannot be read."""
+        return iter(self._written)
 
     def text(self, key: str) -> str | None:
         """The value as text without blanks round it; None where missing or blank."""
@@ -98,9 +121,11 @@ class Keywords(Mapping[str, Value]):
         return str(value).strip() or None
 
     def number(self, key: str) -> float | None:
-        """The value as a finite number, also where it was written as a string; None otherwise."""
+        """The value as a finite number, also where it was written as a string; None otherwise (number_fault
+        then says why), and where cards of that name contradict each other.
+        """
         value = self._values.get(key)
-        if value is None or isinstance(value, bool):
+        if value is None or isinstance(value, bool) or key in self.repeated:
             return None
         try:
             number = float(value)
@@ -113,12 +138,33 @@ class Keywords(Mapping[str, Value]):
         number = self.number(key)
         return int(number) if number is not None and number == int(number) else None
 
+    def number_fault(self, key: str) -> CardFault | None:
+        """Why a card that states something gives no number; None where it gives one, or states nothing."""
+        if not (self.written(key) or "").strip() or self.number(key) is not None:
+            return None
+        return self.text_fault(key) or CardFault(
+            key, self.written(key), f"{key} is {self.written(key)!r}, not a number"
+        )
+
+    def text_fault(self, key: str) -> CardFault | None:
+        """Why a card that states something does not tell which text: unreadable, or contradicted by another
+        card of its name; None where it tells one, or states nothing.
+        """
+        written = self.written(key)
+        if key in self.repeated:
+            both = ", then ".join(map(repr, self.repeated[key]))
+            return CardFault(key, "; ".join(self.repeated[key]), f"{key} is given more than once: {both}")
+        if written is None or key in self._values:
+            return None
+        return CardFault(key, written, f"{key} is written {written!r}, which is no value of FITS")
+
     def merged(self, below: Keywords, keys: Iterator[str] | set[str]) -> Keywords:
         """These keywords, with those of ``below`` named in ``keys`` where they are missing here."""
-        missing = [key for key in keys if key in below and key not in self]
-        values = self._values | {key: below[key] for key in missing}
+        missing = [key for key in keys if below.written(key) is not None and self.written(key) is None]
+        values = self._values | {key: below[key] for key in missing if key in below}
         written = self._written | {key: str(below.written(key)) for key in missing}
-        return Keywords(values, written)
+        repeated = {key: below.repeated[key] for key in missing if key in below.repeated}
+        return Keywords(values, written, self.repeated | repeated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +210,9 @@ def _ends_header(block: bytes) -> bool:
 
 
 def parse_header(raw: bytes) -> ParsedHeader:
-    """Cards and keywords of header blocks. A card that cannot be parsed keeps its text and gets no value."""
+    """Cards and keywords of header blocks. A card that cannot be parsed keeps its text and gets no value,
+    so that it can be told from a missing one (Keywords.number_fault, text_fault).
+    """
     kept: list[bytes] = []
     places: list[int] = []
     remarks: list[bytes] = []
@@ -194,15 +242,30 @@ def _parse_cards(
     cards: list[HeaderCard] = []
     values: dict[str, Value] = {}
     written: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for start, image in _card_images(text):
         keyword, value, raw, comment = _parse_plain(image) or _parse_unusual(image)
         if keyword in decoded:
             value = raw = decoded[keyword]
         cards.append(HeaderCard(places[start], keyword, raw, comment))
-        if value is not None and keyword not in values:
-            values[keyword] = value
-            written[keyword] = raw or ""
-    return tuple(cards), Keywords(values, written)
+        if raw is None:
+            continue
+        if keyword not in written:
+            written[keyword] = raw
+        elif not _same_value(values.get(keyword), written[keyword], value, raw):
+            repeated.setdefault(keyword, [written[keyword]]).append(raw)
+        if value is not None:
+            values.setdefault(keyword, value)
+    return tuple(cards), Keywords(values, written, {key: tuple(texts) for key, texts in repeated.items()})
+
+
+def _same_value(first: Value | None, first_text: str, second: Value | None, second_text: str) -> bool:
+    """Whether two cards say the same: equal texts, or numbers that differ by no more than their rounding."""
+    if first_text.strip() == second_text.strip():
+        return True
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        return math.isclose(first, second, rel_tol=1e-9)
+    return False
 
 
 def _card_images(text: str) -> Iterator[tuple[int, str]]:
@@ -239,16 +302,18 @@ def _parse_plain(image: str) -> tuple[str, Value | None, str | None, str] | None
 def _parse_unusual(image: str) -> tuple[str, Value | None, str | None, str]:
     """Any card by astropy: long strings, HIERARCH, complex numbers, cards that break the rules."""
     card = AstropyCard.fromstring(image)
-    value, raw = _card_value(card)
+    value, raw = _card_value(card, image)
     return card.keyword, value, raw, _card_comment(card)
 
 
-def _card_value(card: AstropyCard) -> tuple[Value | None, str | None]:
-    """The card's value and the text it is written with; (None, text) where it cannot be read."""
+def _card_value(card: AstropyCard, image: str) -> tuple[Value | None, str | None]:
+    """The card's value and the text it is written with; (None, text) where it cannot be read: then the text
+    is taken from ``image``, since astropy puts in order what it finds.
+    """
     try:
         value = card.value
     except (VerifyError, ValueError):
-        return None, card.image[10:].strip()
+        return None, re.split(r"\s*/", image[10:CARD])[0].strip() or image[10:CARD].strip()
     if isinstance(value, str):
         return value, value
     if isinstance(value, bool):

@@ -75,9 +75,11 @@ class SpectralAxis:
 
 
 def read_spectral_axis(axis: Axis, definition: str, rest: float | None) -> SpectralAxis:
-    """Understands an axis of ``definition`` (see SpectralAxis). Raises SpectralAxisError for an unknown
-    unit, an increment of zero, or a velocity without a rest frequency.
+    """Understands an axis of ``definition`` (see SpectralAxis). Raises SpectralAxisError for a card that is
+    missing or unreadable, an unknown unit, an increment of zero, or a velocity without a rest frequency.
     """
+    if axis.fault is not None:
+        raise SpectralAxisError(axis.fault.message, axis.fault.keyword, axis.fault.written)
     units = {"frequency": _FREQUENCY_UNITS, "wavelength": _LENGTH_UNITS}.get(definition, _VELOCITY_UNITS)
     scale = units.get(axis.cunit.upper())
     if scale is None:
