@@ -244,6 +244,7 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
     restricted = reader.names(notes.get("restricted", []), f"{place}, restricted")
     indexed = reader.names(notes.get("indexed", []), f"{place}, indexed")
     sort_by = reader.names(notes.get("sort_by", []), f"{place}, sort_by")
+    lookup = reader.names(notes.get("lookup", []), f"{place}, lookup")
     position = reader.names(notes.get("position", []), f"{place}, position")
     if len(position) not in (0, 2):
         raise SchemaError(reader.path, f"{place}, position: expected a longitude and a latitude column")
@@ -252,9 +253,10 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
     for name in (*computed, *restricted, *indexed, *position, *([region] if region else [])):
         if name not in published_names:
             raise SchemaError(reader.path, f"{place}: no published column {name}")
-    for name in sort_by:
-        if name in computed or name not in published_names | {column.name for column in hidden}:
-            raise SchemaError(reader.path, f"{place}, sort_by: no stored column {name}")
+    for key, names in (("sort_by", sort_by), ("lookup", lookup)):
+        for name in names:
+            if name in computed or name not in published_names | {column.name for column in hidden}:
+                raise SchemaError(reader.path, f"{place}, {key}: no stored column {name}")
     return replace(
         table,
         columns=tuple(
@@ -268,6 +270,7 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
         ),
         hidden=hidden,
         sort_by=sort_by,
+        lookup=lookup,
         position=(position[0], position[1]) if position else None,
         region=region,
         foreign_keys=(*table.foreign_keys, *(one for one in links if one.from_table == place)),

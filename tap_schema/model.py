@@ -95,6 +95,7 @@ class Table:
 
     ``hidden`` columns are stored and never published. ``position`` names the columns of longitude and
     latitude (degrees, ICRS), ``region`` the column of STC-S text that the hidden geometry columns stand for.
+    Queries pick single rows by each column of ``lookup``.
     """
 
     schema: str
@@ -107,6 +108,7 @@ class Table:
     hidden: tuple[Column, ...] = ()
     primary_key: tuple[str, ...] = ()
     sort_by: tuple[str, ...] = ()
+    lookup: tuple[str, ...] = ()
     position: tuple[str, str] | None = None
     region: str | None = None
     foreign_keys: tuple[ForeignKey, ...] = ()

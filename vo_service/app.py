@@ -16,12 +16,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tap_schema import published
 from vo_service import __version__
 from vo_service.access import Rights
+from vo_service.dali.addresses import service_address
 from vo_service.dali.current import Current
 from vo_service.dali.edge import Edge
 from vo_service.dali.errors import ServiceError
@@ -36,6 +37,15 @@ from vo_service.tap.handlers import TapHandlers, TapSettings
 from vo_service.tap.health import Health
 
 _BATCH_ROWS = 50_000
+_SIGNPOST = f"""\
+vo-service {__version__}, a Virtual Observatory service. It answers the Table Access Protocol (TAP) at
+    {{address}}/tap
+which is the address to give to TOPCAT, Aladin, pyvo and other clients. Beneath it:
+    {{address}}/tap/capabilities   what the service offers
+    {{address}}/tap/tables         tables and columns
+    {{address}}/tap/sync           queries (LANG=ADQL, QUERY=...)
+    {{address}}/tap/availability   whether it is up
+"""
 
 
 class Service:
@@ -73,7 +83,10 @@ class Service:
             _now,
             self.health,
         )
-        self.files = FileService(self.current, catalogue, rights, digests, _now)
+        self.files = FileService(
+            self.current, catalogue, rights, digests, _now, settings.base_url, settings.trust_proxy
+        )
+        self._settings = settings
 
     async def healthz(self, request: Request) -> Response:
         """Whether this process can answer queries: 200 or 503."""
@@ -84,9 +97,20 @@ class Service:
             state, status_code=200 if trouble is None else 503, headers={"Cache-Control": "no-store"}
         )
 
+    async def signpost(self, request: Request) -> Response:
+        """Where to go on from an address that is no resource itself."""
+        address = service_address(request, self._settings.base_url, self._settings.trust_proxy)
+        return PlainTextResponse(_SIGNPOST.format(address=address), headers={"Cache-Control": "no-cache"})
+
     def routes(self) -> list[Route]:
         """All addresses of the service."""
-        return [*self.tap.routes(), *self.files.routes(), Route("/healthz", self.healthz)]
+        return [
+            *self.tap.routes(),
+            *self.files.routes(),
+            Route("/healthz", self.healthz),
+            Route("/", self.signpost),
+            Route("/tap", self.signpost),
+        ]
 
 
 def create_app(settings: Settings) -> Starlette:

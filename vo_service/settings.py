@@ -109,6 +109,14 @@ def byte_size(value: str) -> int:
     return int(float(found[1]) * _SIZES[found[2].upper()])
 
 
+def engine_name(value: str) -> str:
+    """The database engine: ``duckdb``."""
+    word = value.strip().lower()
+    if word == "postgresql":
+        raise ValueError("the engine postgresql comes with a later release; duckdb is there")
+    return choice("duckdb")(word)
+
+
 def http_url(value: str) -> str | None:
     """An http(s) address without the slash at its end, or None where it is empty."""
     address = value.strip().rstrip("/")
@@ -141,7 +149,9 @@ class Settings:
     home: Path = _setting(  # noqa: RUF009  (a Path is immutable)
         "./vo-home", directory, "directory of all state: catalogue, snapshots, logs"
     )
-    engine: str = _setting("duckdb", choice("duckdb"), "database engine that answers queries")
+    engine: str = _setting(
+        "duckdb", engine_name, "database engine that answers queries; postgresql comes with a later release"
+    )
     catalogue_url: str | None = _setting(
         "", optional_text, "SQLAlchemy URL of the catalogue database; empty: SQLite under HOME"
     )

@@ -84,7 +84,6 @@ def test_a_server_does_without_the_drawing_library() -> None:
         ["sample"],
         ["sample", "d", "--products", "0"],
         ["sample", "d", "--seed", "x"],
-        ["ingest"],
         ["runs", "--state", "x"],
     ],
 )
@@ -99,7 +98,9 @@ def test_a_call_that_argparse_refuses_is_2(call: list[str]) -> None:
     [
         (["serve"], "no home directory vo-home; run `vo-service ingest DIR`"),
         (["runs"], "no home directory"),
+        (["ingest"], "name a directory or file of products, or a root by --withdraw"),
         (["ingest", "nowhere"], "there is no nowhere"),
+        (["ingest", ".", "--retry", "bad_wcs,nothing"], "'nothing'; the classes are bad_header, bad_wcs, "),
         (["harvest", "nowhere.csv"], "no file nowhere.csv"),
         (["serve", "--port", "99999"], "--port: a number from 0 to 65535"),
         (["serve", "--workers", "0"], "--workers: a number from 1"),
@@ -114,6 +115,74 @@ def test_a_mistake_is_2_and_one_line_that_says_what_is_right(
     out, err = capsys.readouterr()
     assert words in err and err.startswith(f"vo-service {call[0]}: ")
     assert out == "" and "Traceback" not in err
+
+
+def test_a_root_that_is_not_there_cannot_be_withdrawn(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(made / "home", tmp_path / "home")
+    assert main(["--home", "home", "ingest", "--withdraw", "nobody"]) == 2
+    assert "no root 'nobody' to withdraw; the roots are: products" in capsys.readouterr().err
+    assert main(["--home", "home", "ingest", "--withdraw", "products"]) == 0
+    assert re.search(
+        r"ingested 0 files: 0 described, 0 unchanged, \d+ withdrawn, 0 failed", capsys.readouterr().out
+    )
+
+
+def test_files_that_stay_broken_are_told_with_the_way_to_see_them(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(made / "home", tmp_path / "home")
+    home = ["--home", "home", "--quiet"]
+    assert main([*home, "runs", "--broken"]) == 0
+    broken = capsys.readouterr().out.splitlines()[1:]
+    assert broken
+    assert main([*home, "ingest", str(made / "s" / "products")]) == 0
+    out, err = capsys.readouterr()
+    files = "1 file is" if len(broken) == 1 else f"{len(broken)} files are"
+    assert f"{files} still broken, as before: `vo-service runs --broken`" in out
+    assert " 0 failed" in out and err == ""
+    kind = broken[0].split()[0]
+    again = sum(line.startswith(f"{kind} ") for line in broken)
+    assert main([*home, "ingest", str(made / "s" / "products"), "--retry", kind]) == 1
+    out, err = capsys.readouterr()
+    assert f", {again} failed;" in out
+    assert len(err.splitlines()) == again and all(f": {kind}: " in line for line in err.splitlines())
+
+
+def test_broken_files_are_those_of_all_runs(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--home", str(made / "home"), "runs", "x", "--broken"]) == 2
+    assert "leave out the run" in capsys.readouterr().err
+
+
+def test_an_authority_that_nobody_chose_is_told_before_it_is_fixed(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VO_SERVICE_AUTHORITY", raising=False)
+    (tmp_path / "p").mkdir()
+    assert main(["--home", "home", "ingest", "p"]) == 0
+    assert "no VO_SERVICE_AUTHORITY is set" in capsys.readouterr().out
+    assert main(["--home", "home", "ingest", "p"]) == 0
+    assert "AUTHORITY" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    "command", ["ingest p", "harvest rows.csv", "serve --workers 1 --host no.host.invalid"]
+)
+def test_an_authority_that_the_home_does_not_take_is_told(
+    made: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    shutil.copytree(made / "home", tmp_path / "home")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    monkeypatch.setenv("VO_SERVICE_AUTHORITY", "archive.example.org")
+    main(["--home", "home", "--quiet", *command.split()])
+    err = capsys.readouterr().err
+    assert "VO_SERVICE_AUTHORITY is archive.example.org, but" in err and "bear vo-service.invalid" in err
 
 
 def test_an_empty_home_says_what_to_do_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,3 +103,9 @@ def test_a_command_may_have_defaults_of_its_own_which_anything_given_beats(tmp_p
     assert Settings.load(environ={"VO_SERVICE_UNLISTED": "closed"}, defaults=defaults).unlisted == "closed"
     (tmp_path / FILE_NAME).write_text("unlisted = 'closed'\n")
     assert Settings.load(environ={}, defaults=defaults).unlisted == "closed"
+
+
+def test_an_engine_that_is_to_come_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="VO_SERVICE_ENGINE: the engine postgresql comes with a later"):
+        load(tmp_path, {"VO_SERVICE_ENGINE": "postgresql"})
+    load(tmp_path, {"VO_SERVICE_POSTGRESQL_URL": "postgresql://db/vo"})  # of no use yet, and no mistake

@@ -32,6 +32,7 @@ class Product:
     release: datetime | None = PAST
     version: int = 1
     media_type: str = "application/fits"
+    has_digest: bool = False
 
 
 PRODUCTS = (
@@ -45,7 +46,14 @@ PRODUCTS = (
     Product("leads-out", "p1/link.fits"),
     Product("going", "p1/going.fits"),
     Product("changing", "p1/changing.fits"),
+    Product("digested", "p1/digested.fits", has_digest=True),
     Product("empty", "p1/empty.txt", media_type="text/plain"),
+)
+
+
+WITHDRAWN = (
+    {"product_id": "moved-away", "version": 2, "successor": "public", "reason": "moved"},
+    {"product_id": "gone-for-good", "version": 3, "successor": None, "reason": "gone"},
 )
 
 
@@ -84,11 +92,23 @@ def product_rows(root: Path) -> pa.Table:
             "media_type": product.media_type,
             "size_bytes": state.st_size,
             "_modified_ns": state.st_mtime_ns,
+            "_sha256": hashlib.sha256(content_of(product.product_id)).hexdigest()
+            if product.has_digest
+            else None,
             "origin": product.origin,
             "obs_release_date": product.release,
         }
         rows.append({f.name: known.get(f.name, None if f.nullable else BLANKS[str(f.type)]) for f in schema})
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def tombstone_rows() -> pa.Table:
+    schema = published()["holdings.tombstone"].arrow_schema()
+    rows = [
+        {"withdrawn": datetime(2026, 2, 3), "root": "main", "path": f"{row['product_id']}.fits", **row}
+        for row in WITHDRAWN
+    ]
+    return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema)
 
 
 Ask = Callable[..., httpx.Response]
@@ -130,6 +150,7 @@ def make_archive(directory: Path) -> Archive:
     with snapshots.writer("test", 10):
         draft = snapshots.draft()
         draft.change("holdings.product", insert=product_rows(root))
+        draft.change("holdings.tombstone", insert=tombstone_rows())
         snapshots.publish(draft, None)
     snapshots.close()
     catalogue.close()

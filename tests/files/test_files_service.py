@@ -160,10 +160,40 @@ def test_an_old_version_is_gone_and_names_its_successor(fetch: Ask) -> None:
     # design 4.2
     answer = fetch("third?version=1")
     assert answer.status_code == 410
-    assert answer.headers["Link"] == '<third?version=3>; rel="successor-version"'
+    assert answer.headers["Link"] == '<http://t/files/third?version=3>; rel="successor-version"'
     assert fetch("third?version=3").status_code == 200
     assert fetch("third?version=4").status_code == 404
     assert fetch("third?version=x").status_code == 400
+    assert fetch("third?version=\u0663").status_code == 400  # a digit, and no number of ours
+
+
+@pytest.mark.parametrize("version", ["", "?version=1", "?version=2"])
+def test_a_withdrawn_product_is_gone_and_names_its_successor(fetch: Ask, version: str) -> None:
+    # design 4.2
+    answer = fetch(f"moved-away{version}")
+    assert answer.status_code == 410
+    assert answer.headers["Link"] == '<http://t/files/public>; rel="successor-version"'
+    assert "withdrawn on 2026-02-03" in answer.text and "http://t/files/public" in answer.text
+
+
+def test_a_withdrawn_product_without_a_successor_is_gone(fetch: Ask) -> None:
+    answer = fetch("gone-for-good")
+    assert (answer.status_code, "Link" in answer.headers) == (410, False)
+    assert fetch("gone-for-good?version=4").status_code == 404
+
+
+def test_links_to_successors_start_with_the_public_address(own_archive: Archive) -> None:
+    ask, close = own_archive.open(base_url="https://archive.example.org/vo")
+    start = "<https://archive.example.org/vo/files/"
+    assert ask("moved-away").headers["Link"].startswith(f"{start}public>")
+    assert ask("third?version=1").headers["Link"].startswith(f"{start}third?version=3>")
+    close()
+
+
+def test_the_digest_of_the_ingest_is_told_at_once(own_archive: Archive, bytes_of: BytesOf) -> None:
+    ask, close = own_archive.open(digest_bytes="10")
+    assert ask("digested", "HEAD").headers["Repr-Digest"] == digest_of(bytes_of("digested"))
+    close()
 
 
 @pytest.mark.parametrize(

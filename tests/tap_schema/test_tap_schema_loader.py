@@ -64,6 +64,12 @@ def test_a_copy_loads_equal(directory):
         ("storage.yaml", "tables:", "tables:\n  ivoa.more: {}", "nothing is published as ivoa.more"),
         ("storage.yaml", "region: s_region", "region: s_area", "ivoa.obscore: no published column s_area"),
         ("storage.yaml", "[_hpx29, obs", "[_hpx30, obs", "ivoa.obscore, sort_by: no stored column _hpx30"),
+        (
+            "storage.yaml",
+            "lookup: [product_id]",
+            "lookup: [access_url]",
+            "holdings.product, lookup: no stored column access_url",
+        ),
         ("storage.yaml", "[s_ra, s_dec]", "[s_ra]", "position: expected a longitude and a latitude"),
         ("storage.yaml", "[run_id]", "run_id", "expected a list, found str"),
         ("storage.yaml", "[run_id]", "[3]", "expected names, found 3"),

@@ -22,8 +22,8 @@ with (Path(__file__).parent / "standard_columns.csv").open(newline="") as lines:
     STANDARD = list(csv.DictReader(lines))
 
 HOLDINGS = (
-    "archive_row observation product dataset spectral_window repair header_card run run_product".split()
-)
+    "archive_row observation product dataset spectral_window repair header_card run run_product tombstone"
+).split()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

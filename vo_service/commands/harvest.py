@@ -8,7 +8,7 @@ from pathlib import Path
 from tap_schema import published
 from vo_service.commands.command import Action, CallFailed, CallMistake
 from vo_service.commands.console import Console
-from vo_service.commands.home import Home, open_home
+from vo_service.commands.home import Home, open_home, tell_authority
 from vo_service.holdings.harvest import harvest
 from vo_service.holdings.harvest_sources import SourceError, open_file
 from vo_service.holdings.harvest_tap import open_tap
@@ -34,6 +34,7 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
             f"there is no file {source}; name a file, or the address of a TAP service (http...)"
         )
     with open_home(settings) as home:
+        tell_authority(home, settings, console)
         report = add_rows(source, home, settings, console)
     tell(report, console)
     return report.exit_code
@@ -74,6 +75,8 @@ def tell(report: HarvestReport, console: Console) -> None:
         f"{report.matched} matched with products), {report.duplicates} duplicates, {report.rejected} "
         f"rejected; {snapshot}"
     )
+    for warning in report.warnings:
+        console.complain(f"{report.source}: {warning}")
     for entry in report.rejects[:_SHOWN]:
         console.complain(f"{report.source}: {entry.error_message}")
     if report.rejected > _SHOWN:

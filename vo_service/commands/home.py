@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from vo_service.commands.command import CallFailed, CallMistake
+from vo_service.commands.console import Console
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots, StoreError
 
@@ -55,8 +56,26 @@ def open_existing_home(settings: Settings) -> Iterator[Home]:
         yield home
 
 
-def require_snapshot(settings: Settings) -> None:
+def require_snapshot(settings: Settings, console: Console) -> None:
     """Raises CallMistake where nothing was ever ingested or harvested."""
     with open_existing_home(settings) as home:
         if home.snapshots.current_number() is None:
             raise CallMistake(f"{settings.home} holds no data yet; {FIRST}")
+        tell_authority(home, settings, console)
+
+
+def tell_authority(home: Home, settings: Settings, console: Console) -> None:
+    """Says so where the authority is about to be fixed without having been chosen, and where one is set that
+    this home does not take."""
+    fixed = home.catalogue.find_setting("authority")
+    standard = Settings().authority
+    if fixed is None and settings.authority == standard:
+        console.say(
+            f"no VO_SERVICE_AUTHORITY is set: the identifiers of this home bear {standard} for good; "
+            "to choose another, set it before the first ingest of a new home"
+        )
+    elif fixed is not None and settings.authority not in (fixed, standard):
+        console.complain(
+            f"VO_SERVICE_AUTHORITY is {settings.authority}, but the identifiers of this home bear {fixed}, "
+            "fixed at its first ingest; that stays so"
+        )

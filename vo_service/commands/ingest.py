@@ -10,7 +10,8 @@ from pathlib import Path
 from tap_schema import published
 from vo_service.commands.command import Action, CallMistake
 from vo_service.commands.console import Console
-from vo_service.commands.home import Home, open_home
+from vo_service.commands.home import Home, open_home, tell_authority
+from vo_service.holdings.comparison import ERROR_CLASSES
 from vo_service.holdings.ingest import ingest
 from vo_service.holdings.reports import IngestReport
 from vo_service.holdings.roots import RootError
@@ -21,7 +22,7 @@ _SHOWN = 20
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="directories (or files) of products"
+        "paths", nargs="*", type=Path, metavar="PATH", help="directories (or files) of products"
     )
     parser.add_argument(
         "--no-pixels", action="store_true", help="headers only (this version reads no pixels at all)"
@@ -30,20 +31,65 @@ def _arguments(parser: ArgumentParser) -> None:
         "--root", metavar="NAME", help="name of the directory in the holdings (default: its own)"
     )
     parser.add_argument("--keep", metavar="N", help="snapshots to keep (default 3)")
+    parser.add_argument(
+        "--retry",
+        metavar="CLASS",
+        action="append",
+        default=[],
+        help="try files again that failed with this class of error, though they have not changed (may be "
+        f"repeated, or several with commas): {', '.join(ERROR_CLASSES)}",
+    )
+    parser.add_argument(
+        "--withdraw",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="take all files of this root out of the holdings, and forget it (may be repeated)",
+    )
 
 
 def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
+    if not arguments.paths and not arguments.withdraw:
+        raise CallMistake("name a directory or file of products, or a root by --withdraw")
     for path in arguments.paths:
         if not path.exists():
             raise CallMistake(f"there is no {path}; name a directory or file of products")
+    retry = _classes(arguments.retry)
     with open_home(settings) as home:
-        report = add_files(arguments.paths, arguments.root, home, settings, console)
+        tell_authority(home, settings, console)
+        report = add_files(
+            arguments.paths,
+            arguments.root,
+            home,
+            settings,
+            console,
+            retry=retry,
+            withdraw=arguments.withdraw,
+        )
     tell(report, settings, console)
     return report.exit_code
 
 
+def _classes(texts: Sequence[str]) -> list[str]:
+    """The classes of errors named, one or several in each text."""
+    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in ERROR_CLASSES:
+            raise CallMistake(
+                f"--retry: there is no class of error {name!r}; the classes are {', '.join(ERROR_CLASSES)}"
+            )
+    return names
+
+
 def add_files(
-    paths: Sequence[Path], root_name: str | None, home: Home, settings: Settings, console: Console
+    paths: Sequence[Path],
+    root_name: str | None,
+    home: Home,
+    settings: Settings,
+    console: Console,
+    *,
+    retry: Sequence[str] = (),
+    withdraw: Sequence[str] = (),
 ) -> IngestReport:
     """Ingest directories and show how far it is."""
     try:
@@ -56,6 +102,8 @@ def add_files(
                 published=published(),
                 authority=settings.authority,
                 root_name=root_name,
+                retry=retry,
+                withdraw=withdraw,
                 workers=settings.ingest_workers or os.cpu_count() or 1,
                 keep=settings.keep,
                 wait_seconds=settings.wait_seconds,
@@ -67,6 +115,8 @@ def add_files(
 
 def tell(report: IngestReport, settings: Settings, console: Console) -> None:
     """What an ingest did, in a few lines; files that could not be described with their reasons."""
+    for notice in report.notices:
+        console.say(notice)
     snapshot = f"snapshot {report.snapshot}" if report.snapshot is not None else "nothing changed"
     console.say(
         f"ingested {report.found} files: {report.ok} described, {report.skipped} unchanged, "
@@ -79,11 +129,20 @@ def tell(report: IngestReport, settings: Settings, console: Console) -> None:
         console.complain(
             f"... and {report.failed - _SHOWN} more: vo-service runs {report.run_id} --state failed"
         )
+    if report.broken:
+        console.say(
+            f"{_files(report.broken)} still broken, as before: `vo-service runs --broken` lists them, "
+            "`vo-service ingest --retry CLASS` tries them again"
+        )
     if report.unlisted and settings.unlisted == "closed":
         console.say(
             f"{report.unlisted} data sets have no archive row and no release date: their files are closed. "
             'VO_SERVICE_UNLISTED=open (or unlisted = "open" in vo-service.toml) opens them.'
         )
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count} files are"
 
 
 ACTION = Action(_arguments, _run)

@@ -37,9 +37,18 @@ def _arguments(parser: ArgumentParser) -> None:
         default=[],
         help="only products in this state (may be repeated)",
     )
+    parser.add_argument(
+        "--broken",
+        action="store_true",
+        help="show the files that the holdings list as failed, whichever run met them",
+    )
 
 
 def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
+    if arguments.broken:
+        if arguments.run is not None or arguments.state:
+            raise CallMistake("--broken is about all runs; leave out the run and the state")
+        return _show_broken(settings, console)
     with open_existing_home(settings) as home:
         log = RunLog(home.catalogue)
         runs = log.list_runs()
@@ -62,6 +71,26 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
                 entry["error_message"],
             )
             for entry in entries
+        ],
+    )
+    return DONE
+
+
+def _show_broken(settings: Settings, console: Console) -> int:
+    columns = ["error_class", "product_id", "root", "path", "error_message"]
+    with open_existing_home(settings) as home:
+        snapshot = home.snapshots.current()
+        rows = (
+            []
+            if snapshot is None
+            else snapshot.read("holdings.product", columns, "state = 'failed'").to_pylist()
+        )
+    rows.sort(key=lambda row: (row["error_class"], row["root"], row["path"]))
+    console.table(
+        ("error", "product", "place", "message"),
+        [
+            (row["error_class"], row["product_id"], f"{row['root']}/{row['path']}", row["error_message"])
+            for row in rows
         ],
     )
     return DONE

@@ -18,7 +18,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
-    require_snapshot(settings)
+    require_snapshot(settings, console)
     listening = server.take_port(settings.host, settings.port)
     server.serve(settings, listening, console.quiet, lambda address: console.say(f"serving at {address}"))
     return DONE

@@ -1,7 +1,8 @@
-"""SHA-256 of files for ``Repr-Digest`` (RFC 9530): computed once, kept in the catalogue for all workers.
+"""SHA-256 of files for ``Repr-Digest`` (RFC 9530): known from the ingest, or computed once and kept in the
+catalogue for all workers.
 
-A small file is digested before its first answer. A large one would keep the client waiting, so its first
-answers go without, while the digest is made behind them; a client that insists waits for it
+Of the others a small one is digested before its first answer. A large one would keep the client waiting, so
+its first answers go without, while the digest is made behind them; a client that insists waits for it
 (``Want-Repr-Digest: sha-256=1``).
 """
 
@@ -43,7 +44,7 @@ class Digests:
     def header(self, file: StoredFile, descriptor: int, insisted: bool) -> str | None:
         """The value of Repr-Digest, or None while it is not known. Reads the file through ``descriptor``."""
         key = _key(file)
-        sha256 = self._find(key)
+        sha256 = file.sha256 or self._find(key)
         if sha256 is None and (insisted or file.size_bytes <= self._at_once_bytes):
             sha256 = self._make(key, descriptor)
         if sha256 is None:

@@ -19,12 +19,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from vo_service.access import ANONYMOUS, Rights
+from vo_service.dali.addresses import service_address
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.files.conditions import Verdict, http_text, judge, range_applies
 from vo_service.files.digests import Digests, insists
 from vo_service.files.ranges import NotSatisfiable, Span, wanted_spans
-from vo_service.files.stored import StoredFile, find_file, open_file
+from vo_service.files.stored import StoredFile, WithdrawnFile, find_file, find_withdrawn, open_file
 from vo_service.store import Catalogue
 
 _BLOCK = 1 << 20
@@ -41,12 +42,16 @@ class FileService:
         rights: Rights,
         digests: Digests,
         clock: Callable[[], datetime],
+        base_url: str | None,
+        trust_proxy: bool,
     ) -> None:
         self._current = current
         self._catalogue = catalogue
         self._rights = rights
         self._digests = digests
         self._clock = clock
+        self._base_url = base_url
+        self._trust_proxy = trust_proxy
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -57,17 +62,22 @@ class FileService:
         product_id = request.path_params["product_id"]
         version = request.query_params.get("version")
         insisted = insists(request.headers.get("want-repr-digest"))
-        opened = await to_thread.run_sync(self._open, product_id, version, insisted)
+        address = service_address(request, self._base_url, self._trust_proxy)
+        opened = await to_thread.run_sync(self._open, product_id, version, insisted, address)
         try:
             return _answer(request, opened)
         except BaseException:
             opened.handle.close()
             raise
 
-    def _open(self, product_id: str, version: str | None, insisted: bool) -> _OpenFile:
+    def _open(self, product_id: str, version: str | None, insisted: bool, address: str) -> _OpenFile:
         with self._current.use() as (snapshot, _):
             file = find_file(snapshot, product_id)
-        _require_version(file, version)
+            withdrawn = None if file is not None else find_withdrawn(snapshot, product_id)
+        wanted = _version_number(version)
+        if file is None:
+            raise _no_file(withdrawn, wanted, address)
+        _require_version(file, wanted, address)
         self._require_open(file)
         handle = open_file(file, self._catalogue.roots())
         try:
@@ -99,20 +109,51 @@ class _OpenFile:
     digest: str | None
 
 
-def _require_version(file: StoredFile, version: str | None) -> None:
-    """``?version=N`` names one state of the bytes; a replaced one is gone, and says by what (design 4.2)."""
+def _version_number(text: str | None) -> int | None:
+    """The number in ``?version=N``, which names one state of the bytes."""
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdecimal():
+        raise usage("version is no whole number.")
+    return int(text)
+
+
+def _require_version(file: StoredFile, version: int | None, address: str) -> None:
+    """A replaced version is gone, and says by what it was replaced (design 4.2)."""
     if version is None:
         return
-    if not version.isdecimal():
-        raise usage("version is no whole number.")
-    if int(version) < file.version:
+    if version < file.version:
         raise ServiceError(
             ErrorKind.GONE,
-            f"Version {int(version)} of this product was replaced by version {file.version}.",
-            headers={"Link": f'<{file.product_id}?version={file.version}>; rel="successor-version"'},
+            f"Version {version} of this product was replaced by version {file.version}.",
+            headers=_successor(address, f"{file.product_id}?version={file.version}"),
         )
-    if int(version) > file.version:
+    if version > file.version:
         raise ServiceError(ErrorKind.NOT_FOUND, f"The newest version of this product is {file.version}.")
+
+
+def _no_file(withdrawn: WithdrawnFile | None, version: int | None, address: str) -> ServiceError:
+    """Why there is no file of that name: it was withdrawn, or never was."""
+    if withdrawn is None:
+        return ServiceError(ErrorKind.NOT_FOUND, "The holdings have no product of this name.")
+    if version is not None and version > withdrawn.version:
+        return ServiceError(
+            ErrorKind.NOT_FOUND, f"The last version of this product was {withdrawn.version}; it is withdrawn."
+        )
+    message = f"This product was withdrawn on {withdrawn.withdrawn:%Y-%m-%d}."
+    if withdrawn.successor is None:
+        return ServiceError(ErrorKind.GONE, message)
+    return ServiceError(
+        ErrorKind.GONE,
+        message,
+        f"In its place there is {address}/files/{withdrawn.successor}",
+        _successor(address, withdrawn.successor),
+    )
+
+
+def _successor(address: str, place: str) -> dict[str, str]:
+    """The link to what is to be used instead (RFC 5829)."""
+    return {"Link": f'<{address}/files/{place}>; rel="successor-version"'}
 
 
 def _answer(request: Request, opened: _OpenFile) -> Response:

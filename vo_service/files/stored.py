@@ -26,6 +26,7 @@ _COLUMNS = (
     "media_type",
     "size_bytes",
     "_modified_ns",
+    "_sha256",
     "origin",
     "obs_release_date",
 )
@@ -34,7 +35,8 @@ _INGEST = "The operator can ingest its directory again; then it is served as it 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What the holdings know of one file: sizes in bytes, ``modified_ns`` in nanoseconds since 1970."""
+    """What the holdings know of one file: sizes in bytes, ``modified_ns`` in nanoseconds since 1970,
+    ``sha256`` (hexadecimal) where it was digested when it was ingested."""
 
     product_id: str
     root: str
@@ -45,6 +47,7 @@ class StoredFile:
     modified_ns: int
     origin: str
     release_date: datetime | None
+    sha256: str | None = None
 
     @property
     def name(self) -> str:
@@ -53,11 +56,13 @@ class StoredFile:
 
     @property
     def etag(self) -> str:
-        """A strong entity tag: it changes with the bytes, and with nothing else (RFC 9110, 8.8.3).
+        """A strong entity tag: it changes with the bytes (RFC 9110, 8.8.3).
 
-        It does not hold the digest, which may become known between two requests of one download.
+        A file that was ingested without a digest has its time of change instead: a digest that becomes known
+        between two requests of one download must not change the tag.
         """
-        state = f"{self.product_id}|{self.version}|{self.size_bytes}|{self.modified_ns}"
+        content = self.sha256 or str(self.modified_ns)
+        state = f"{self.product_id}|{self.version}|{self.size_bytes}|{content}"
         return f'"{hashlib.blake2b(state.encode("utf-8"), digest_size=16).hexdigest()}"'
 
     @property
@@ -66,13 +71,13 @@ class StoredFile:
         return datetime.fromtimestamp(self.modified_ns // 10**9, UTC)
 
 
-def find_file(snapshot: Snapshot, product_id: str) -> StoredFile:
-    """The row of a product. Raises ServiceError (404) where the holdings have none of that name."""
+def find_file(snapshot: Snapshot, product_id: str) -> StoredFile | None:
+    """The row of a product, None where the holdings list none of that name."""
     rows = snapshot.read(
         "holdings.product", columns=list(_COLUMNS), where="product_id = ?", params=(product_id,)
     ).to_pylist()
     if not rows:
-        raise ServiceError(ErrorKind.NOT_FOUND, "The holdings have no product of this name.")
+        return None
     row = rows[0]
     return StoredFile(
         product_id=row["product_id"],
@@ -84,7 +89,29 @@ def find_file(snapshot: Snapshot, product_id: str) -> StoredFile:
         modified_ns=row["_modified_ns"],
         origin=row["origin"],
         release_date=row["obs_release_date"],
+        sha256=row["_sha256"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnFile:
+    """What the holdings still know of a file that they do not list any more."""
+
+    product_id: str
+    version: int
+    withdrawn: datetime
+    successor: str | None
+
+
+def find_withdrawn(snapshot: Snapshot, product_id: str) -> WithdrawnFile | None:
+    """The tombstone of a product, if it has one."""
+    rows = snapshot.read(
+        "holdings.tombstone",
+        ["product_id", "version", "withdrawn", "successor"],
+        "product_id = ?",
+        (product_id,),
+    ).to_pylist()
+    return WithdrawnFile(**rows[0]) if rows else None
 
 
 def open_file(file: StoredFile, roots: Mapping[str, Path]) -> FileIO:

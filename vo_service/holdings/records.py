@@ -167,6 +167,7 @@ class Product:
     repairs: tuple[Repair, ...] = ()
     error_kind: str | None = None
     error_message: str | None = None
+    sha256: str | None = None  # of the whole file, hexadecimal; None where it was not read whole
     duration: float = 0.0
 
     @property

@@ -17,9 +17,13 @@ def silent(_phase: str, _done: int, _total: int | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """``snapshot`` is None where nothing had changed. ``failures`` has a line for each file that could not be
-    described, ``unlisted`` counts data sets without an archive row, which setting UNLISTED opens or
-    closes."""
+    """``found`` = ``ok`` + ``failed`` + ``skipped``: entries that could not be reached are among those found
+    and failed; ``withdrawn`` files are not there any more. ``snapshot`` is None where nothing had changed.
+
+    ``failures`` has a line for each failed one, ``broken`` counts the files that are listed as failed since
+    earlier runs. ``notices`` are lines about the ingest roots that the operator should see. ``unlisted``
+    counts data sets without an archive row, which setting UNLISTED opens or closes.
+    """
 
     run_id: str
     snapshot: int | None
@@ -28,10 +32,12 @@ class IngestReport:
     failed: int
     skipped: int
     withdrawn: int
+    broken: int
     datasets: int
     rows: int
     unlisted: int
     failures: tuple[RunEntry, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -54,8 +60,9 @@ class HarvestReport:
     rejected: int
     duplicates: int
     rejects: tuple[RunEntry, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 when all went well, 1 when some rows could not be mapped (design 3)."""
-        return 1 if self.rejected else 0
+        """0 when all went well, 1 when some rows could not be mapped or the source is cut (design 3)."""
+        return 1 if self.rejected or self.warnings else 0

@@ -75,6 +75,7 @@ def product_row(product: Product, listing: Listing) -> Row:
         "_access_path": f"files/{listing.product_id}",
         "_modified_ns": product.file.modified_ns,
         "_header_digest": product.header_digest,
+        "_sha256": product.sha256,
     }
     if layout is not None:
         row |= {

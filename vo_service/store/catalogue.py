@@ -194,6 +194,11 @@ class Catalogue:
             if changed.rowcount == 0:
                 connection.execute(sa.insert(root).values(name=name, path=str(path)))
 
+    def drop_root(self, name: str) -> None:
+        """Forget an ingest root; nothing happens where there is none of that name."""
+        with self.writing() as connection:
+            connection.execute(sa.delete(root).where(root.c.name == name))
+
     def find_digest(self, product_id: str, version: int, size: int, modified_ns: int) -> str | None:
         """The SHA-256 (hexadecimal) of a product as remembered, None when the file has changed since."""
         statement = sa.select(digest.c.sha256).where(

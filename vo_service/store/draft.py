@@ -24,7 +24,14 @@ from vo_service.store.disk import (
     remove_tree,
     write_durably,
 )
-from vo_service.store.engine_file import create_table, free_share, open_for_writing, quoted, replay
+from vo_service.store.engine_file import (
+    create_table,
+    free_share,
+    index_lookups,
+    open_for_writing,
+    quoted,
+    replay,
+)
 from vo_service.store.errors import StoreError
 from vo_service.store.manifest import ENGINE_FILE, MANIFEST_FILE, Manifest, TableState
 from vo_service.store.snapshot import Snapshot, schema_of, stream_rows
@@ -110,6 +117,8 @@ class Draft:
             for draft in self._drafts.values():
                 draft.finish()
             states = {name: draft.state for name, draft in self._drafts.items()}
+            for name, state in states.items():
+                index_lookups(self._connection, self._tables[name], state.rows, self._policy.memory_bytes)
             self._connection.execute("CHECKPOINT")
             wasteful = free_share(self._connection) > self._policy.free_share
             self._connection.close()
@@ -171,6 +180,7 @@ def build_engine_file(
             for name, state in states.items():
                 create_table(connection, tables[name])
                 replay(connection, tables[name], state, directory / "tables" / name)
+                index_lookups(connection, tables[name], state.rows, policy.memory_bytes)
             connection.execute("CHECKPOINT")
         finally:
             connection.close()

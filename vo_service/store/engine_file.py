@@ -7,6 +7,7 @@ same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,7 @@ _TYPES: Mapping[pa.DataType, str] = {
     pa.float64(): "DOUBLE",
     pa.timestamp("us"): "TIMESTAMP",
 }
+_INDEX_BYTES = 128  # memory that an index on identifiers takes for each row while it is built, amply
 
 
 def quoted(*names: str) -> str:
@@ -79,6 +81,23 @@ def name_of(table: Table) -> str:
 def columns_of(table: Table) -> str:
     """The stored columns of a table as a select list."""
     return ", ".join(quoted(column.name) for column in table.stored)
+
+
+def index_lookups(connection: duckdb.DuckDBPyConnection, table: Table, rows: int, memory_bytes: int) -> None:
+    """Give each lookup column of a table its index, or take the indexes of a table that has grown too large.
+
+    DuckDB holds a whole index in memory while it builds or changes it. It only makes queries faster: where
+    ``memory_bytes`` do not hold that of ``rows`` rows, queries do without.
+    """
+    for column in table.lookup:
+        index = quoted(f"{table.name}_{column}")
+        if rows * _INDEX_BYTES <= memory_bytes:
+            with suppress(duckdb.OutOfMemoryException):
+                connection.execute(
+                    f"CREATE INDEX IF NOT EXISTS {index} ON {name_of(table)} ({quoted(column)})"
+                )
+        else:
+            connection.execute(f"DROP INDEX IF EXISTS {quoted(table.schema)}.{index}")
 
 
 def insert_part(connection: duckdb.DuckDBPyConnection, table: Table, part: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tap_schema import Table
 from vo_service.store.disk import disk_errors
-from vo_service.store.engine_file import literal, quoted
+from vo_service.store.engine_file import duckdb_type, literal, quoted
 from vo_service.store.errors import StoreError
 from vo_service.store.manifest import ENGINE_FILE, Manifest
 
@@ -60,9 +60,16 @@ class Snapshot:
         params: Sequence[object] = (),
         batch_rows: int = _BATCH_ROWS,
     ) -> Iterator[pa.RecordBatch]:
-        """The same as :meth:`read` in a stream of batches."""
+        """The same as :meth:`read` in a stream of batches.
+
+        What an older version of this software did not store yet is not there: no rows, or nulls.
+        """
+        state = self.manifest.tables.get(table)
+        if state is None and table in self.tables:
+            return
+        held = None if state is None else {name for name, _type in state.columns}
         with _attached(self.engine_file) as connection:
-            yield from stream_rows(connection, self.tables, table, columns, where, params, batch_rows)
+            yield from stream_rows(connection, self.tables, table, columns, where, params, batch_rows, held)
 
 
 def schema_of(tables: Mapping[str, Table], table: str, columns: Sequence[str] | None) -> pa.Schema:
@@ -86,10 +93,19 @@ def stream_rows(
     where: str | None,
     params: Sequence[object],
     batch_rows: int,
+    held: Collection[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of a table of the connection's database, with exactly the published Arrow types."""
+    """Rows of a table of the connection's database, with exactly the published Arrow types.
+
+    ``held`` names the columns that the database has, all by default; the others are null.
+    """
     schema = schema_of(tables, table, columns)
-    names = ", ".join(quoted(name) for name in schema.names)
+    names = ", ".join(
+        quoted(field.name)
+        if held is None or field.name in held
+        else f"CAST(NULL AS {duckdb_type(field.type)}) AS {quoted(field.name)}"
+        for field in schema
+    )
     condition = f" WHERE {where}" if where else ""
     statement = f"SELECT {names} FROM {quoted(*table.split('.', 1))}{condition}"
     with disk_errors(f"reading {table}"):
