@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.catalogue import CHECKS
+from conformance.catalogue import CHECKS, is_meant
 from conformance.model import Judgement, Verdict
 from conformance.report import as_html, as_json, counts, line
 from conformance.runner import run
@@ -22,11 +22,13 @@ from conformance.service import Service, Unreachable
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    wanted = {s.strip().lower() for s in options.only.split(",")} if options.only else None
-    known = {c.requirement.service for c in CHECKS}
-    if wanted and not wanted <= known:
+    wanted = [s.strip() for s in options.only.split(",")] if options.only else []
+    strange = [name for name in wanted if not any(is_meant(check, name) for check in CHECKS)]
+    if strange:
+        known = sorted({check.requirement.service for check in CHECKS})
         print(
-            f"conformance: --only knows {', '.join(sorted(known))}; not {', '.join(sorted(wanted - known))}",
+            f"conformance: no check for {', '.join(strange)}; --only knows the services {', '.join(known)}, "
+            "and requirements by their ids or the first part of them (TAP-109, OBS-, TAP-1*)",
             file=sys.stderr,
         )
         return 2
@@ -37,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
             return 2
-    checks = [c for c in CHECKS if not wanted or c.requirement.service in wanted]
+    checks = [check for check in CHECKS if not wanted or any(is_meant(check, name) for name in wanted)]
     service = Service(options.url, timeout=options.timeout, interval=options.interval, token=options.token)
     try:
         service.get("capabilities")
@@ -79,7 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("url", help="base URL of the service, or of its TAP service")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page")
-    parser.add_argument("--only", metavar="NAMES", help="judge these services only, for example tap,obscore")
+    parser.add_argument(
+        "--only",
+        metavar="NAMES",
+        help="judge these services or requirements only, for example tap,OBS-065,VOSI-0*",
+    )
     parser.add_argument(
         "--parallel", type=int, default=1, help="checks running at a time (default 1: be polite)"
     )

@@ -21,6 +21,20 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
+def is_meant(check: Check, name: str) -> bool:
+    """Whether a name in ``--only`` means this check, without regard to case.
+
+    A name is a service (``tap``), a requirement's id (``TAP-109``), or the first part of ids: a family with
+    its hyphen (``TAP-``), or anything that ends in an asterisk (``TAP-1*``).
+    """
+    asked = name.lower()
+    own = check.requirement.id.lower()
+    if asked.endswith(("-", "*")):
+        beginning = asked.rstrip("*")
+        return bool(beginning) and own.startswith(beginning)
+    return asked in (check.requirement.service, own)
+
+
 def as_markdown() -> str:
     """A table of all requirements that have a check, by their ids."""
     rows = sorted((check.requirement for check in CHECKS), key=_place)

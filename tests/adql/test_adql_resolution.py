@@ -35,6 +35,8 @@ def test_queries_that_mean_nothing_are_refused_at_their_place(
     [
         'SELECT S_RA, "s_ra", ivoa.obscore.s_ra, obscore.s_dec, "ivoa"."obscore".s_ra FROM IVOA.ObsCore',
         "SELECT obscore.* FROM obscore",
+        'SELECT "lastModified", lastmodified, LASTMODIFIED FROM "ivoa"."obscore" ORDER BY "lastModified"',
+        'SELECT "O".s_ra, o.s_dec FROM "obscore" AS O',
         "SELECT o.s_ra FROM ivoa.obscore o",
         'SELECT "My Name".s_ra FROM ivoa.obscore AS "My Name"',
         'SELECT "size" FROM tap_schema.columns',

@@ -87,8 +87,8 @@ def test_the_page_has_commands() -> None:
     [
         ("`/tap/async` answers 404", "async", {}, 404),
         ("`/tap/examples` answers 404", "examples", {}, 404),
-        ("`/tap` itself answers 404", "", {}, 404),
         ("`UPLOAD` is refused with status 400", "sync", {"UPLOAD": "t,http://127.0.0.1/t.vot"}, 400),
+        ("`/tap` itself answers a few lines of plain text", "", {}, 200),
         ("TSV is not offered", "sync", {"RESPONSEFORMAT": "tsv"}, 400),
         ("serialisation BINARY is refused", "sync", {"RESPONSEFORMAT": "votable/b"}, 400),
         ("`IN_UNIT` is refused", "sync", {"QUERY": "SELECT IN_UNIT(s_ra, 'rad') FROM ivoa.obscore"}, 400),
@@ -103,3 +103,4 @@ def test_what_the_page_calls_not_kept_is_so(live_server, written, path, params, 
     answer = requests.get(address, params=query if path == "sync" else {}, timeout=30)
     assert answer.status_code == status
     assert b'name="citation"' not in answer.content
+    assert not answer.headers["Content-Type"].startswith("text/html")

@@ -243,6 +243,32 @@ def test_only_the_services_asked_for_are_judged(tmp_path) -> None:
     assert {r["service"] for r in document["requirements"]} == {"adql", "dali"}
 
 
+@pytest.mark.parametrize(
+    ("only", "ids"),
+    [
+        ("TAP-072", ["TAP-072"]),
+        ("tap-072, OBS-068", ["OBS-068", "TAP-072"]),
+        ("TAP-07*", [c.requirement.id for c in CHECKS if c.requirement.id.startswith("TAP-07")]),
+        ("obs-", [c.requirement.id for c in CHECKS if c.requirement.id.startswith("OBS-")]),
+        (
+            "adql,TAP-072",
+            ["TAP-072", *(c.requirement.id for c in CHECKS if c.requirement.service == "adql")],
+        ),
+    ],
+)
+def test_only_takes_requirements_and_the_first_part_of_their_ids(only, ids, tmp_path) -> None:
+    with serving(echo) as url:
+        _, document = judge(url, tmp_path / "report.json", "--only", only)
+    assert sorted(each["id"] for each in document["requirements"]) == sorted(ids)
+    assert ids
+
+
+@pytest.mark.parametrize("only", ["TAP-9999", "TAP-07", "*", "tap,"])
+def test_only_refuses_what_no_check_is_for(only, capsys) -> None:
+    assert main(["http://127.0.0.1:9", "--only", only]) == 2
+    assert "OBS-" in capsys.readouterr().err
+
+
 def test_mistakes_in_the_call_are_status_2(capsys, tmp_path) -> None:
     assert main(["http://127.0.0.1:9", "--only", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err

@@ -172,6 +172,36 @@ def test_what_cannot_be_computed_is_a_failed_query(engine: DuckDBEngine) -> None
         rows(engine, Statement("SELECT CAST(s || 'x' AS INTEGER) AS i FROM sky.star"))
 
 
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("CAST(s || 'x' AS INTEGER)", "the text '{s}x' is not an INTEGER"),
+        ("CAST(s || 'x' AS DOUBLE)", "the text '{s}x' is not a DOUBLE PRECISION"),
+        ("CAST(s || 'x' AS TIMESTAMP)", "the text '{s}x' is not a TIMESTAMP"),
+        ("CAST('2026-13-01' || left(s, 0) AS TIMESTAMP)", "the text '2026-13-01' is not a TIMESTAMP"),
+        ("CAST(1e30 + length(s) * 0 AS INTEGER)", "the number 1e+30 is beyond an INTEGER"),
+        ("CAST(70000 + length(s) * 0 AS SMALLINT)", "the number 70000 is beyond a SMALLINT"),
+        ("CAST(1e300 + length(s) * 0 AS REAL)", "the number 1e+300 is beyond a REAL"),
+        ("2147483647::INT + (length(s) * 0 + 1)::INT", "2147483647 + 1 is beyond an INTEGER"),
+        ("9223372036854775807 * (length(s) * 0 + 2)", "2 * 9223372036854775807 is beyond a BIGINT"),
+        ("repeat(s, -1)::INTEGER", "the text '' is not an INTEGER"),
+    ],
+)
+def test_a_failed_query_names_the_value_and_no_sql(
+    engine: DuckDBEngine, expression: str, reason: str
+) -> None:
+    texts = {str(row["s"]) for row in rows(engine, Statement("SELECT DISTINCT s FROM sky.star"))}
+    with pytest.raises(QueryFailed) as caught:
+        rows(engine, Statement(f"SELECT {expression} AS v FROM sky.star"))
+    assert caught.value.reason in {reason.format(s=text) for text in texts}
+
+
+def test_a_failure_that_names_no_value_has_no_reason(engine: DuckDBEngine) -> None:
+    with pytest.raises(QueryFailed) as caught:
+        rows(engine, Statement("SELECT missing FROM sky.star"))
+    assert caught.value.reason is None
+
+
 def test_a_missing_or_foreign_file_is_an_engine_that_is_down(tmp_path: Path) -> None:
     with pytest.raises(EngineDown):
         DuckDBEngine(tmp_path / "missing.duckdb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pytest
 from tap_schema import published
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError
-from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryTimeout
+from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryFailed, QueryTimeout
 from vo_service.query import Answer, Context, Question, ask
 from vo_service.query.stopping import Stop
 from vo_service.sky import Circle, caps_of, footprint_ids, healpix29, parse_region, unit_vectors
@@ -274,3 +275,16 @@ def test_a_stop_ends_what_runs_and_nothing_that_has_ended() -> None:
     with pytest.raises(QueryCancelled), stop.ending(lambda: calls.append("third")):
         calls.append("ran")
     assert calls == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("CAST(obs_id || 'x' AS INTEGER)", r"the text '.*x' is not an INTEGER"),
+        ("-CAST(-2147483648 AS INTEGER)", r"the number 2147483648 is beyond the column's type .*"),
+    ],
+)
+def test_a_value_that_cannot_be_computed_is_named(archive: Archive, expression: str, reason: str) -> None:
+    with pytest.raises(QueryFailed) as caught:
+        archive.column(f"SELECT {expression} AS v FROM ivoa.obscore")
+    assert re.fullmatch(reason, caught.value.reason or "")

@@ -108,6 +108,58 @@ def test_matches_are_same_member_target_and_window(holdings, table) -> None:  # 
     assert len(archive["matched"]) == len(set(archive["matched"])) > 8
 
 
+def test_rows_are_told_apart_in_truth_as_in_the_table(holdings, table) -> None:  # type: ignore[no-untyped-def]
+    entries = holdings.truth["archive_rows"]
+    assert [entry["row"] for entry in entries] == list(range(len(table)))
+    for entry, row in zip(entries, table, strict=True):
+        assert (entry["obs_id"] or "", entry["target_name"]) == (row["obs_id"], row["target_name"])
+        assert (entry["member_ous_uid"] or "") == row["member_ous_uid"]
+        group = holdings.by_group.get(entry["group"])
+        assert (group is not None) == (entry["row"] in holdings.truth["archive"]["matched"])
+        if group is not None:
+            assert entry["row"] in group["archive_rows"]
+            assert (group["obs_id"], group["spectral_windows"]) == (entry["member_ous_uid"], entry["window"])
+    usable = {entry["row"] for entry in entries} - {r["row"] for r in holdings.truth["archive"]["rejected"]}
+    names = [entries[row]["obs_id"] for row in usable]
+    assert None not in names and len(names) == len(set(names))
+
+
+def test_observations_are_what_the_rows_of_the_archive_say(holdings, table) -> None:  # type: ignore[no-untyped-def]
+    """Truth has them from the plans; all rows of a member OUS and target repeat it."""
+    refused = {entry["row"] for entry in holdings.truth["archive"]["rejected"]}
+    observations = holdings.truth["observations"]
+    found = 0
+    for seen in observations:
+        rows = [
+            row
+            for index, row in enumerate(table)
+            if index not in refused
+            and row["member_ous_uid"] == seen["member_ous_uid"]
+            and row["target_name"] in seen["target_names"]
+        ]
+        found += len(rows)
+        assert len(rows) == seen["archive_row_count"] > 0
+        for row in rows:
+            for column in (
+                "proposal_id",
+                "t_min",
+                "t_max",
+                "t_exptime",
+                "obs_title",
+                "pi_name",
+                "obs_release_date",
+            ):
+                assert row[column] == seen[column], column
+            antennas = [word.partition(":")[2] for word in row["antenna_arrays"].split()]
+            assert len(set(antennas)) == seen["antenna_count"]
+            assert seen["array_kinds"] == ("7m" if antennas[0].startswith("CM") else "12m")
+            assert (row["group_ous_uid"] or None) == seen["group_ous_uid"]
+    assert found == len(table) - len(refused)
+    assert {seen["array_kinds"] for seen in observations} == {"7m", "12m"}
+    counted = sum(1 for group in holdings.truth["datasets"] if group["obs_id"])
+    assert sum(seen["dataset_count"] for seen in observations) == counted > 0
+
+
 def test_disagreements_are_the_planted_ones_and_no_others(holdings, table) -> None:  # type: ignore[no-untyped-def]
     planted = {(d["archive_row"], d["column"]) for d in holdings.truth["disagreements"]}
     assert {"target_name", "s_resolution", "frequency", "band_list", "s_dec"} <= {

@@ -228,6 +228,20 @@ def test_a_query_that_fails_on_rows_is_400_without_sql_of_the_engine(ask: Ask) -
         assert "duckdb" not in text.lower() and '"' not in text
 
 
+def test_a_value_that_cannot_be_computed_is_named(ask: Ask) -> None:
+    answer = query(ask, "SELECT CAST(obs_id AS INTEGER) AS i FROM ivoa.obscore")
+    text = error_of(answer)
+    assert answer.status_code == 400
+    assert "the text 'uid://A001/X1/X" in text and "is not an INTEGER" in text
+    assert "INT32" not in text and "LINE 1" not in text and "TRIM" not in text
+
+
+def test_a_power_beyond_a_double_is_null(ask: Ask) -> None:  # ADQL-119
+    answer = query(ask, "SELECT TOP 2 POWER(10, 400) AS p FROM ivoa.obscore", RESPONSEFORMAT="csv")
+    assert (answer.status_code, answer.text.split()[0]) == (200, "p")
+    assert not answer.text.replace("p", "").strip(' \r\n"')
+
+
 def test_head_checks_the_query_and_gives_no_body(ask: Ask) -> None:
     # TAP-015
     answer = ask("/tap/sync", "HEAD", params={"LANG": "ADQL", "QUERY": ALL})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from conftest_truth import DERIVED, build, rows_of_home
 
 SEEDS = (7, 11, 23)
+DID = "ivo://vo-service.invalid/obs?"  # of the authority that is set where none is
 
 RELATIVE = {
     "s_ra": 1e-9, "s_dec": 1e-9, "s_resolution": 1e-6, "em_min": 1e-9, "em_max": 1e-9, "frequency": 1e-9,
@@ -149,17 +150,38 @@ def flat_area(stcs: str) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2 * np.degrees(1) ** 2)
 
 
-def test_identifiers_are_unique_and_well_formed(case) -> None:
-    dids = [row["obs_publisher_did"] for row in case.tables["ivoa.obscore"]]
-    assert len(dids) == len(set(dids))
-    for did in dids:
-        local = did.split("?", 1)[1]
-        assert (
-            did.startswith("ivo://") and local and set(local) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-        )
-    for row in case.tables["ivoa.obscore"]:
-        if row["dataset_id"] is not None:
-            assert row["obs_publisher_did"].endswith("?" + row["dataset_id"])
+def test_identifiers_equal_truth(case) -> None:
+    """Which uid, source and windows can be read in an identifier; DIDs are made of it; none comes twice."""
+    products = case.by("holdings.product", "path")
+    rows = {row["dataset_id"]: row for row in case.tables["ivoa.obscore"] if row["dataset_id"]}
+    datasets = case.by("holdings.dataset", "dataset_id")
+    wrong = []
+    for true in case.truth["datasets"]:
+        name = products[true["primary"]]["dataset_id"]
+        for row in (rows[name], datasets[name]):
+            if row["obs_id"] != (true["obs_id"] or name) or row["obs_publisher_did"] != DID + name:
+                wrong.append((true["primary"], row["obs_id"], row["obs_publisher_did"]))
+        if true["id_words"] is not None and true["obs_id"] is not None:
+            readable = "-".join(true["id_words"])
+            if not re.fullmatch(rf"{re.escape(readable)}-[a-z0-9]+-[0-9a-f]{{12}}", name):
+                wrong.append((name, readable))
+        found = tuple(datasets[name][key] for key in ("member_ous_uid", "proposal_id", "spectral_windows"))
+        if found != (true["obs_id"], true["project_code"], true["spectral_windows"]):
+            wrong.append((name, found))
+    assert wrong == []
+
+
+def test_identifiers_are_safe_and_come_once(case) -> None:
+    # OBS-065: a DID can stand in any path or query as it is
+    keys = (
+        ("ivoa.obscore", "obs_publisher_did"), ("holdings.dataset", "dataset_id"),
+        ("holdings.product", "product_id"), ("holdings.observation", "observation_id"),
+        ("holdings.spectral_window", "window_id"), ("holdings.archive_row", "archive_row_id"),
+    )  # fmt: skip
+    for table, key in keys:
+        names = [row[key].removeprefix(DID) for row in case.tables[table]]
+        assert len(names) == len(set(names)), table
+        assert all(re.fullmatch("[a-z0-9-]+", name) for name in names), table
 
 
 def test_identity_of_products_equals_truth(case) -> None:
@@ -184,41 +206,94 @@ def test_counts_are_what_truth_says(case) -> None:
 
 
 def test_archive_rows_are_matched_as_planted(case) -> None:
-    archive = case.truth["archive"]
-    rows = case.tables["holdings.archive_row"]
-    assert len(rows) == archive["rows"] - len(archive["rejected"])
-    assert sum(row["matched_dataset_id"] is not None for row in rows) == len(archive["matched"])
+    """Each row of the archive's table by its own name: the data set it belongs to, and who carries it."""
     products = case.by("holdings.product", "path")
-    by_dataset = {}
-    for row in rows:
-        if row["matched_dataset_id"]:
-            by_dataset.setdefault(row["matched_dataset_id"], []).append(row)
-    for true in case.truth["datasets"]:
-        got = by_dataset.get(products[true["primary"]]["dataset_id"], [])
-        assert len(got) == len(true["archive_rows"]), true["primary"]
+    groups = {true["group"]: products[true["primary"]]["dataset_id"] for true in case.truth["datasets"]}
+    rejected = {entry["row"] for entry in case.truth["archive"]["rejected"]}
+    wanted = {true["obs_id"]: true for true in case.truth["archive_rows"] if true["row"] not in rejected}
+    rows = case.by("holdings.archive_row", "archive_obs_id")
+    assert set(rows) == set(wanted) and len(rows) == len(case.tables["holdings.archive_row"])
+    wrong = []
+    for name, true in wanted.items():
+        row, owner = rows[name], groups.get(true["group"])
+        if (row["member_ous_uid"], row["target_name"]) != (true["member_ous_uid"], true["target_name"]):
+            wrong.append((name, row["member_ous_uid"], row["target_name"]))
+        if row["matched_dataset_id"] != owner:
+            wrong.append((name, row["matched_dataset_id"], owner))
+        if row["obs_publisher_did"] != DID + (owner or row["archive_row_id"]):
+            wrong.append((name, row["obs_publisher_did"]))
+    assert wrong == []
+    assert sum(row["matched_dataset_id"] is not None for row in rows.values()) > 5
+
+
+def test_rows_of_the_archive_alone_are_listed_under_their_own_uid(case) -> None:
+    listed = case.by("ivoa.obscore", "obs_publisher_did")
+    alone = [row for row in case.tables["holdings.archive_row"] if row["matched_dataset_id"] is None]
+    assert len(alone) == len(case.truth["archive"]["unmatched"])
+    for row in alone:
+        shown = listed[DID + row["archive_row_id"]]
+        assert (shown["origin"], shown["obs_id"], shown["dataset_id"], shown["target_name"]) == (
+            "archive", row["member_ous_uid"], None, row["target_name"]
+        )  # fmt: skip
+
+
+def test_observations_equal_truth(case) -> None:
+    key = ("member_ous_uid", "canonical_target")
+    ours = {tuple(row[name] for name in key): row for row in case.tables["holdings.observation"]}
+    wanted = {tuple(true[name] for name in key): true for true in case.truth["observations"]}
+    assert len(ours) == len(case.tables["holdings.observation"])
+    assert set(ours) == set(wanted)
+    wrong = []
+    for name, true in wanted.items():
+        row = ours[name]
+        if row["target_name"] not in true["target_names"]:
+            wrong.append((name, "target_name", row["target_name"], true["target_names"]))
+        for column in set(true) - {*key, "target_names", "s_ra", "s_dec"}:
+            if not agrees(column, true[column], row[column]):
+                wrong.append((name, column, row[column], true[column]))
+        east = (row["s_ra"] - true["s_ra"]) * math.cos(math.radians(true["s_dec"]))
+        if math.hypot(east, row["s_dec"] - true["s_dec"]) > 1.0 / 3600.0:
+            wrong.append((name, "position", row["s_ra"], row["s_dec"], true["s_ra"], true["s_dec"]))
+    assert wrong == []
 
 
 def test_windows_equal_truth(case) -> None:
+    """Every window of files and archive rows, aggregates included, and no other."""
     products = case.by("holdings.product", "path")
     primary = {true["group"]: products[true["primary"]]["dataset_id"] for true in case.truth["datasets"]}
-    ours = {}
-    for row in case.tables["holdings.spectral_window"]:
-        ours.setdefault(row["dataset_id"], []).append(row)
+    names = {row["archive_obs_id"]: row["archive_row_id"] for row in case.tables["holdings.archive_row"]}
+    archive = {true["row"]: names.get(true["obs_id"]) for true in case.truth["archive_rows"]}
+    windows = case.tables["holdings.spectral_window"]
+    ours = {(row["dataset_id"], row["archive_row_id"]): row for row in windows}
+    wanted = {
+        (primary.get(true["group"]), archive.get(true["archive_row"])): true
+        for true in case.truth["windows"]
+        if true["f_min"] is not None
+    }
+    assert len(ours) == len(windows)
+    assert set(ours) == set(wanted)
     wrong = []
-    for true in case.truth["windows"]:
-        if true.get("group") is None or true["f_min"] is None or true.get("aggregate"):
-            continue
-        found = ours.get(primary[true["group"]], [])
-        near = [
-            row
-            for row in found
-            if math.isclose(row["f_min"], true["f_min"], rel_tol=1e-9)
-            and math.isclose(row["f_max"], true["f_max"], rel_tol=1e-9)
-            and row["em_xel"] == true["n_chan"]
-        ]
-        if len(near) != 1:
-            wrong.append((true, [(r["f_min"], r["f_max"], r["em_xel"]) for r in found]))
+    for key, true in wanted.items():
+        row = ours[key]
+        near = all(math.isclose(row[edge], true[edge], rel_tol=1e-9) for edge in ("f_min", "f_max"))
+        found = (row["window"], row["em_xel"], row["specsys"])
+        if not near or found != (true["window"], true["n_chan"], true["specsys"]):
+            wrong.append((true, row["f_min"], row["f_max"], *found))
     assert wrong == []
+
+
+def test_an_aggregate_is_supported_by_the_windows_it_is_made_of(case) -> None:
+    """The continuum of four windows covers these windows and not what lies between them (design 4.4)."""
+    products = case.by("holdings.product", "path")
+    primary = {true["group"]: products[true["primary"]]["dataset_id"] for true in case.truth["datasets"]}
+    rows = {row["dataset_id"]: row for row in case.tables["ivoa.obscore"] if row["dataset_id"]}
+    aggregates = [true for true in case.truth["windows"] if true["aggregate"]]
+    assert aggregates
+    for true in aggregates:
+        found = np.array(rows[primary[true["group"]]]["em_support"])
+        wanted = np.sort(299792458.0 / np.array(true["constituents"]).ravel())
+        # the archive writes them in its own tuning (6e-5 away at most) and to 10 MHz
+        assert found == pytest.approx(wanted, rel=2e-4), true["group"]
 
 
 def test_planted_corrections_have_repair_rows(case) -> None:
@@ -230,9 +305,10 @@ def test_planted_corrections_have_repair_rows(case) -> None:
     for true in case.truth["products"]:
         got = repairs.get(products[true["path"]]["product_id"], [])
         for planted in true.get("corrections") or []:
-            if true["state"] == "ok" and not any(item == planted["item"] for item, _, _ in got):
+            if true["state"] == "ok" and tuple(planted[key] for key in ("item", "was", "became")) not in got:
                 wrong.append((true["path"].rsplit("/", 1)[-1], planted, got))
     assert wrong == []
+    assert any(true["corrections"] for true in case.truth["products"])
 
 
 def test_disagreements_are_on_record_and_none_is_invented(case) -> None:
@@ -246,6 +322,16 @@ def test_disagreements_are_on_record_and_none_is_invented(case) -> None:
     planted = {(primary[d["group"]], d["column"]) for d in case.truth["disagreements"]}
     assert planted - recorded == set()
     assert recorded - planted == set()
+    values = {
+        (row["dataset_id"], row["item"]): (row["was"], row["became"])
+        for row in case.tables["holdings.repair"]
+        if row["rule_id"].startswith("ARCH-")
+    }
+    for true in case.truth["disagreements"]:
+        order = ("archive", "file") if true["winner"] == "file" else ("file", "archive")
+        found = values[primary[true["group"]], true["column"]]
+        for text, side in zip(found, order, strict=True):
+            assert says(text, true["column"], true[side]), (true, found)
     matched = {
         row["archive_row_id"]: row["matched_dataset_id"] for row in case.tables["holdings.archive_row"]
     }
@@ -254,31 +340,14 @@ def test_disagreements_are_on_record_and_none_is_invented(case) -> None:
             assert matched[row["archive_row_id"]] == row["dataset_id"]
 
 
+def says(text: str, column: str, value: Any) -> bool:
+    """Whether the text of a repair gives a value."""
+    if column == "s_dec":  # a position is given whole
+        return any(math.isclose(float(word), value, abs_tol=2e-6) for word in re.findall(r"-?[\d.]+", text))
+    return math.isclose(float(text), value, rel_tol=1e-6) if isinstance(value, float) else text == str(value)
+
+
 def test_a_derived_map_is_a_row_of_its_own(case) -> None:
     roles = {row["role"] for row in case.tables["holdings.dataset"]}
     assert roles & DERIVED
     assert not roles & {"pb", "mask", "psf", "model", "residual", "weight"}
-
-
-def test_counts_hold_in_either_order(tmp_path_factory) -> None:
-    """Harvest then ingest gives what ingest then harvest gives; asking twice changes nothing."""
-    base = tmp_path_factory.mktemp("order")
-    home, sample = base / "home", base / "sample"
-    build(home, sample, 5, 60, order=("harvest",))
-    truth = json.loads((sample / "truth.json").read_text(encoding="utf-8"))["counts"]
-    assert len(rows_of_home(home)["ivoa.obscore"]) == truth["obscore_archive_only"]
-    build(home, sample, 5, 60, order=("ingest",))
-    first = rows_of_home(home)
-    assert len(first["ivoa.obscore"]) == truth["obscore_all"]
-    moved = base / "moved"
-    shutil.move(sample, moved)
-    build(home, moved, 5, 60, order=("ingest", "harvest"))
-    second = rows_of_home(home)
-    key = "obs_publisher_did"
-    assert sorted(r[key] for r in first["ivoa.obscore"]) == sorted(r[key] for r in second["ivoa.obscore"])
-    other = base / "other"
-    build(other, moved, 5, 60, order=("ingest",))
-    assert len(rows_of_home(other)["ivoa.obscore"]) == truth["obscore_files_only"]
-    build(other, moved, 5, 60, order=("harvest",))
-    third = rows_of_home(other)
-    assert sorted(r[key] for r in first["ivoa.obscore"]) == sorted(r[key] for r in third["ivoa.obscore"])

@@ -31,6 +31,13 @@ class Kind(StrEnum):
 INTEGERS = frozenset((Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT))
 NUMBERS = frozenset((Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE))
 SHAPES = frozenset((Kind.POINT, Kind.CIRCLE, Kind.POLYGON, Kind.REGION))
+LIMITS = {
+    Kind.SMALLINT: (-(2.0**15), 2.0**15 - 1),
+    Kind.INTEGER: (-(2.0**31), 2.0**31 - 1),
+    Kind.BIGINT: (-(2.0**63) - 2048, 2.0**63 + 2048),  # a double at the very edge is left to the engine
+    Kind.REAL: (-3.4028235677973366e38, 3.4028235677973366e38),
+}
+"""Smallest and largest number of a type, for types narrower than a double; infinity is beyond all of them."""
 _WIDTH = (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE)
 
 _DATATYPES = {

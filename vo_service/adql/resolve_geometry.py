@@ -43,6 +43,18 @@ _LITERALS_ONLY = (
     "corners and sizes of shapes are constants here; a circle may have columns for centre and radius"
 )
 
+_ONE_CONSTANT = (
+    "one of the two must be a constant, as in CONTAINS(POINT(s_ra, s_dec), CIRCLE(204.25, -29.87, 0.1)) or "
+    "CONTAINS(POINT(204.25, -29.87), s_region)"
+)
+_MEASURABLE = {
+    "AREA": "it takes a constant CIRCLE, BOX, POLYGON, RANGE_S2D or REGION; a field's size is in s_fov",
+    "CENTROID": "it takes a POINT or a CIRCLE; a field's centre is in s_ra and s_dec",
+    "COORD1": "it takes a POINT or the CENTROID of a CIRCLE",
+    "COORD2": "it takes a POINT or the CENTROID of a CIRCLE",
+    "COORDSYS": "it takes a POINT or a constant shape; all positions are ICRS",
+}
+
 
 class GeometryResolver(ABC):
     """What geometry calls mean; a part of the resolver."""
@@ -240,7 +252,8 @@ class GeometryResolver(ABC):
                 return Constant("ICRS", Facts(Kind.TEXT))
         if isinstance(value, Disc) and name == "CENTROID":
             return value.centre
-        raise AdqlError.at(place, f"{name} of this geometry is not supported")
+        what = "a region column" if isinstance(value, Footprint) else "this geometry"
+        raise AdqlError.at(place, f"{name} of {what} is not supported", _MEASURABLE[name])
 
     # --- tests ---
 
@@ -300,7 +313,7 @@ class GeometryResolver(ABC):
         raise AdqlError.at(
             place,
             "a column position in a column region is not supported",
-            "one of the two must be a constant",
+            _ONE_CONSTANT,
         )
 
     def near(self, distance: Separation, operator: str, radius: Value) -> Condition:
@@ -331,8 +344,10 @@ def _build(place: Place, make: Callable[[], Region]) -> Region:
 
 def _pairs_hint(one: Value, other: Value) -> str:
     if isinstance(one, Footprint) and isinstance(other, Footprint):
-        return "one of the two must be a constant"
-    return "a region column takes a constant POINT, CIRCLE, POLYGON, BOX, RANGE_S2D or REGION"
+        return _ONE_CONSTANT
+    if isinstance(one, Footprint) or isinstance(other, Footprint):
+        return "a region column takes a constant POINT, CIRCLE, POLYGON, BOX, RANGE_S2D or REGION"
+    return "a circle with columns takes a POINT; two shapes are constants both"
 
 
 def _box_corners(centre: tuple[float, float], width: float, height: float) -> tuple[tuple[float, float], ...]:

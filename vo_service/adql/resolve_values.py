@@ -10,7 +10,7 @@ from vo_service.adql import tree
 from vo_service.adql.constants import constant_number
 from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.functions import FUNCTIONS, Form, Function, find_function
-from vo_service.adql.kinds import INTEGERS, NUMBERS, SHAPES, Facts, Kind, result_of_arithmetic, widest
+from vo_service.adql.kinds import INTEGERS, LIMITS, NUMBERS, SHAPES, Facts, Kind, result_of_arithmetic, widest
 from vo_service.adql.resolve_geometry import GEOMETRY, GeometryResolver
 from vo_service.adql.resolved import (
     Apply,
@@ -210,6 +210,7 @@ class ValueResolver(GeometryResolver):
             raise AdqlError.at(node.place, f"{describe(operand)} cannot be cast to {node.target}")
         if target is Kind.TIMESTAMP and isinstance(operand, Constant) and isinstance(operand.value, str):
             return timestamp_constant(operand.value.strip(), node.operand.place)
+        _check_constant(operand, target, node)
         unit = operand.facts.unit if target in NUMBERS else None
         arraysize = f"{node.length}" + ("" if node.target == "CHAR" else "*") if node.length else "*"
         facts = Facts(target, unit)
@@ -220,6 +221,21 @@ class ValueResolver(GeometryResolver):
         )
 
 
+def _check_constant(operand: Value, target: Kind, node: tree.Cast) -> None:
+    """A constant that no engine could convert is refused at its place (ADQL-123)."""
+    place = node.operand.place
+    if target in NUMBERS and isinstance(operand, Constant) and isinstance(operand.value, str):
+        try:
+            number: float | None = float(operand.value)
+        except ValueError:
+            raise AdqlError.at(place, f"'{operand.value}' is no number", f"{target} is asked for") from None
+    else:
+        number = constant_number(operand)
+    limits = LIMITS.get(target)
+    if number is not None and limits is not None and not limits[0] - 0.5 < number < limits[1] + 0.5:
+        raise AdqlError.at(place, f"{number:g} is beyond {target}", "write CAST(... AS DOUBLE PRECISION)")
+
+
 def rest_wavelength(node: tree.Value, function: str) -> float:
     """Vacuum wavelength in metres of the line that a string literal names. Raises AdqlError."""
     if not isinstance(node, tree.String):
@@ -228,7 +244,8 @@ def rest_wavelength(node: tree.Value, function: str) -> float:
         return C / line(node.value).rest_hz
     except UnknownLine as error:
         hint = f"did you mean {' or '.join(error.near)}?" if error.near else None
-        raise AdqlError.at(node.place, f"unknown line {node.value}", hint) from error
+        why = f": {error.why}" if error.why else ""
+        raise AdqlError.at(node.place, f"unknown line {node.value}{why}", hint) from error
 
 
 def timestamp_constant(text: str, place: Place) -> Constant:

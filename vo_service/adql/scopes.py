@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -14,9 +14,13 @@ from vo_service.adql.tree import Name
 
 
 def means(asked: Name, published: str, exact: bool) -> bool:
-    """Whether a name in a query means a published one; ``exact`` ones take their quoted spelling only."""
+    """Whether a name in a query means a published one; ``exact`` ones take their quoted spelling only.
+
+    One rule for columns, tables and schemas: a delimited identifier matches to the letter (ADQL-007), a plain
+    one without regard to case.
+    """
     if asked.quoted:
-        return asked.text == published or (not exact and asked.text == published.lower())
+        return asked.text == published
     return not exact and asked.text.lower() == published.lower()
 
 
@@ -78,7 +82,7 @@ def _same(mine: Name, asked: Name) -> bool:
     if mine.quoted:
         return asked.quoted and asked.text == mine.text
     if asked.quoted:
-        return asked.text in (mine.text, mine.text.lower())
+        return asked.text == mine.text
     return asked.text.lower() == mine.text.lower()
 
 
@@ -156,7 +160,12 @@ def _near(name: Name, known: list[str]) -> str | None:
     close = exact or get_close_matches(name.text.lower(), unique, n=3, cutoff=0.6)
     if not close:
         return None
-    return "did you mean " + " or ".join(spelled(candidate) for candidate in close) + "?"
+    return "did you mean " + " or ".join(spelled(candidate) for candidate in close) + "?" + _rule(name, exact)
+
+
+def _rule(name: Name, same: Sequence[str]) -> str:
+    """What to add to a hint where only the case of a delimited identifier is wrong."""
+    return " a name in double quotes matches to the letter" if name.quoted and same else ""
 
 
 def spelled(name: str) -> str:
@@ -194,6 +203,8 @@ def find_table(tables: Mapping[str, Table], parts: tuple[Name, ...]) -> Table:
     hint = (
         "did you mean " + " or ".join(close) + "?" if close else "the tables are listed in tap_schema.tables"
     )
+    if any(part.quoted for part in parts) and any(asked in (t.qualified, t.name) for t in tables.values()):
+        hint += " a name in double quotes matches to the letter"
     raise AdqlError.at(parts[0].place, f"unknown table {_dotted(parts)}", hint)
 
 

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from vo_service.engines.clock import Clock
+from vo_service.engines.duckdb_reasons import reason_of
 from vo_service.engines.errors import (
     EngineDown,
     EngineError,
@@ -201,4 +202,4 @@ class _Running:
             return QueryTooLarge(text)
         if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.ConnectionException):
             return EngineDown(text)
-        return QueryFailed(text)
+        return QueryFailed(text, reason_of(text))

@@ -28,7 +28,14 @@ class QueryCancelled(EngineError):
 
 
 class QueryFailed(EngineError):
-    """The statement cannot be computed on these rows."""
+    """The statement cannot be computed on these rows.
+
+    ``reason`` says in words for users which value it was, where the engine tells: no SQL, no internals.
+    """
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class EngineDown(EngineError):

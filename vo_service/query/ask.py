@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pyarrow as pa
 from tap_schema import Column, published
 from vo_service.access import ColumnSources
 from vo_service.adql import Plan, Probe, Written, parse, plan_query, resolve, write
-from vo_service.engines import Engine, Limits, Statement
+from vo_service.engines import Engine, Limits, QueryFailed, Statement
 from vo_service.query.model import Answer, Context, Question
 from vo_service.query.stopping import Stop
 from vo_service.sky import parse_region
@@ -73,9 +74,18 @@ def _run_probe(probe: Probe, engine: Engine, limits: Limits, stop: Stop) -> pa.T
 
 
 def _as_declared(batches: Iterator[pa.RecordBatch], columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:
-    """Batches with exactly the types and names that the columns declare."""
+    """Batches with exactly the types and names that the columns declare; QueryFailed for values beyond."""
     names = [column.name for column in columns]
     types = [column.arrow_type for column in columns]
     for batch in batches:
-        arrays = [a if a.type == t else a.cast(t) for a, t in zip(batch.columns, types, strict=True)]
+        try:
+            arrays = [a if a.type == t else a.cast(t) for a, t in zip(batch.columns, types, strict=True)]
+        except pa.ArrowInvalid as error:  # a number that the engine could compute, but not the declared type
+            raise QueryFailed(str(error), _beyond(str(error))) from error
         yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _beyond(message: str) -> str | None:
+    """Which number Arrow could not take into a column's type."""
+    found = re.search(r"value (\S+) not in range: (\S+) to (\S+)", message)
+    return f"the number {found[1]} is beyond the column's type ({found[2]} to {found[3]})" if found else None

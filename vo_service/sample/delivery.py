@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from vo_service.sample.disagreements import plant
 from vo_service.sample.documents import side_files
 from vo_service.sample.drafts import Draft
 from vo_service.sample.measure import measure
+from vo_service.sample.member_truth import observation_entries, row_entries
 from vo_service.sample.observations import Observation, Planner
 from vo_service.sample.profiles import ORDER, Plan, make_plan
 from vo_service.sample.truth import (
@@ -105,7 +107,7 @@ def _drafts(seed: int, plan: Plan) -> Iterator[Draft]:
         yield from side_files(observation)
 
 
-def _describe(seed: int, plan: Plan, listed: list[Listed]) -> tuple[dict[str, object], list[ArchiveRow]]:
+def _describe(seed: int, plan: Plan, listed: list[Listed]) -> tuple[dict[str, Any], list[ArchiveRow]]:
     """truth.json without its head, and the archive's rows."""
     drafts = [item.draft for item in listed]
     names = number_groups(drafts)
@@ -130,7 +132,11 @@ def _describe(seed: int, plan: Plan, listed: list[Listed]) -> tuple[dict[str, ob
     odd = min(set(range(len(rows) - len(rejected))) - {index for own in matches.values() for index in own})
     rows[odd]["pwv"] = "n/a"  # no number in a column of numbers: the row stays, the cell is null
     cells = [{"row": odd, "column": "pwv", "text": "n/a"}]
-    return _assemble(listed, names, matches, rows, rejected, planted, cells), rows
+    truth = _assemble(listed, names, matches, rows, rejected, planted, cells)
+    refused = {entry["row"] for entry in rejected if isinstance(entry["row"], int)}
+    truth["archive_rows"] = row_entries(rows, matches, names)
+    truth["observations"] = observation_entries(plan.archived(), rows, refused, truth["datasets"])
+    return truth, rows
 
 
 def _assemble(
@@ -141,7 +147,7 @@ def _assemble(
     rejected: list[dict[str, object]],
     planted: list[Disagreement],
     odd_cells: list[dict[str, object]],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     refused = {entry["row"] for entry in rejected if isinstance(entry["row"], int)}
     matched = sorted(index for own in matches.values() for index in own)
     unmatched = [index for index in range(len(rows)) if index not in refused and index not in set(matched)]

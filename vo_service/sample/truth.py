@@ -9,11 +9,13 @@
 * An archive row matches the group of the same member uid, target and window: its cube, or its image where
   the window has no cube. Continuum over several windows and images of windows that have a cube match none.
 * ``obscore`` of a data set holds what its row must say once files and rows are both in; ``member_facts``
-  what the archive knows of its member OUS and target although no row matches the data set itself.
+  what the archive knows of its member OUS and target although no row matches the data set itself;
+  ``id_words`` what can be read in its identifier.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -185,6 +187,18 @@ def _own_values(draft: Draft, measured: Measured) -> Json:
     return values
 
 
+def id_words(draft: Draft, target: str | None) -> list[str] | None:
+    """What can be read in the identifier of a data set, in this order: uid, source, windows.
+
+    None without a uid: then nothing is promised but that the identifier is made of the file's own path.
+    """
+    if draft.observation is None:
+        return None
+    windows = [f"spw{'-'.join(draft.windows)}"] if draft.windows else []
+    words = [draft.observation.member_uid, *([target] if target else []), *windows]
+    return [re.sub("[^a-z0-9]+", "-", word.lower()).strip("-") for word in words]
+
+
 def dataset_entries(
     listed: Sequence[Listed],
     names: Mapping[str, str],
@@ -221,6 +235,10 @@ def dataset_entries(
                 "role": draft.role,
                 "parent": names[draft.parent] if draft.parent is not None else None,
                 "obs_id": _uid(seen, "member_uid"),
+                "project_code": draft.project_code or (seen.project.code if seen is not None else None),
+                "target_name": _target(draft),
+                "spectral_windows": " ".join(draft.windows) or None,
+                "id_words": id_words(draft, _target(draft)),
                 "origin": "both" if own else "file",
                 "archive_rows": own,
                 "obscore": {name: value or None if value == "" else value for name, value in values.items()},

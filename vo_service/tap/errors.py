@@ -8,6 +8,7 @@ from vo_service.engines import (
     EngineDown,
     EngineError,
     QueryCancelled,
+    QueryFailed,
     QueryTimeout,
     QueryTooLarge,
 )
@@ -37,6 +38,11 @@ def service_error(error: AdqlError | EngineError | EncodingError | StoreError) -
         case EngineDown() | StoreError():
             return ServiceError(
                 ErrorKind.UNAVAILABLE, "The database of this service does not answer at present."
+            )
+        case QueryFailed(reason=str(reason)):
+            return usage(
+                f"The query cannot be computed on these rows: {reason}.",
+                "Leave such values out with WHERE, or compute with DOUBLE PRECISION.",
             )
         case EngineError():
             return usage(
