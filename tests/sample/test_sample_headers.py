@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vo_service.sample.fitsfile import beams_extension, compress, image_bytes
@@ -27,6 +27,7 @@ def test_numbers_survive_as_cards(value: float | int | bool) -> None:
 
 @given(_TEXT)
 def test_text_survives_as_card(value: str) -> None:
+    assume("'/" not in value)  # astropy takes the slash after a doubled quotation mark for a comment's
     assert fits.Card.fromstring(card("KEY", value)).value == value
 
 

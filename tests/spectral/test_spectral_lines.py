@@ -91,8 +91,8 @@ def test_list_is_long_enough_and_names_its_sources():
 
 # B, D, H in MHz and the highest upper level asked for. Published constants: CO (Winnewisser et al. 1997,
 # J. Mol. Spectrosc. 184, 468), 13CO (Cazzoli et al. 2004, ApJ 611, 615), HCN (Ahrens et al. 2002,
-# Z. Naturforsch. 57a, 669). Those of the others were fitted to the lines of the list and rounded: they show that the lines are one
-# ladder and a slip in a digit of any of them, but are no measurement of their own.
+# Z. Naturforsch. 57a, 669). Those of the others were fitted to the lines of the list and rounded: they show
+# that the lines are one ladder, and a slip in a digit of any of them, but are no measurement of their own.
 ROTORS = {
     "CO": (57635.968019, 0.18350489, 1.7168e-7, 20),
     "13CO": (55101.01184, 0.1676866, 1.502e-7, 15),
@@ -118,7 +118,8 @@ def test_ladders_follow_the_molecular_constants(species):
 
 
 # Term values of H2O in cm^-1 as in Tennyson et al. 2013 (J. Quant. Spectrosc. Radiat. Transfer 117, 29), to
-# five decimals; the last one of 2(2,1), 3(0,3) and 3(1,2) was set by the lines. Closed loops are tested apart.
+# five decimals; the last one of 2(2,1), 3(0,3) and 3(1,2) was set by the lines. Closed loops are tested
+# apart.
 WATER = {
     "0(0,0)": 0.0, "1(0,1)": 23.79435, "1(1,1)": 37.13712, "1(1,0)": 42.37174, "2(0,2)": 70.09081,
     "2(1,2)": 79.49638, "2(1,1)": 95.17594, "2(2,1)": 134.90163, "2(2,0)": 136.16392, "3(0,3)": 136.76165,
