@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from product_files import FREQUENCY, SKY, STOKES, header_of, product_at, read_cases
 
 from vo_service.holdings.beam import measure_beam
 from vo_service.holdings.classify import classify, classify_side_file
+from vo_service.holdings.read import holds_text
 from vo_service.holdings.units import normalise_unit
 
 ROLES = {
@@ -77,4 +80,25 @@ def test_parameters_of_a_fit_are_derived() -> None:
     ],
 )
 def test_side_files(name: str, role: str) -> None:
-    assert classify_side_file(product_at(name)).role == role
+    assert classify_side_file(product_at(name), is_text=False).role == role
+
+
+@pytest.mark.parametrize(
+    ("content", "is_text"),
+    [
+        (b"SIMPLE  = T\nEND\n", True),
+        ("\u00e9".encode() * 3000, True),
+        (b"x" + "\u00e9".encode() * 3000, True),  # the first bytes read end within a letter
+        (b"", False),
+        (b"   \n", False),
+        (b"text and \x00 more", False),
+        (b"caf\xe9 and more text", False),
+        (b"\x89PNG\r\n", False),
+    ],
+)
+def test_plain_text_is_a_document_whatever_its_name(tmp_path: Path, content: bytes, is_text: bool) -> None:
+    path = tmp_path / "d41d8cd98f00b204"
+    path.write_bytes(content)
+    assert holds_text(path) is is_text
+    product = classify_side_file(product_at(path.name), is_text=is_text)
+    assert product.role == ("document" if is_text else "unknown")

@@ -37,14 +37,6 @@ KNOWN_BUGS_RENAMED: dict[str, frozenset[str]] = {
     "B5IRS1_H2COa_mom0_blueenv.fits": frozenset({"role"}),
     "other/Per-emb-2-HC3N_10-9_TdV.fits": frozenset({"role"}),
     "spw25_mom0.fits": frozenset({"role"}),
-    # called image, a wrong role: a velocity map under its cube's header (axis at the speed of light)
-    "dataverse_TWHya_CO_cube_v0.fits": frozenset({"role"}),
-    # called image, a wrong role: peaks of fitted lines, in Jy without a beam in the unit, blanked with -999
-    "NGC4310.gausspk.fits": frozenset({"role"}),
-    "NGC4451.gausspk.fits": frozenset({"role"}),
-    "NGC4701.gausspk.fits": frozenset({"role"}),
-    # plain text is called a document by the ending of its name only
-    **{entry["path"]: frozenset({"role"}) for entry in TRUTH if entry["role"] == "document"},
 }
 
 each_file = pytest.mark.parametrize("entry", TRUTH, ids=[entry["path"] for entry in TRUTH])

@@ -31,6 +31,9 @@ DROPPED = frozenset({"pi_userid", "", "unnamed: 0", "__index_level_0__"})
 UNREADABLE = "\x00unreadable"
 """A column that a reader adds: why a row could not be read at all, null for all others."""
 
+ROW_KEY = "\x00key"
+"""A column that a layout adds: what keeps its rows apart where they have no obs_id of a window."""
+
 OBS_ID = (
     r"^(?P<mous>uid://A\d{3}/X[0-9a-f]+/X[0-9a-f]+)"
     r"(?P<window>\.source\.(?P<src>.+)\.spw\.(?P<spw>\d+))?$"
@@ -62,6 +65,8 @@ def map_rows(raw: pa.Table, table: Table, first_line: int, units: Mapping[str, s
     """
     count = raw.num_rows
     reasons = np.full(count, None, dtype=object)
+    key_texts = raw[ROW_KEY].combine_chunks() if ROW_KEY in raw.column_names else None
+    raw = raw.drop_columns([ROW_KEY]) if key_texts is not None else raw
     columns = {column.name.lower(): column for column in table.columns}
     mapped: dict[str, pa.Array] = {}
     others: dict[str, pa.Array] = {}
@@ -88,7 +93,7 @@ def map_rows(raw: pa.Table, table: Table, first_line: int, units: Mapping[str, s
     mapped["other"] = _as_json(others, count)
     _fill_uid(mapped)
     _check_values(mapped, reasons)
-    rows = _with_ids(mapped, np.arange(first_line, first_line + count))
+    rows = _with_ids(mapped, np.arange(first_line, first_line + count), key_texts)
     good = np.array([reason is None for reason in reasons], dtype=bool)
     rejects = tuple(
         Reject(first_line + int(row), "bad_row", str(reasons[row])) for row in np.flatnonzero(~good)
@@ -168,7 +173,9 @@ def _check_values(mapped: Mapping[str, pa.Array], reasons: NDArray[np.object_]) 
     )
 
 
-def _with_ids(mapped: dict[str, pa.Array], lines: NDArray[np.int64]) -> pa.Table:
+def _with_ids(
+    mapped: dict[str, pa.Array], lines: NDArray[np.int64], key_texts: pa.Array | None
+) -> pa.Table:
     """The rows with an identifier made from member uid, source and window, and hashed from what is unique."""
     named = pc.is_valid(mapped["_window"])
     long_key = pc.binary_join_element_wise(
@@ -182,6 +189,8 @@ def _with_ids(mapped: dict[str, pa.Array], lines: NDArray[np.int64]) -> pa.Table
         null_handling="replace",
         null_replacement="\x00",
     )
+    if key_texts is not None:
+        long_key = pc.binary_join_element_wise(long_key, key_texts, "\x1f")
     keys = pc.if_else(named, mapped["archive_obs_id"], long_key)
     source = pc.coalesce(mapped["target_name"], mapped.pop("_source"))
     window = pc.binary_join_element_wise("spw", mapped["_window"], "")

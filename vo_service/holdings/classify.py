@@ -75,21 +75,25 @@ def classify(product: Product, header: ImageHeader) -> Product:
     elif from_name is not None:
         role, evidence = from_name, f"{name_evidence}; {_describe(content)}"
     else:
-        role, evidence = _role_of_content(product, content)
+        role, evidence = _role_of_content(content, lost_spectrum=_lost_spectrum(product, header))
         if name_evidence:
             evidence = f"{evidence}; {name_evidence}"
     return replace(product, role=role, evidence=evidence)
 
 
-def classify_side_file(product: Product) -> Product:
-    """Role of a file that is no FITS: by the ending or the first word of its name."""
+def classify_side_file(product: Product, *, is_text: bool) -> Product:
+    """Role of a file that is no FITS: by the ending or the first word of its name, else by its content."""
     path = PurePosixPath(product.file.path)
     suffix = PurePosixPath(path.name.lower().removesuffix(".gz")).suffix
     if suffix in _TABLES:
         return replace(product, role="table", evidence=f"not FITS; a table by its ending {suffix}")
     if suffix in _DOCUMENTS or path.name.lower().split(".")[0] in _DOCUMENT_NAMES:
         return replace(product, role="document", evidence=f"not FITS; a document by its name {path.name}")
-    return replace(product, role="unknown", evidence="not FITS, and the ending of the name tells nothing")
+    if is_text:
+        return replace(product, role="document", evidence="not FITS; plain text from its first byte on")
+    return replace(
+        product, role="unknown", evidence="not FITS, and neither name nor content tells what it is"
+    )
 
 
 def _content_of(product: Product, header: ImageHeader) -> _Content:
@@ -174,15 +178,17 @@ def _both(role: str, evidence: str, named: str | None, name_evidence: str) -> tu
     return "unknown", f"contradiction: {evidence}, but {name_evidence} says {named}"
 
 
-def _role_of_content(product: Product, content: _Content) -> tuple[str, str]:
+def _role_of_content(content: _Content, *, lost_spectrum: bool) -> tuple[str, str]:
     """The role where neither a card nor a word tells it."""
     described = _describe(content)
     if content.kind == "brightness" and content.per == "pixel":
         return "model", f"a brightness per pixel, as of a model: {described}"
-    if content.kind == "brightness" and (
-        content.per == "beam" or content.has_beam or content.unit in ("K", "mK")
-    ):
+    if content.kind == "brightness" and lost_spectrum:
+        return "unknown", f"a degenerate axis that holds no frequency, as of a map of velocities: {described}"
+    if content.kind == "brightness" and (content.per == "beam" or content.unit in ("K", "mK")):
         return _image_or_cube(content), f"a brightness, and no word in the name says otherwise: {described}"
+    if content.kind == "brightness":
+        return "unknown", f"a flux that is not per beam, as of peaks or fluxes that were fitted: {described}"
     if content.kind == "velocity":
         return "unknown", f"a map of velocities or of line widths, or the error of one: {described}"
     if content.kind == "integrated":

@@ -12,7 +12,14 @@ from vo_service.holdings.classify import classify, classify_side_file
 from vo_service.holdings.header import ImageHeader, Step
 from vo_service.holdings.identity import identify, identify_path
 from vo_service.holdings.polarisation import label_polarisation
-from vo_service.holdings.read import check_pixels, describe_layout, holds_fits, is_fits_name, read_headers
+from vo_service.holdings.read import (
+    check_pixels,
+    describe_layout,
+    holds_fits,
+    holds_text,
+    is_fits_name,
+    read_headers,
+)
 from vo_service.holdings.records import FoundFile, Product, ProductError
 from vo_service.holdings.repeats import note_repeats
 from vo_service.holdings.spectral_axis import find_rest_frequency, measure_spectrum
@@ -65,7 +72,7 @@ def describe_product(found: FoundFile, root: Path) -> Product:
 
 def _describe(product: Product, path: Path) -> Product:
     if not holds_fits(path) and not is_fits_name(path.name):
-        return classify_side_file(replace(product, media_type=_media_type(path)))
+        return classify_side_file(replace(product, media_type=_media_type(path)), is_text=holds_text(path))
     truncation: ProductError | None = None
     try:
         fits = read_headers(path)

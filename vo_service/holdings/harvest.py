@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tap_schema import Published, Table
 from vo_service import __version__
 from vo_service.holdings.archive import Mapped, Reject, map_rows
+from vo_service.holdings.archive_layouts import lay_out
 from vo_service.holdings.archive_tables import ArchiveTables, archive_tables
 from vo_service.holdings.assemble import Assembly, FileEntry, Setting, assemble
 from vo_service.holdings.changes import Removal, insert_tables, read_texts, read_where
@@ -159,8 +160,9 @@ def _mapped(source: ArchiveTable, table: Table) -> Iterator[tuple[int, Mapped]]:
     """How many rows the source hands out at a time, and those of them that can be mapped."""
     line = 1
     for raw in source.tables():
-        yield raw.num_rows, map_rows(raw, table, line, source.units)
-        line += raw.num_rows
+        laid = lay_out(raw, source.units, source.name)
+        yield laid.rows.num_rows, map_rows(laid.rows, table, line, laid.units)
+        line += laid.rows.num_rows
 
 
 def _stamped(rows: pa.Table, texts: Mapping[str, str]) -> pa.Table:

@@ -41,6 +41,25 @@ def holds_fits(path: Path) -> bool:
     return start.startswith(FITS_MAGIC) and b"\n" not in start[:162]
 
 
+def holds_text(path: Path) -> bool:
+    """Whether a file begins as plain text does: UTF-8 without control characters, and not empty.
+
+    Raises ProductError as :func:`holds_fits`.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError as error:
+        raise _os_error(error, path.name) from error
+    try:
+        text = start.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3:  # else a letter was cut at the end
+            return False
+        text = start[: error.start].decode()
+    return bool(text.strip()) and all(letter.isprintable() or letter in "\t\n\r\f" for letter in text)
+
+
 def read_headers(path: Path) -> FitsFile:
     """The HDUs of a FITS file.
 

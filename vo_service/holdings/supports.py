@@ -6,6 +6,7 @@ Texts in the archive's usual spelling are read as whole columns, any other goes 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vo_service.spectral import parse_frequency_support
+from vo_service.spectral import C, merge_intervals, parse_frequency_support
 
 # The right component covers at least this much of the union of its range and the row's own (ALMA-084).
 _ENOUGH_OVERLAP = 0.6
@@ -26,6 +27,9 @@ _USUAL = (
     rf" ?(?P<line>{_NUMBER})(?P<line_prefix>[um]?)Jy/beam@10km/s,"
     rf" ?(?P<native>{_NUMBER})(?P<native_prefix>[um]?)Jy/beam@native, ?[A-Z]+(?: [A-Z]+)*\]$"
 )
+_RANGE = re.compile(rf"\[\s*({_NUMBER})\.\.({_NUMBER})\s*GHz")
+# A range that was read off the text has its outermost edges to the last bits; no other comes as near.
+_SAME_EDGE = 1e-12
 _PREFIXES = pa.array(["u", "m", ""])
 _MILLIJANSKY = np.array([1e-3, 1.0, 1e3])
 
@@ -137,3 +141,31 @@ def _own_components(rows: NDArray[np.int64], components: Floats, f_min: Floats, 
     own = np.full((len(f_min), 3), np.nan)
     own[rows[best]] = components[best, 2:5]
     return own
+
+
+def window_edges(text: str) -> list[tuple[float, float]]:
+    """The edges in Hz of all windows in a text of any form met, older ones without noise; none if one of
+    them cannot be read."""
+    found = [(float(low) * 1e9, float(high) * 1e9) for low, high in _RANGE.findall(text)]
+    whole = len(found) == text.count("[") and all(0 < low <= high for low, high in found)
+    return found if whole else []
+
+
+def spanned_windows(
+    texts: pa.Array, em_min: Floats, em_max: Floats, asked: NDArray[np.bool_]
+) -> dict[int, list[float]]:
+    """Rows (of those ``asked`` about) whose range is that of several windows with gaps between: the edges of
+    these in m, in rising order, two for each window."""
+    spanned: dict[int, list[float]] = {}
+    known: dict[str, list[float]] = {}
+    for row in np.flatnonzero(asked & np.isfinite(em_min)):
+        text = texts[int(row)].as_py()
+        if text is None:
+            continue
+        if text not in known:
+            merged = merge_intervals([(C / high, C / low) for low, high in window_edges(text)])
+            known[text] = [edge for pair in merged for edge in pair] if len(merged) > 1 else []
+        edges = known[text]
+        if edges and np.allclose((edges[0], edges[-1]), (em_min[row], em_max[row]), rtol=_SAME_EDGE, atol=0):
+            spanned[int(row)] = edges
+    return spanned
