@@ -173,9 +173,7 @@ def _check_values(mapped: Mapping[str, pa.Array], reasons: NDArray[np.object_]) 
     )
 
 
-def _with_ids(
-    mapped: dict[str, pa.Array], lines: NDArray[np.int64], key_texts: pa.Array | None
-) -> pa.Table:
+def _with_ids(mapped: dict[str, pa.Array], lines: NDArray[np.int64], key_texts: pa.Array | None) -> pa.Table:
     """The rows with an identifier made from member uid, source and window, and hashed from what is unique."""
     named = pc.is_valid(mapped["_window"])
     long_key = pc.binary_join_element_wise(

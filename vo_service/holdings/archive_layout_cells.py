@@ -123,7 +123,9 @@ def cut_as_null(raw: pa.Table) -> pa.Table:
             )
     for ours, theirs in (("em_min", "max_freq_GHz"), ("em_max", "min_freq_GHz")):
         if ours not in columns and theirs in columns:
-            columns[ours] = pa.array([_wavelength(text) for text in columns[theirs].to_pylist()], pa.float64())
+            columns[ours] = pa.array(
+                [_wavelength(text) for text in columns[theirs].to_pylist()], pa.float64()
+            )
     return pa.table(columns)
 
 
@@ -156,6 +158,9 @@ def expand_members(raw: pa.Table) -> pa.Table:
 def _uids(values: pa.ChunkedArray) -> pa.Array:
     texts = values.cast(pa.string()).to_pylist()
     return pa.array(
-        [text and re.sub(r"^uid___(A\d+)_(X[0-9a-f]+)_(X[0-9a-f]+)$", r"uid://\1/\2/\3", text) for text in texts],
+        [
+            text and re.sub(r"^uid___(A\d+)_(X[0-9a-f]+)_(X[0-9a-f]+)$", r"uid://\1/\2/\3", text)
+            for text in texts
+        ],
         pa.string(),
     )

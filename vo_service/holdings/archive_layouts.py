@@ -1,8 +1,9 @@
-"""Layouts of archive tables other than ``ivoa.obscore``, told by their column names and brought to its columns.
+"""Layouts of archive tables other than ``ivoa.obscore``: told by column names, brought to its columns.
 
 What a layout does not tell stays null. A column that is converted is kept as it was in ``other`` too, beside
-those that have no place, and ``other`` names the layout. Tables that describe no observations (projects, image
-parameters) are refused as a whole, with what they are: row by row the same reason would stand there for ever.
+those that have no place, and ``other`` names the layout. Tables that describe no observations (projects,
+image parameters) are refused as a whole, with what they are: row by row the same reason would stand there
+for ever.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ LAYOUTS = (
         "archive-form",
         _marks("project code", "source name", "member ous id", "asdm uid"),
         _FORM_COLUMNS,
-        key=("asdm uid", "ra", "dec", "frequency support"),
+        key=("asdm uid", "ra", "dec"),
         derive=range_of_support("frequency support"),
     ),
     Layout(
@@ -192,8 +193,8 @@ REFUSALS = (
     ),
     Refusal(
         _marks("source", "obsra", "obsdec"),
-        "a table of image parameters (beam, noise, peak) by source: it names no observation; ingest the images "
-        "themselves by vo-service ingest",
+        "a table of image parameters (beam, noise, peak) by source: it names no observation; ingest the "
+        "images themselves by vo-service ingest",
         _marks("member_ous_uid", "obs_id"),
     ),
     Refusal(

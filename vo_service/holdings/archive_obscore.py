@@ -6,6 +6,8 @@ Values are the archive's; what the standard defines otherwise is computed: produ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +23,7 @@ from vo_service.holdings.finish import (
     own_window,
     text_of,
 )
+from vo_service.holdings.supports import spanned_windows
 from vo_service.spectral import C
 
 DATALINK = "application/x-votable+xml;content=datalink"
@@ -85,7 +88,7 @@ def archive_only_rows(rows: pa.Table, table: Table, authority: str) -> pa.Table:
     }
     columns |= access_columns(columns.pop("access_url", rows["access_url"]), columns["access_format"])
     columns |= creator_columns(columns)
-    columns |= spectral_columns(columns)
+    columns |= spectral_columns(columns, spanned_of(rows))
     columns.pop("em_resolution", None)
     return finish_rows(columns, table, count)
 
@@ -145,18 +148,41 @@ def creator_columns(columns: Columns) -> Columns:
     }
 
 
-def spectral_columns(columns: Columns) -> Columns:
-    """Frequency columns in the units of ALMA-037, -038, -042, from the archive's or from its wavelengths."""
+def spanned_of(rows: pa.Table) -> dict[int, list[float]]:
+    """Which archive rows describe several windows at once, as older layouts do, and the edges of these in
+    m."""
+    nameless = rows["archive_obs_id"].is_null().to_numpy()
+    em_min, em_max = numbers(rows["em_min"]), numbers(rows["em_max"])
+    return spanned_windows(rows["frequency_support"].combine_chunks(), em_min, em_max, nameless)
+
+
+def spectral_columns(columns: Columns, spanned: Mapping[int, list[float]]) -> Columns:
+    """Frequency columns in the units of ALMA-037, -038, -042, from the archive's or from its wavelengths.
+
+    Rows of several windows (``spanned``) have no frequency of their own: the middle may lie in a gap.
+    """
     em_min, em_max = numbers(columns["em_min"]), numbers(columns["em_max"])
     f_min, f_max = C / em_max, C / em_min
     power = numbers(columns["em_res_power"])
-    frequency = pc.coalesce(columns["frequency"], nullable((f_min + f_max) / 2e9))
+    middle, width = (f_min + f_max) / 2e9, f_max - f_min
+    middle[list(spanned)] = width[list(spanned)] = np.nan
+    frequency = pc.coalesce(columns["frequency"], nullable(middle))
     ghz = numbers(frequency)
     return {
         "frequency": frequency,
-        "bandwidth": pc.coalesce(columns["bandwidth"], nullable(f_max - f_min)),
+        "bandwidth": pc.coalesce(columns["bandwidth"], nullable(width)),
         "spectral_resolution": nullable(ghz * 1e6 / power),
         "velocity_resolution": pc.coalesce(columns["velocity_resolution"], nullable(C / power)),
         "band_list": pc.coalesce(columns["band_list"], bands_of(ghz * 1e9)),
-        "em_support": own_window(em_min, em_max),
+        "em_support": _supports_of(own_window(em_min, em_max), spanned),
     }
+
+
+def _supports_of(own: pa.Array, spanned: Mapping[int, list[float]]) -> pa.Array:
+    """``em_support`` of one window each, with all windows of the rows that have several."""
+    if not spanned:
+        return own
+    values = own.to_pylist()
+    for row, edges in spanned.items():
+        values[row] = edges
+    return pa.array(values, own.type)

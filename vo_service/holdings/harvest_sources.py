@@ -86,7 +86,8 @@ def _reason(error: Exception) -> str:
 
 def _delimiter(start: bytes) -> str:
     first = start.split(b"\n", 1)[0]
-    return max((",", "\t", ";", "|"), key=lambda mark: first.count(mark.encode()))
+    found = max((",", "\t", ";", "|"), key=lambda mark: first.count(mark.encode()))
+    return found if found.encode() in first else " "  # a table as astropy prints it, or of one column
 
 
 def _read_ecsv_header(path: Path) -> TextLayout:

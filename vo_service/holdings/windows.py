@@ -10,16 +10,19 @@ import numpy as np
 import pyarrow as pa
 
 from tap_schema import Table
+from vo_service.holdings.archive_obscore import spanned_of
 from vo_service.holdings.finish import complete, nullable, numbers, text_of
 from vo_service.holdings.supports import Supports
 from vo_service.spectral import C
 
 
 def archive_windows(rows: pa.Table, obscore: pa.Table, supports: Supports, table: Table) -> pa.Table:
-    """One window for each archive row; ``obscore`` has the rows that were made from them, in their order."""
+    """One window for each archive row that describes one; ``obscore`` has the rows that were made from all of
+    them, in their order."""
     em_min, em_max = numbers(rows["em_min"]), numbers(rows["em_max"])
     power = numbers(rows["em_res_power"])
     known = np.isfinite(em_min)
+    known[list(spanned_of(rows))] = False  # a range with gaps is no window
     identifiers = rows["archive_row_id"].combine_chunks()
     columns = {
         "window_id": identifiers,
