@@ -45,7 +45,7 @@ def read_polarisations(text: str) -> str:
 
 
 def read_mjd(text: str) -> str:
-    """Days of MJD (UTC) from a date and time; a text of another form as it is, to be refused by its reader."""
+    """Days of MJD (UTC) from a date and time; a text of another form as it is, for its reader to refuse."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -111,7 +111,8 @@ def _own_range(centre: str | None, width: str | None, support: str | None) -> tu
 
 def cut_as_null(raw: pa.Table) -> pa.Table:
     """A table as pandas prints it: its mark of nothing is null, and so is a text that ends in its mark of a
-    cut. What was left of a cut text is kept as ``<name> (cut)``. Frequencies in GHz give em_min and em_max."""
+    cut. What was left of a cut text is kept as ``<name> (cut)``. Frequencies in GHz give em_min and em_max.
+    """
     columns: dict[str, pa.Array] = {}
     for name, values in zip(raw.column_names, raw.columns):
         texts = values.cast(pa.string()).to_pylist()
