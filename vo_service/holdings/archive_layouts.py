@@ -256,7 +256,8 @@ def _apply(layout: Layout, raw: pa.Table, units: Mapping[str, str]) -> LaidOut:
 
 def _texts(values: pa.ChunkedArray) -> Texts:
     whole, _garbled = plain(values.combine_chunks())
-    return whole.cast(pa.string()).to_pylist()
+    texts: Texts = whole.cast(pa.string()).to_pylist()
+    return texts
 
 
 def _converted(values: pa.ChunkedArray, read: Callable[[str], str | None]) -> pa.Array:
