@@ -202,7 +202,7 @@ def test_edges_lie_half_a_channel_outside() -> None:
         ({"CRVAL1": float("nan")}, "frequency", None, "CRVAL1"),
         ({"CRPIX1": " "}, "frequency", None, "CRPIX1"),
         ({"CUNIT1": "furlong"}, "frequency", None, "CUNIT1"),
-        ({}, "radio", None, "RESTFRQ"),
+        ({}, "radio", None, "CTYPE1"),
     ],
 )
 def test_a_spectral_axis_that_gives_no_frequency_says_why(cards, definition, rest, keyword: str) -> None:

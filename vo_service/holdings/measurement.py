@@ -11,44 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_service.pixels.measure import PixelLimits
+from vo_service.pixels.statistics import PixelStatistics
 from vo_service.sky import Region
 
-ALGORITHM = 1
+__all__ = ["ALGORITHM", "Doubles", "Measurement", "PeakSpectrum", "PixelLimits", "PixelStatistics", "Placing"]
+
+ALGORITHM = 3
 """Rises when measuring the same pixels gives other numbers: what an older one measured is measured anew."""
 
 Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class PixelLimits:
-    """What one image may cost: pixels (uncompressed bytes) and time on the clock (s)."""
-
-    bytes: int = 32 * 1024**3
-    seconds: float = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class PixelStatistics:
-    """What tells a role by pixels alone, over all valid pixels.
-
-    ``zero_fraction`` and ``one_fraction`` count values that are exactly 0 and 1. ``integral``: all values are
-    whole numbers. ``distinct`` counts different values up to 16, None for more. ``centre`` is the value at
-    the middle pixel of the first plane with one there, ``peak_offset`` the distance of the peak from it in
-    pixels. ``roughness`` is the standard deviation of neighbour differences along rows over that of the
-    values (small for a primary beam, 1.4 for uncorrelated noise).
-    """
-
-    minimum: float
-    maximum: float
-    mean: float
-    deviation: float
-    zero_fraction: float
-    one_fraction: float
-    integral: bool
-    distinct: int | None
-    centre: float | None
-    peak_offset: float | None
-    roughness: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +37,26 @@ class PeakSpectrum:
 
 
 @dataclass(frozen=True, slots=True)
+class Placing:
+    """How a header lays an image on the sky: the three letters of the projection as it is read, and right
+    ascension and declination of the middle of the image and of its four corner pixels, the first pixel's
+    first and round from there (NaN off the projection). ``pixel`` is the size of one in arcsec, ``cards`` are
+    those of the axis of longitude as they are written: its name, its place and its step."""
+
+    projection: str
+    places: tuple[tuple[float, float], ...]
+    pixel: float
+    cards: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """``content_hash`` is the sha256 (hex) of the stored pixels, uncompressed and big-endian. ``outline`` is
     that of the valid pixels, ``area`` their solid angle (deg2), ``moc`` their cover as MOC ASCII to
     ``moc_order``. ``rms`` is off-source: of an image its own, of a cube the median over its channels.
-    ``dynamic_range`` is peak over rms."""
+    ``dynamic_range`` is peak over rms. ``blanked`` counts floats that equal a BLANK card, which the standard
+    does not let them have: they are no valid pixels; ``blank`` is that card as written. ``placing`` says how
+    the header lays the pixels on the sky. ``remark`` says what could not be measured, and why."""
 
     content_hash: str
     pixel_count: int
@@ -85,4 +72,8 @@ class Measurement:
     peak_dec: float | None = None
     dynamic_range: float | None = None
     spectrum: PeakSpectrum | None = None
+    blanked: int = 0
+    blank: str | None = None
+    placing: Placing | None = None
+    remark: str | None = None
     algorithm: int = ALGORITHM

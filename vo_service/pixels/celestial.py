@@ -30,6 +30,8 @@ LARGEST_LONGITUDE = 720.0
 LARGEST_POLE = 1000.0
 """Degrees: 999 is how wcslib writes that a pole has no place of its own."""
 _MATRIX = re.compile(r"(PC|CD)(?:(\d+)_(\d+)|(\d{3})(\d{3}))$")
+_PROJECTION = re.compile(r"-([A-Z]{3})$")
+_AIPS_PROJECTIONS = {"GLS": "SFL", "NCP": "SIN"}
 _PARAMETER = re.compile(r"PV(\d+)_(\d+)$")
 
 
@@ -65,6 +67,12 @@ class Celestial:
     def size(self) -> tuple[int, int]:
         """Pixels along the first and the second celestial axis, in FITS order."""
         return self._order[0].length, self._order[1].length
+
+    @property
+    def projection(self) -> str:
+        """The three letters of the projection as it is read; empty where the axes name none."""
+        code = _PROJECTION.search(self.longitude.ctype)
+        return "" if code is None else _AIPS_PROJECTIONS.get(code[1], code[1])
 
     def to_world(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, 2) pixel coordinates -> (n, 2) longitude and latitude in degrees; NaN off the projection."""

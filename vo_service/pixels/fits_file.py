@@ -1,21 +1,21 @@
 """The HDUs of a FITS file: headers read, data skipped by their computed size. Pixels are never touched.
 
-Plain files are sought through; gzip streams are read through only as far as needed (to the image, to the
-table of beams that its header announces, or to the end where the length in the gzip trailer leaves doubts).
+Plain files are sought through; gzip streams, and sources that cannot seek, are read through only as far as
+needed (to the image, to the table of beams that its header announces, or to the end where the length in the
+gzip trailer leaves doubts).
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import struct
 import zlib
 from dataclasses import dataclass, replace
-from io import BufferedReader
+from io import SEEK_END, BufferedReader
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from vo_service.pixels.fits_header import (
     BLOCK,
@@ -26,6 +26,7 @@ from vo_service.pixels.fits_header import (
     parse_header,
     read_header_bytes,
 )
+from vo_service.pixels.sources import ByteSource, LocalFile
 
 GZIP_MAGIC = b"\x1f\x8b"
 FITS_MAGIC = b"SIMPLE  ="
@@ -130,31 +131,29 @@ class FitsFile:
         return next((hdu for hdu in self.hdus if hdu.kind == "table" and hdu.name == name), None)
 
 
-def read_fits(path: Path) -> FitsFile:
+def read_fits(source: ByteSource | Path) -> FitsFile:
     """Headers and layout of a FITS file, gzip-compressed or not.
 
     Raises FitsError (kinds ``not_fits not_gzip truncated bad_header``; TruncatedFits where headers could be
     read) and OSError.
     """
-    with path.open("rb") as raw:
-        start = raw.read(_MAGIC_LENGTH)
-        raw.seek(0)
+    if isinstance(source, Path):
+        source = LocalFile(source)
+    with source.open() as raw:
+        stream = raw if isinstance(raw, BufferedReader) else BufferedReader(raw)  # type: ignore[type-var]
+        start = stream.peek(_MAGIC_LENGTH)[:_MAGIC_LENGTH]
         if start[:2] == GZIP_MAGIC:
-            return _read_gzip(raw, path.name)
-        if path.name.lower().endswith(".gz"):
+            return _read_gzip(stream, source.name)
+        if source.name.lower().endswith(".gz"):
             raise FitsError(
-                "not_gzip", f"{path.name} is not gzip data: it begins with {_show(start)}", "byte 0"
+                "not_gzip", f"{source.name} is not gzip data: it begins with {_show(start)}", "byte 0"
             )
-        _check_magic(start, path.name)
-        return _Walk(raw, path.name, os.fstat(raw.fileno()).st_size, compressed=False).run()
+        _check_magic(start, source.name)
+        return _Walk(stream, source.name, source.size, compressed=False).run()
 
 
-def _read_gzip(raw: BinaryIO, name: str) -> FitsFile:
-    size = os.fstat(raw.fileno()).st_size
-    raw.seek(max(0, size - 4))
-    trailer = raw.read(4)
-    raw.seek(0)
-    announced = struct.unpack("<I", trailer)[0] if len(trailer) == 4 else 0
+def _read_gzip(raw: BufferedReader[Any], name: str) -> FitsFile:
+    announced = _announced_length(raw)
     try:
         with gzip.GzipFile(fileobj=raw) as unzipped:
             stream = BufferedReader(unzipped, 1 << 16)
@@ -164,6 +163,16 @@ def _read_gzip(raw: BinaryIO, name: str) -> FitsFile:
         raise FitsError("truncated", f"the gzip stream of {name} ends too early: {error}") from error
     except (zlib.error, gzip.BadGzipFile) as error:
         raise FitsError("not_gzip", f"the gzip stream of {name} is damaged: {error}") from error
+
+
+def _announced_length(raw: BufferedReader[Any]) -> int:
+    """The length in the trailer of a gzip stream; 0, which confirms nothing, where it cannot be got at."""
+    if not raw.seekable():
+        return 0
+    raw.seek(max(0, raw.seek(0, SEEK_END) - 4))
+    trailer = raw.read(4)
+    raw.seek(0)
+    return int(struct.unpack("<I", trailer)[0]) if len(trailer) == 4 else 0
 
 
 def _check_magic(start: bytes, name: str) -> None:
@@ -182,17 +191,18 @@ def _show(start: bytes) -> str:
 
 
 class _Walk:
-    """One pass over a stream, from HDU to HDU. ``length`` is the file's size, for gzip that of its trailer
-    (which counts modulo 2**32 and is believed only where it fits).
+    """One pass over a stream, from HDU to HDU. ``length`` is the file's size (None where unknown), for gzip
+    that of its trailer (which counts modulo 2**32 and is believed only where it fits).
     """
 
     def __init__(
-        self, stream: BinaryIO | BufferedReader, name: str, length: int, *, compressed: bool
+        self, stream: BufferedReader[Any], name: str, length: int | None, *, compressed: bool
     ) -> None:
         self.stream = stream
         self.name = name
         self.length = length
         self.compressed = compressed
+        self.jumps = not compressed and stream.seekable()
         self.hdus: list[Hdu] = []
         self.hash = hashlib.blake2b(digest_size=16)
 
@@ -201,7 +211,7 @@ class _Walk:
         offset = 0
         while len(self.hdus) < MAXIMUM_HDUS:
             offset = self._read_hdu(offset)
-            if offset < 0 or (self.compressed and not self._needs_more(offset)):
+            if offset < 0 or (not self.jumps and not self._needs_more() and self._is_last(offset)):
                 break
         return self._result()
 
@@ -233,22 +243,29 @@ class _Walk:
             self._skip(hdu, end, -(-end // BLOCK) * BLOCK, padding=True)
         return -(-end // BLOCK) * BLOCK
 
-    def _needs_more(self, offset: int) -> bool:
-        """Whether a gzip stream has to be read beyond ``offset``: no image yet, or beams are announced."""
+    def _needs_more(self) -> bool:
+        """Whether a stream that cannot jump has to be read on: no image yet, or beams are announced."""
         image = next((hdu for hdu in self.hdus if hdu.kind in ("image", "tile")), None)
         if image is None:
             return True
         return image.keywords.get("CASAMBM") is True and not any(hdu.name == "BEAMS" for hdu in self.hdus)
 
+    def _is_last(self, end: int) -> bool:
+        """Whether the stream ends with the data up to ``end``, or nothing but its end would tell."""
+        padded = -(-end // BLOCK) * BLOCK
+        if self.compressed:
+            return self.length == padded % 2**32
+        return self.length is None or self.length <= padded
+
     def _skip(self, hdu: Hdu, start: int, end: int, *, padding: bool = False) -> None:
         """Moves on from ``start`` to ``end``; missing padding is forgiven, missing data are not."""
-        if not self.compressed:
-            if not padding:
-                self._check_length(hdu, min(end, self.length))
+        if not self.compressed and not padding and self.length is not None:
+            self._check_length(hdu, min(end, self.length))
+        if self.jumps:
             self.stream.seek(end)
             return
-        if self.length == (-(-end // BLOCK) * BLOCK) % 2**32 and not self._needs_more(end):
-            return  # the trailer confirms that nothing is missing: no need to unpack the pixels
+        if not self._needs_more() and self._is_last(end):
+            return  # nothing is missing, nothing follows: no need to read or unpack the pixels
         position = start
         while position < end:
             try:
