@@ -15,6 +15,8 @@ from tap_schema.model import Column, Published, Table
 _UCD = re.compile(r"[A-Za-z0-9_.:;-]+\Z")
 _ARRAYSIZE = re.compile(r"(\d+x)*(\d+\*?|\*)\Z")
 _LONGEST_NAME = 64
+RIGHTS = ("origin", "obs_release_date")
+"""Columns by which the right to what was measured from pixels is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,12 @@ def _check_table(table: Table) -> Iterator[Finding]:
     for name in (*table.primary_key, *table.sort_by):
         if not any(name == column.name for column in table.stored):
             yield Finding(f"{table.qualified}.{name}", "is a key or sort column that is not stored")
+    if table.guarded or any(column.restricted or column.measured for column in table.columns):
+        for name in RIGHTS:
+            if not any(name == column.name for column in table.stored):
+                yield Finding(
+                    table.qualified, f"is measured from pixels and has no {name} to tell the rights by"
+                )
     for column in table.columns:
         if column.name.startswith("_"):
             yield Finding(

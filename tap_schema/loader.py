@@ -242,6 +242,7 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
     )
     computed = reader.mapping(notes.get("computed", {}), f"{place}, computed")
     restricted = reader.names(notes.get("restricted", []), f"{place}, restricted")
+    measured = reader.mapping(notes.get("measured", {}), f"{place}, measured")
     indexed = reader.names(notes.get("indexed", []), f"{place}, indexed")
     sort_by = reader.names(notes.get("sort_by", []), f"{place}, sort_by")
     lookup = reader.names(notes.get("lookup", []), f"{place}, lookup")
@@ -249,13 +250,20 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
     if len(position) not in (0, 2):
         raise SchemaError(reader.path, f"{place}, position: expected a longitude and a latitude column")
     region = notes.get("region")
+    guarded = notes.get("guarded")
+    if guarded not in (None, "all", "marked"):
+        raise SchemaError(reader.path, f"{place}, guarded: expected all or marked, not {guarded!r}")
     published_names = {column.name for column in table.columns}
     for name in (*computed, *restricted, *indexed, *position, *([region] if region else [])):
         if name not in published_names:
             raise SchemaError(reader.path, f"{place}: no published column {name}")
+    stored_names = published_names | {column.name for column in hidden}
+    for name in (*measured, *measured.values()):
+        if name in computed or name not in stored_names:
+            raise SchemaError(reader.path, f"{place}, measured: no stored column {name}")
     for key, names in (("sort_by", sort_by), ("lookup", lookup)):
         for name in names:
-            if name in computed or name not in published_names | {column.name for column in hidden}:
+            if name in computed or name not in stored_names:
                 raise SchemaError(reader.path, f"{place}, {key}: no stored column {name}")
     return replace(
         table,
@@ -265,14 +273,16 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
                 indexed=column.name in indexed,
                 restricted=column.name in restricted,
                 computed=computed.get(column.name),
+                measured=measured.get(column.name),
             )
             for column in table.columns
         ),
-        hidden=hidden,
+        hidden=tuple(replace(column, measured=measured.get(column.name)) for column in hidden),
         sort_by=sort_by,
         lookup=lookup,
         position=(position[0], position[1]) if position else None,
         region=region,
+        guarded=guarded,
         foreign_keys=(*table.foreign_keys, *(one for one in links if one.from_table == place)),
     )
 

@@ -31,8 +31,9 @@ class Column:
     """One column, in VOTable's terms (TAP 1.1 section 4.3).
 
     ``arraysize`` is None for single values, a char without one is a single character. ``restricted`` columns
-    are measured from pixels and read as null without the right to the data. ``computed`` names what makes the
-    column when a query is answered (``rights``, ``link``), None for stored ones.
+    are measured from pixels and read as null without the right to the data. ``computed`` names what makes
+    the column when a query is answered (``rights``, ``link``), None for stored ones. ``measured`` names the
+    hidden column with what pixels tell, which stands in for the stored value for those with the right.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Column:
     nullable: bool = True
     restricted: bool = False
     computed: str | None = None
+    measured: str | None = None
 
     @property
     def is_text(self) -> bool:
@@ -95,7 +97,8 @@ class Table:
 
     ``hidden`` columns are stored and never published. ``position`` names the columns of longitude and
     latitude (degrees, ICRS), ``region`` the column of STC-S text that the hidden geometry columns stand for.
-    Queries pick single rows by each column of ``lookup``.
+    Queries pick single rows by each column of ``lookup``. Of a ``guarded`` table (``all`` or ``marked``)
+    all rows, or those with an origin, are there only for those with the right to the data.
     """
 
     schema: str
@@ -111,6 +114,7 @@ class Table:
     lookup: tuple[str, ...] = ()
     position: tuple[str, str] | None = None
     region: str | None = None
+    guarded: str | None = None
     foreign_keys: tuple[ForeignKey, ...] = ()
 
     @property

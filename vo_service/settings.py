@@ -53,6 +53,11 @@ def directory(value: str) -> Path:
     return Path(text(value)).expanduser()
 
 
+def optional_file(value: str) -> Path | None:
+    """A file's path, or None where it is empty; ``~`` is the user's home."""
+    return Path(value.strip()).expanduser() if value.strip() else None
+
+
 def boolean(value: str) -> bool:
     """true/false, yes/no, on/off, 1/0. Raises ValueError for anything else."""
     word = value.strip().lower()
@@ -169,6 +174,17 @@ class Settings:
         choice("closed", "open"),
         "whether files without an archive row are public (open) or not (closed)",
     )
+    redshifts: Path | None = _setting(  # noqa: RUF009  (a Path is immutable)
+        "",
+        optional_file,
+        "table of targets and their redshifts, for line candidates: columns target, redshift and, where"
+        " wanted, reference (CSV, ECSV, VOTable, Parquet)",
+    )
+    requested: Path | None = _setting(  # noqa: RUF009
+        "",
+        optional_file,
+        "table of the noise and beam that observers asked for, for QA2 criteria: columns in docs/lines.md",
+    )
     host: str = _setting("127.0.0.1", text, "address to listen at; 0.0.0.0 for all")
     port: int = _setting("8000", integer(0, 65535), "port to listen at; 0 for any free one")
     workers: int = _setting("2", integer(1, 256), "server processes")
@@ -187,6 +203,10 @@ class Settings:
     ingest_workers: int = _setting(
         "0", integer(0, 1024), "processes that read files during ingest; 0: one per core"
     )
+    pixel_bytes: int = _setting(
+        "32GiB", byte_size, "size of the pixels of one image, unpacked, up to which they are measured"
+    )
+    pixel_seconds: float = _setting("3600", seconds, "seconds that measuring one image may take")
     wait_seconds: float = _setting(
         "600", seconds, "seconds that an ingest or harvest waits for another to end"
     )

@@ -65,6 +65,10 @@ def test_what_is_written_reads_back(data: st.DataObject, lon: float, lat: float,
         ),
         ("Union (Polygon ICRS 10 10 12 10 11 12)", Union((TRIANGLE,))),
         ("Not (Circle ICRS 1 2 3)", Not(Circle(1, 2, 3))),
+        (  # ALMA-113: the archive writes a lone polygon with a hole so, without a Union round both
+            "Polygon ICRS 10 10 12 10 11 12 Not (Circle 11 10.5 .1) Not (Circle 11 11 .1)",
+            Union((TRIANGLE, Not(Circle(11, 10.5, 0.1)), Not(Circle(11, 11, 0.1)))),
+        ),
     ],
 )
 def test_forms_that_are_read(text: str, region: object) -> None:

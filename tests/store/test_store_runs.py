@@ -123,3 +123,24 @@ def test_writers_of_the_catalogue_wait_for_each_other(tmp_path: Path, catalogue:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     assert len(catalogue.roots()) == 40
+
+
+def test_the_appearances_of_a_product_are_those_of_its_place_and_its_identifier(catalogue: Catalogue) -> None:
+    log = RunLog(catalogue)
+    first, second = (log.start("ingest", "vo-service/0") for _ in range(2))
+    log.record(
+        first,
+        [
+            RunEntry("holdings", "a.fits", "failed", error_class="unreadable", error_message="no disk"),
+            RunEntry("holdings", "b.fits", "ok", product_id="b"),
+            RunEntry("other", "a.fits", "ok", product_id="c"),
+        ],
+    )
+    log.record(second, [RunEntry("moved", "a.fits", "ok", product_id="a")])
+    found = log.list_appearances("a", "holdings", "a.fits")
+    assert [(one["run_id"], one["root"], one["state"]) for one in found] == [
+        (first, "holdings", "failed"),
+        (second, "moved", "ok"),
+    ]
+    assert found[0]["kind"] == "ingest" and found[0]["started"] is not None
+    assert [one["state"] for one in log.list_appearances(None, "holdings", "a.fits")] == ["failed"]

@@ -66,6 +66,12 @@ def test_a_copy_loads_equal(directory):
         ("storage.yaml", "[_hpx29, obs", "[_hpx30, obs", "ivoa.obscore, sort_by: no stored column _hpx30"),
         (
             "storage.yaml",
+            "guarded: all",
+            "guarded: yes",
+            "holdings.line_candidate, guarded: expected all or marked, not True",
+        ),
+        (
+            "storage.yaml",
             "lookup: [product_id]",
             "lookup: [access_url]",
             "holdings.product, lookup: no stored column access_url",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,19 +11,21 @@ import pytest
 from astropy.io.votable.ucd import parse_ucd
 from felis.datamodel import Schema as FelisSchema
 
-from tap_schema import lint, published
+from tap_schema import Published, lint, published
 from tap_schema.loader import DIRECTORY, DOCUMENTS
 from tap_schema.reserved import RESERVED, is_regular
 
 TABLES = published()
 OBSCORE = TABLES["ivoa.obscore"]
 RADIO = TABLES["ivoa.obscore_radio"]
+CANDIDATES = TABLES["holdings.line_candidate"]
 
 with (Path(__file__).parent / "standard_columns.csv").open(newline="") as lines:
     STANDARD = list(csv.DictReader(lines))
 
 HOLDINGS = (
-    "archive_row observation product dataset spectral_window repair header_card run run_product tombstone"
+    "archive_row observation product dataset spectral_window repair header_card run run_product tombstone "
+    "project project_window supplement measurement peak_spectrum line_candidate qa2"
 ).split()
 
 
@@ -222,9 +225,30 @@ def test_computed_columns_are_never_stored():
         assert table.has("origin")
 
 
+def test_what_pixels_tell_goes_by_rights_that_the_table_tells():
+    from_pixels = [
+        table
+        for table in TABLES.values()
+        if table.guarded or any(column.restricted or column.measured for column in table.columns)
+    ]
+    assert {table.qualified for table in from_pixels} == {
+        "ivoa.obscore", "holdings.product", "holdings.measurement", "holdings.peak_spectrum",
+        "holdings.line_candidate", "holdings.qa2", "holdings.header_card", "holdings.repair",
+    }  # fmt: skip
+    for table in from_pixels:
+        assert {"origin", "obs_release_date"} <= {column.name for column in table.stored}
+        for column in (*table.columns, *table.hidden):
+            if column.measured is not None:
+                assert table.column(column.measured).arrow_type == column.arrow_type
+    bare = replace(CANDIDATES, columns=tuple(c for c in CANDIDATES.columns if c.name != "origin"))
+    findings = lint(Published((replace(TABLES.schemas[1], tables=(bare,)),)))
+    assert "origin" in " ".join(finding.message for finding in findings)
+
+
 def test_hidden_columns_are_stored_and_not_published():
     names = OBSCORE.arrow_schema().names
-    assert names[-6:] == ["_hpx29", "_ux", "_uy", "_uz", "_footprint_id", "_access_path"]
+    measured = ["_region_measured", "_shape_measured"]
+    assert names[-8:] == ["_hpx29", "_ux", "_uy", "_uz", "_footprint_id", *measured, "_access_path"]
     assert not any(column.name.startswith("_") for column in OBSCORE.columns)
     assert OBSCORE.position == ("s_ra", "s_dec")
     assert OBSCORE.region == "s_region"

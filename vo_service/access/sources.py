@@ -52,18 +52,47 @@ class ColumnSources(Mapping[tuple[str, str], exp.Expression]):
         table = self._tables[key[0]]
         return table.has(key[1]) and self._is_made(table.column(key[1]))
 
+    @property
+    def rows(self) -> dict[str, exp.Condition]:
+        """For each guarded table the condition under which its rows are there for the viewer."""
+        if READ_ALL in self._viewer.scopes:
+            return {}
+        opened = _is_open(self._rights, self._now)
+        unmarked = exp.Is(this=_column(ORIGIN), expression=exp.null())
+        conditions = {"all": opened, "marked": exp.or_(unmarked, opened)}
+        return {
+            name: conditions[table.guarded]
+            for name, table in self._tables.items()
+            if table.guarded is not None
+        }
+
+    @property
+    def staged(self) -> exp.Expression:
+        """Which of the two regions of a row of ``_hidden.staged_footprint`` the viewer sees."""
+        return self._measured(_column("measured_id"), _column("public_id"))
+
     def _is_made(self, column: Column) -> bool:
-        return column.computed is not None or (column.restricted and READ_ALL not in self._viewer.scopes)
+        masked = column.restricted and READ_ALL not in self._viewer.scopes
+        return masked or column.computed is not None or column.measured is not None
 
     def _expression(self, column: Column) -> exp.Expression | None:
         if column.computed == "rights":
             return rights_expression(self._rights, self._now)
         if column.computed == "link":
             return link_expression(self._base_url)
+        if column.measured is not None:
+            return self._measured(_column(column.measured), _column(column.name))
         if self._is_made(column):
             opened = _is_open(self._rights, self._now)
             return exp.Case(ifs=[exp.If(this=opened, true=_column(column.name))])
         return None
+
+    def _measured(self, measured: exp.Expression, stored: exp.Expression) -> exp.Expression:
+        """What pixels tell, where there is that and the viewer may have it; else the stored value."""
+        known: exp.Condition = exp.not_(exp.Is(this=measured, expression=exp.null()))
+        if READ_ALL not in self._viewer.scopes:
+            known = exp.and_(known, _is_open(self._rights, self._now))
+        return exp.Case(ifs=[exp.If(this=known, true=measured.copy())], default=stored)
 
 
 def rights_expression(rights: Rights, now: datetime) -> exp.Expression:

@@ -12,7 +12,7 @@ from vo_service.adql import geometry_sql
 from vo_service.adql.constants import constant_number
 from vo_service.adql.function_sql import Sql
 from vo_service.adql.kinds import NUMBERS, Kind
-from vo_service.adql.probes import Probe, in_ranges, make_probe
+from vo_service.adql.probes import Probe, in_ranges, make_probe, read_probe
 from vo_service.adql.resolved import (
     Both,
     Compare,
@@ -57,6 +57,7 @@ class ConditionWriter:
     dialect: str
     reference: Callable[[Reference], Sql]
     query: Callable[[ResolvedQuery], exp.Query]
+    staged: Sql | None = None
     probes: dict[str, Probe] = field(default_factory=dict)
     values: ValueWriter = field(init=False)
 
@@ -170,8 +171,7 @@ class ConditionWriter:
         self.probes.setdefault(probe.name, probe)
         assert test.footprint.key is not None
         key = self.reference(test.footprint.key)
-        found = exp.Select(expressions=[exp.column("footprint_id", quoted=True)])
-        found = found.from_(exp.to_identifier(probe.name, quoted=True), copy=False)
+        found: exp.Query = read_probe(probe, self.staged)
         return key, exp.In(this=sql.own(key), query=exp.Subquery(this=found))
 
 

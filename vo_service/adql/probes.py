@@ -23,6 +23,7 @@ _USUAL_RAD = 2e-2
 _WIDEST = math.radians(60.0)
 _ROUNDING = 1e-13
 _TABLE = ("_hidden", "footprint")
+_STAGED = ("_hidden", "staged_footprint")
 _COLUMNS = ("footprint_id", "region", "cap_x", "cap_y", "cap_z", "cap_r")
 _SPARE = 12 * 4**29 // 10_000
 """Pixels (a ten-thousandth of the sky) that may be looked at for nothing: rows cost less than ranges do."""
@@ -61,6 +62,21 @@ def make_probe(region: Region, test: str, dialect: str) -> Probe:
     return Probe(
         f"probe_{digest}", _write(region, test).sql(dialect=dialect, identify=True, copy=False), region, test
     )
+
+
+def read_probe(probe: Probe, staged: sql.Sql | None) -> exp.Query:
+    """What rows may name that passes: the footprints, and the pairs of which the one that is shown does.
+
+    ``staged`` is that one of a pair, over its columns; None where there are no pairs.
+    """
+    passed = exp.Select(expressions=[_column("footprint_id")])
+    passed = passed.from_(exp.to_identifier(probe.name, quoted=True), copy=False)
+    if staged is None:
+        return passed
+    shown = exp.In(this=staged.copy(), query=exp.Subquery(this=passed.copy()))
+    pairs = exp.Select(expressions=[_column("footprint_id")], where=exp.Where(this=shown))
+    pairs = pairs.from_(exp.table_(_STAGED[1], db=_STAGED[0], quoted=True), copy=False)
+    return exp.Union(this=passed, expression=pairs, distinct=False)
 
 
 def _column(name: str) -> sql.Sql:

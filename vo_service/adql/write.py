@@ -48,15 +48,23 @@ class Written:
     probes: tuple[Probe, ...]
 
 
-def write(plan: Plan, dialect: str, sources: Mapping[tuple[str, str], Sql] | None = None) -> Written:
+def write(
+    plan: Plan,
+    dialect: str,
+    sources: Mapping[tuple[str, str], Sql] | None = None,
+    rows: Mapping[str, Sql] | None = None,
+    staged: Sql | None = None,
+) -> Written:
     """The statement of a plan for ``duckdb`` or ``postgres``.
 
     ``sources`` maps (``schema.table``, column) to an expression over stored, unqualified columns of that
-    table; columns that are not in it are stored under their own names.
+    table; columns that are not in it are stored under their own names. ``rows`` has, for tables of which
+    not all rows are to be seen, the condition on such columns that those meet which are. ``staged`` is the
+    footprint that a row of ``_hidden.staged_footprint`` stands for.
     """
     if dialect not in DIALECTS:
         raise ValueError(f"no such dialect: {dialect}")
-    writer = StatementWriter(dialect, sources or {})
+    writer = StatementWriter(dialect, sources or {}, rows or {}, staged)
     text = writer.statement(plan).sql(dialect=dialect, identify=True, comments=False, copy=False)
     return Written(text, tuple(writer.conditions.probes.values()))
 
@@ -64,10 +72,17 @@ def write(plan: Plan, dialect: str, sources: Mapping[tuple[str, str], Sql] | Non
 class StatementWriter:
     """Writes one statement; knows which columns of which table were used."""
 
-    def __init__(self, dialect: str, sources: Mapping[tuple[str, str], Sql]) -> None:
+    def __init__(
+        self,
+        dialect: str,
+        sources: Mapping[tuple[str, str], Sql],
+        rows: Mapping[str, Sql],
+        staged: Sql | None,
+    ) -> None:
         self.dialect = dialect
         self.sources = sources
-        self.conditions = ConditionWriter(dialect, self.reference, self.query)
+        self.rows = rows
+        self.conditions = ConditionWriter(dialect, self.reference, self.query, staged)
         self.values = self.conditions.values
         self._used: dict[str, dict[str, None]] = {}
 
@@ -197,7 +212,8 @@ class StatementWriter:
         )
         used = self._used.get(source.alias, {})
         qualified = source.table.qualified
-        if not any((qualified, column) in self.sources for column in used):
+        condition = self.rows.get(qualified)
+        if condition is None and not any((qualified, column) in self.sources for column in used):
             table.set("alias", _table_alias(source.alias))
             return table
         columns = []
@@ -205,9 +221,10 @@ class StatementWriter:
             made = self.sources.get((qualified, column))
             stored = exp.column(column, quoted=True)
             columns.append(stored if made is None else sql.labelled(made.copy(), column))
-        return exp.Subquery(
-            this=exp.Select(expressions=columns).from_(table, copy=False), alias=_table_alias(source.alias)
-        )
+        inner = exp.Select(expressions=columns or [exp.Literal.number(1)]).from_(table, copy=False)
+        if condition is not None:
+            inner.set("where", exp.Where(this=condition.copy()))
+        return exp.Subquery(this=inner, alias=_table_alias(source.alias))
 
 
 def _ordered(term: Sql, order: Order) -> exp.Ordered:

@@ -48,7 +48,7 @@ def _batches(
 
 def _written(plan: Plan, context: Context, engine: Engine) -> Written:
     sources = ColumnSources(published(), context.viewer, context.rights, context.now, context.base_url)
-    return write(plan, engine.dialect, sources)
+    return write(plan, engine.dialect, sources, sources.rows, sources.staged)
 
 
 def _statement(written: Written, limits: Limits, engine: Engine, stop: Stop) -> Statement:

@@ -2,13 +2,16 @@
 
 Grammar, without regard to case, blanks free::
 
+    text     = region holes
+    holes    = ("Not" [frame] ["("] region [")"])*
     region   = shape [frame] [position-word] [flavour] numbers
              | "Union" [frame] "(" region+ ")"  |  "Not" [frame] ["("] region [")"]
     shape    = Circle | Polygon | Box | Position | PositionInterval | Range
 
 Frames ICRS, FK5, J2000 and UNKNOWN count as ICRS (FK5 differs by 0.02 arcsec; ADQL-133); GALACTIC,
 FK4 and ECLIPTIC are refused rather than ignored. Words of an observatory's place (TOPOCENTER and its
-like) are read over. A ``Not`` inside a ``Union`` cuts a hole (ALMA-113). A Position is a circle of radius 0.
+like) are read over. A ``Not`` inside a ``Union``, or behind a lone shape, cuts a hole (ALMA-113). A
+Position is a circle of radius 0.
 """
 
 from __future__ import annotations
@@ -104,6 +107,11 @@ def parse_region(text: str) -> Region:
     """
     reader = _Reader(text)
     region = _region(reader, 0)
+    holes = []
+    while reader.next.text.upper() == "NOT":
+        holes.append(_region(reader, 1))
+    if holes:
+        region = Union((region, *holes))
     if reader.next.kind != "end":
         raise reader.fail("the end of the text")
     return region

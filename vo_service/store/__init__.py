@@ -1,7 +1,7 @@
 """What lasts: numbered immutable snapshots, and the catalogue database that points at the current one."""
 
 from vo_service.store.ahead import Ahead
-from vo_service.store.catalogue import Catalogue
+from vo_service.store.catalogue import Catalogue, RootPlace
 from vo_service.store.draft import Draft
 from vo_service.store.errors import (
     CatalogueError,
@@ -24,6 +24,7 @@ __all__ = [
     "Draft",
     "DuplicateKey",
     "Policy",
+    "RootPlace",
     "RunEntry",
     "RunLog",
     "Snapshot",

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -24,6 +24,9 @@ LAYOUT = 1
 _BUSY_SECONDS = 30
 _ROOM_BYTES = 64 * 1024  # the index of SQLite's log takes 32 KiB before anything is written
 _CREATE_LOCK = 7160263  # any number, the same for everybody who creates the tables in one PostgreSQL database
+
+RootPlace: TypeAlias = Path | str
+"""Where an ingest root is: a directory of this machine, or the URL that its files lie below."""
 
 METADATA = sa.MetaData()
 
@@ -181,14 +184,14 @@ class Catalogue:
         with self.reading() as connection:
             return connection.scalar(sa.select(setting.c.value).where(setting.c.name == name))
 
-    def roots(self) -> Mapping[str, Path]:
-        """The ingest roots: name to directory on this machine."""
+    def roots(self) -> Mapping[str, RootPlace]:
+        """The ingest roots: name to directory on this machine, or URL."""
         with self.reading() as connection:
             rows = connection.execute(sa.select(root.c.name, root.c.path).order_by(root.c.name))
-            return {name: Path(path) for name, path in rows}
+            return {name: path if "://" in path else Path(path) for name, path in rows}
 
-    def register_root(self, name: str, path: Path) -> None:
-        """Name an ingest root; a name that is known already moves to the new directory."""
+    def register_root(self, name: str, path: RootPlace) -> None:
+        """Name an ingest root; a name that is known already moves to the new directory or URL."""
         with self.writing() as connection:
             changed = connection.execute(sa.update(root).where(root.c.name == name).values(path=str(path)))
             if changed.rowcount == 0:

@@ -7,7 +7,7 @@ runs since the one before are copied into ``holdings.run`` and ``holdings.run_pr
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -97,6 +97,28 @@ class RunLog:
         statement = sa.select(run_product).where(run_product.c.run_id == run_id).order_by(run_product.c.entry)
         if states:
             statement = statement.where(run_product.c.state.in_(states))
+        with self._catalogue.reading() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+
+    def list_appearances(self, product_id: str | None, root: str, path: str) -> list[Mapping[str, object]]:
+        """What every run did with one product, or with the file at a place, oldest first; with ``kind``,
+        ``started`` and ``snapshot`` of the run."""
+        place = sa.and_(run_product.c.root == root, run_product.c.path == path)
+        mine = place if product_id is None else sa.or_(place, run_product.c.product_id == product_id)
+        return self._appearances(mine)
+
+    def find_appearances(self, places: Collection[str]) -> list[Mapping[str, object]]:
+        """The same by places: paths, or root and path with a ``/`` between."""
+        whole = run_product.c.root + "/" + run_product.c.path
+        return self._appearances(sa.or_(run_product.c.path.in_(places), whole.in_(places)))
+
+    def _appearances(self, condition: sa.ColumnElement[bool]) -> list[Mapping[str, object]]:
+        statement = (
+            sa.select(run_product, run.c.kind, run.c.started, run.c.snapshot)
+            .join(run, run.c.run_id == run_product.c.run_id)
+            .where(condition)
+            .order_by(run_product.c.entry)
+        )
         with self._catalogue.reading() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
