@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tarfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from vo_service.sample import write_sample
-from vo_service.sample.profiles.plan import WEIGHTS, share_out
+from vo_service.sample.profiles.plan import ODDMENT_EVERY, WEIGHTS, share_out
 
 _ROLES = {
     "image", "cube", "pb", "mask", "psf", "model", "residual", "weight", "moment0", "moment1", "moment2",
@@ -63,10 +64,15 @@ def test_every_file_is_listed_once(holdings) -> None:  # type: ignore[no-untyped
     written = {
         p.relative_to(holdings.products).as_posix() for p in holdings.products.rglob("*") if p.is_file()
     }
+    tars = {path for path in written if path.endswith((".tar", ".tgz"))}
+    assert {path.rpartition(".")[2] for path in tars} == {"tar", "tgz"}
+    for tar in tars:
+        with tarfile.open(holdings.products / tar) as stream:
+            written |= {f"{tar}/{name}" for name in stream.getnames()}
     assert written == set(holdings.by_path)
     assert len(holdings.truth["products"]) == len(written)
     assert holdings.truth["counts"]["products"] == len(written)
-    assert sum(not entry["side"] for entry in holdings.truth["products"]) == 120
+    assert sum(not entry["side"] for entry in holdings.truth["products"]) == holdings.summary.products
     assert {entry["role"] for entry in holdings.truth["products"]} <= _ROLES
 
 
@@ -74,10 +80,10 @@ def test_delivery_layout(holdings) -> None:  # type: ignore[no-untyped-def]
     pattern = re.compile(
         r"\d{4}\.\d\.\d{5}\.[SLT]/science_goal\.uid___A00[12]_X[0-9a-f]+_X[0-9a-f]+/"
         r"(group\.uid___A001_X[0-9a-f]+_X[0-9a-f]+/)?member\.uid___A00[12]_X[0-9a-f]+_X[0-9a-f]+/"
-        r"(README|(product|calibration|qa|script|log)/[^/]+)"
+        r"(README|(product|calibration|qa|script|log)/[^/]+)(/[^/]+/FLAG_VERSION_LIST\.txt)?"
     )
     for entry in holdings.truth["products"]:
-        if entry["member_ous_uid"] is not None:
+        if entry["member_ous_uid"] is not None and entry["profile"] != "oddments":
             assert pattern.fullmatch(entry["path"]), entry["path"]
             assert (entry["group_ous_uid"] is None) == entry["member_ous_uid"].startswith("uid://A002")
             assert entry["member_ous_uid"].replace("://", "___").replace("/", "_") in entry["path"]
@@ -86,9 +92,10 @@ def test_delivery_layout(holdings) -> None:  # type: ignore[no-untyped-def]
 
 def test_profiles_follow_their_weights(holdings) -> None:  # type: ignore[no-untyped-def]
     counts = Counter(entry["profile"] for entry in holdings.truth["products"] if not entry["side"])
-    assert counts == share_out(120, WEIGHTS)
+    assert counts.pop("oddments") == 160 // ODDMENT_EVERY + 1  # two of them in one tar
+    assert counts == share_out(160, WEIGHTS)
 
 
 def test_a_sample_stays_small(holdings) -> None:  # type: ignore[no-untyped-def]
-    assert holdings.summary.bytes_written < 60e6
+    assert holdings.summary.bytes_written < 0.5e6 * holdings.summary.products
     assert max(p.stat().st_size for p in holdings.products.rglob("*")) < 4e6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vo_service.sample.drafts import Draft
-from vo_service.sample.fitsfile import compress
+from vo_service.sample.fitsfile import compress, tar_of
 from vo_service.sample.observations import Observation, uid_in_names
 
 
@@ -38,11 +38,14 @@ def side_files(observation: Observation) -> Iterator[Draft]:
         yield _side(observation, path, text.encode("utf-8"), "document")
     pads = "antenna,pad\n" + "".join("{1},{0}\n".format(*pair.split(":")) for pair in observation.antennas)
     yield _side(observation, f"qa/member.{member}.antennas.csv", pads.encode("ascii"), "table")
-    flags = compress(f"flags of {execution}\n".encode("ascii"))
-    yield _side(observation, f"calibration/member.{member}.flagversions.tgz", flags, "unknown")
+    name = f"calibration/member.{member}.flagversions.tgz"
+    version = f"{execution}.flagversions/FLAG_VERSION_LIST.txt"
+    flags = tar_of(version, f"flags of {execution}\n".encode("ascii"))
+    yield _side(observation, name, compress(flags), "unknown")
+    yield _side(observation, f"{name}/{version}", b"", "document", tar=name)
 
 
-def _side(observation: Observation, path: str, content: bytes, role: str) -> Draft:
+def _side(observation: Observation, path: str, content: bytes, role: str, tar: str | None = None) -> Draft:
     return Draft(
         path=f"{observation.directory}/{path}",
         content=content,
@@ -50,4 +53,5 @@ def _side(observation: Observation, path: str, content: bytes, role: str) -> Dra
         profile="pipeline" if observation.group_uid else "cycle0",
         observation=observation,
         side=True,
+        tar=f"{observation.directory}/{tar}" if tar is not None else None,
     )

@@ -1,8 +1,13 @@
-"""Bytes of FITS files: header text and big-endian pixels, BEAMS tables, gzip that does not know the time."""
+"""Bytes of FITS files: header text and big-endian pixels, BEAMS tables; gzip and tar that do not know the
+time.
+"""
 
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,3 +90,23 @@ def beams_extension(beams: list[Beam], polarisations: int = 1) -> bytes:
 def compress(data: bytes) -> bytes:
     """gzip with a zero time stamp, so that the same pixels give the same bytes."""
     return gzip.compress(data, compresslevel=5, mtime=0)
+
+
+def add_member(tar: Path, name: str, content: bytes) -> None:
+    """Append a file to a plain tar, which is made where there is none; of nobody, from 1970."""
+    with tarfile.open(tar, "a") as stream:
+        stream.addfile(_member(name, content), io.BytesIO(content))
+
+
+def tar_of(name: str, content: bytes) -> bytes:
+    """A plain tar with one member."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as stream:
+        stream.addfile(_member(name, content), io.BytesIO(content))
+    return made.getvalue()
+
+
+def _member(name: str, content: bytes) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    return member

@@ -92,7 +92,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class SpectralAxis:
-    """Third axis: value and increment (Hz or m/s) at channel 1; frame ``specsys`` (None = card absent)."""
+    """Third axis: value and increment (Hz, m/s or m) at channel 1; frame ``specsys`` (None = card absent)."""
 
     value: float
     step: float
@@ -157,7 +157,8 @@ def _sky_axes(header: HeaderText, spec: ImageHeader) -> None:
 def _other_axes(header: HeaderText, spec: ImageHeader) -> None:
     if spec.axes >= 3 and spec.spectral is not None:
         axis = spec.spectral
-        _axis(header, 3, axis.ctype, axis.value, axis.step, 1.0, "Hz" if axis.ctype == "FREQ" else "m/s")
+        unit = {"FREQ": "Hz", "AWAV": "m"}.get(axis.ctype, "m/s")
+        _axis(header, 3, axis.ctype, axis.value, axis.step, 1.0, unit)
     if spec.axes >= 4:
         first = float(spec.stokes[0])
         _axis(header, 4, "STOKES", first, -1.0 if first < 0 else 1.0, 1.0, "")

@@ -136,6 +136,24 @@ def image_window(
     """Image a window; ``depth`` divides the noise (a continuum image is deeper than a channel)."""
     axis = spectral_axis(observation, window, specsys, frame=frame, falling=falling, channels=channels)
     beams = beams_of(rng, observation, axis, varying)
+    planes = expose_channels(
+        rng, observation, window, field, channel_frequencies(axis), beams, frame=frame, depth=depth
+    )
+    return Imaged(planes, axis, beams)
+
+
+def expose_channels(
+    rng: np.random.Generator,
+    observation: Observation,
+    window: Window,
+    field: Field,
+    frequencies: Array,
+    beams: list[Beam],
+    *,
+    frame: str = "LSRK",
+    depth: float = 1.0,
+) -> Exposed:
+    """Planes of a window at ``frequencies`` (Hz, in ``frame``), its line where the redshift puts it."""
     factor = barycentric_factor(
         frame, observation.source.ra, observation.source.dec, observing_date(observation)
     )
@@ -143,19 +161,18 @@ def image_window(
     scene = Scene(
         size=field.size,
         angle=field.angle,
-        line=float(rng.uniform(15.0, 40.0)) if window.line is not None and axis.channels > 1 else 0.0,
+        line=float(rng.uniform(15.0, 40.0)) if window.line is not None and len(frequencies) > 1 else 0.0,
         continuum=float(rng.uniform(4.0, 9.0)) * depth,
         line_frequency=line,
         line_width=observation.source.width * 1000.0,
     )
-    planes = expose(
+    return expose(
         rng,
         scene,
         field.grid.shape,
         field.grid.cell,
-        channel_frequencies(axis),
+        frequencies,
         beams,
         observation.noise / depth,
         field.response,
     )
-    return Imaged(planes, axis, beams)

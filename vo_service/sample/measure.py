@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from vo_service.sample.frames import barycentric_factor
 from vo_service.sample.lines import SPEED_OF_LIGHT
+from vo_service.sample.pixel_truth import PixelTruth, read_pixels
 
 _STOKES = {
     1: "I",
@@ -60,7 +62,7 @@ class Measured:
     pol_states: str | None
     axes: tuple[int, ...]
     t_min: float | None
-    peak: float | None
+    pixels: PixelTruth
 
 
 def _open(content: bytes) -> fits.HDUList:
@@ -98,8 +100,26 @@ def _beams(hdus: fits.HDUList, header: fits.Header) -> tuple[float, float, float
             sizes = np.sqrt(hdu.data["BMAJ"].astype(float) * hdu.data["BMIN"].astype(float))
             return float(np.median(sizes)), float(sizes.min()), float(sizes.max())
     if "BMAJ" not in header:
-        return None
+        return _beam_of_history(header)
     size = float(np.sqrt(header["BMAJ"] * header["BMIN"]) * 3600.0)
+    return size, size, size
+
+
+def _beam_of_history(header: fits.Header) -> tuple[float, float, float] | None:
+    """The beam that AIPS or CASA logged last, where no card has it; CASA goes on with ``>`` on the next line.
+
+    AIPS programs other than CLEAN log beams of their own, which are not the image's.
+    """
+    log = "\n".join(str(line).rstrip("\n") for line in header.get("HISTORY", []))
+    found = re.findall(r"^AIPS   CLEAN BMAJ= *(\S+) BMIN= *(\S+)", log, re.MULTILINE)
+    scale = 3600.0
+    if not found:
+        log = log.replace("\n>", "")
+        found = re.findall(r"eam used in restoration: (\S+) by (\S+) \(arcsec\)", log)
+        scale = 1.0
+    if not found:
+        return None
+    size = scale * float(np.sqrt(float(found[-1][0]) * float(found[-1][1])))
     return size, size, size
 
 
@@ -107,20 +127,47 @@ def _spectrum(header: fits.Header, rest: float | None) -> tuple[int, float | Non
     """Channels, outer edges in Hz (in the frame of the file) and that frame."""
     for axis in range(3, int(header["NAXIS"]) + 1):
         ctype = str(header.get(f"CTYPE{axis}", "")).strip()
-        if ctype not in ("FREQ", "VRAD", "VELO-LSR"):
+        if ctype not in ("FREQ", "VRAD", "VELO-LSR", "VOPT", "FELO-LSR", "AWAV"):
             continue
         count = int(header[f"NAXIS{axis}"])
-        pixels = np.array([0.5, count + 0.5])
-        edges = header[f"CRVAL{axis}"] + (pixels - header[f"CRPIX{axis}"]) * header[f"CDELT{axis}"]
         specsys = str(header["SPECSYS"]).strip() if "SPECSYS" in header else None
-        if ctype == "VELO-LSR":  # the radio velocity of AIPS and Miriad, frame in the axis name
+        if ctype.endswith("-LSR"):  # the velocities of AIPS and Miriad, frame in the axis name
             specsys = "LSRK"
-        if ctype != "FREQ":
-            if rest is None:
-                return count, None, None, specsys
-            edges = rest * (1.0 - edges / SPEED_OF_LIGHT)
+        offsets = np.array([0.5, count + 0.5]) - header[f"CRPIX{axis}"]
+        edges = _frequencies(ctype, header[f"CRVAL{axis}"], header[f"CDELT{axis}"] * offsets, rest)
+        if edges is None:
+            return count, None, None, specsys
         return count, float(edges.min()), float(edges.max()), specsys
-    return 1, None, None, None
+    # a map that has lost the axis still states the frame of its parent
+    return 1, None, None, str(header["SPECSYS"]).strip() if "SPECSYS" in header else None
+
+
+def _frequencies(
+    ctype: str, value: float, offsets: NDArray[np.float64], rest: float | None
+) -> NDArray[np.float64] | None:
+    """Sky frequency (Hz) at ``offsets`` from the reference value, both in the unit of the axis; None for a
+    velocity without a rest frequency.
+    """
+    if ctype == "FREQ":
+        return value + offsets
+    if ctype == "AWAV":
+        return SPEED_OF_LIGHT / vacuum_wavelength(value + offsets)
+    if rest is None:
+        return None
+    if ctype == "VOPT":
+        return rest / (1.0 + (value + offsets) / SPEED_OF_LIGHT)
+    if ctype == "FELO-LSR":  # channels equal in frequency, labelled by the optical velocity at the reference
+        reference = rest / (1.0 + value / SPEED_OF_LIGHT)
+        return reference - offsets * reference**2 / (rest * SPEED_OF_LIGHT)
+    return rest * (1.0 - (value + offsets) / SPEED_OF_LIGHT)
+
+
+def vacuum_wavelength(air: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Wavelength in vacuum (m) of a wavelength in air (m), by the index of refraction of the FITS Standard
+    4.0, section 8.4.
+    """
+    micron = 1e-6 / air
+    return air * (1.0 + 1e-6 * (287.6155 + 1.62887 * micron**2 + 0.01360 * micron**4))
 
 
 def _polarisations(header: fits.Header) -> str | None:
@@ -130,11 +177,6 @@ def _polarisations(header: fits.Header) -> str | None:
             codes = header[f"CRVAL{axis}"] + steps * header[f"CDELT{axis}"]
             return "/" + "/".join(_STOKES[round(float(code))] for code in codes) + "/"
     return None
-
-
-def _peak(pixels: NDArray[np.generic]) -> float | None:
-    finite = pixels[np.isfinite(pixels)]
-    return float(finite.max()) if finite.size else None
 
 
 def measure(content: bytes, rest_known: bool = True) -> Measured:
@@ -154,7 +196,7 @@ def measure(content: bytes, rest_known: bool = True) -> Measured:
             count, low, high, specsys = _spectrum(header, rest)
             beam = _beams(hdus, header)
             polarisations = _polarisations(header)
-            peak = _peak(image.data)
+            pixels = read_pixels(image)
             axes = tuple(int(header[f"NAXIS{n}"]) for n in range(1, int(header["NAXIS"]) + 1))
             date = str(header["DATE-OBS"]) if "DATE-OBS" in header else None
     factor = 1.0
@@ -177,5 +219,5 @@ def measure(content: bytes, rest_known: bool = True) -> Measured:
         pol_states=polarisations,
         axes=axes,
         t_min=float(Time(date, scale="utc").mjd) if date is not None else None,
-        peak=peak,
+        pixels=pixels,
     )

@@ -5,10 +5,12 @@ All of it comes from the plans and from what was written, by rules of the sample
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from vo_service.sample.archive import ArchiveRow
 from vo_service.sample.observations import Observation
+from vo_service.sample.sources import Source
 from vo_service.sample.truth import Json, canonical
 
 Key = tuple[str, str]  # member uid, canonical target
@@ -41,8 +43,10 @@ def observation_entries(
     """One entry for each member OUS and target with rows or data sets.
 
     The facts are the plan's. ``target_names`` are all spellings that the archive's rows have of the target;
-    ``science_goal_uid`` is known from the paths of files alone.
+    ``canonical_target`` is the name that most observations of the source have, of equals the first in the
+    alphabet; ``science_goal_uid`` is known from the paths of files alone.
     """
+    archived = list(archived)
     counted: dict[Key, list[int]] = {}
     for index, row in enumerate(rows):
         if index not in rejected:
@@ -52,6 +56,7 @@ def observation_entries(
         if entry["obs_id"] is not None:
             key = _key(entry["obs_id"], entry["target_name"])
             made[key] = made.get(key, 0) + 1
+    common = _common_names(archived)
     entries: list[Json] = []
     for seen in archived:
         key = _key(seen.member_uid, seen.archive_name)
@@ -59,7 +64,7 @@ def observation_entries(
         entries.append(
             {
                 "member_ous_uid": seen.member_uid,
-                "canonical_target": key[1],
+                "canonical_target": common[seen.source],
                 "target_names": sorted({str(rows[index]["target_name"]) for index in own}),
                 "group_ous_uid": seen.group_uid,
                 "science_goal_uid": seen.science_goal_uid if data else None,
@@ -81,6 +86,16 @@ def observation_entries(
             }
         )
     return entries
+
+
+def _common_names(archived: Iterable[Observation]) -> dict[Source, str]:
+    """For each source the name that most of its observations have."""
+    used: dict[Source, Counter[str]] = {}
+    for seen in archived:
+        used.setdefault(seen.source, Counter())[_key(seen.member_uid, seen.archive_name)[1]] += 1
+    return {
+        source: min(names.items(), key=lambda item: (-item[1], item[0]))[0] for source, names in used.items()
+    }
 
 
 def _key(uid: object, target: object) -> Key:

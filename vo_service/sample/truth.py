@@ -8,6 +8,14 @@
   frame is known (TOPOCENT at DATE-OBS), else in the frame of the file with ``specsys`` null.
 * An archive row matches the group of the same member uid, target and window: its cube, or its image where
   the window has no cube. Continuum over several windows and images of windows that have a cube match none.
+* Of pixels (:mod:`pixel_truth`) there are ``content_hash``, the counts, ``valid_area`` and the peak of every
+  image; ``noise`` (its rms), ``noise_robust``, ``noise_channels`` and ``noise_off_source`` of the noise
+  drawn, as it stands in the file; ``line_frequency`` (barycentric, Hz), ``line_channels`` and ``line_snr``
+  of a planted line. A cube whose ``line`` is null has none. ``redshift`` is that of the source: a file
+  states it only where ``redshift_stated`` says by which card.
+* A copy (``duplicate_of``) is a group of its own. One whose name still tells its observation shares the facts
+  and disagreements of the archive's row; the row itself is listed with the original.
+* A tar is a side file of role unknown, each of its members a product under the path of the tar.
 * ``obscore`` of a data set holds what its row must say once files and rows are both in; ``member_facts``
   what the archive knows of its member OUS and target although no row matches the data set itself;
   ``id_words`` what can be read in its identifier.
@@ -21,7 +29,7 @@ from dataclasses import asdict, dataclass
 
 from vo_service.sample.archive import ArchiveRow
 from vo_service.sample.drafts import Draft
-from vo_service.sample.lines import SPEED_OF_LIGHT, receiver_band
+from vo_service.sample.lines import LINES, SPEED_OF_LIGHT, receiver_band
 from vo_service.sample.measure import Measured
 from vo_service.sample.observations import Observation
 
@@ -142,14 +150,22 @@ def product_entry(listed: Listed, names: Mapping[str, str]) -> Json:
         **draft.notes,
     }
     if measured is not None:
-        entry.update(asdict(measured))
-        entry["axes"] = list(measured.axes)
+        found = asdict(measured)
+        pixels = found.pop("pixels")
+        entry.update({**found, **pixels, "axes": list(measured.axes)})
     if draft.noise is not None:
         entry.update(
             noise=draft.noise.rms,
             noise_robust=draft.noise.robust,
             noise_flat=draft.noise.flat,
             noise_channels=list(draft.noise.channels),
+            noise_off_source=draft.noise.off_source,
+        )
+    if draft.planted is not None and draft.line is not None and draft.redshift is not None:
+        entry.update(
+            line_frequency=LINES[draft.line].observed(draft.redshift),
+            line_snr=draft.planted.snr,
+            line_channels=[draft.planted.first, draft.planted.last],
         )
     return entry
 

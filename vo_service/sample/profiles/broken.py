@@ -190,6 +190,7 @@ def _colons(sound: Sound) -> Iterator[Draft]:
         robust=sound.noise.robust * 1e6,
         flat=sound.noise.flat * 1e6,
         channels=tuple(value * 1e6 for value in sound.noise.channels),
+        off_source=sound.noise.off_source * 1e6 if sound.noise.off_source is not None else None,
     )
     yield replace(
         sound.draft(path, content, "colons_in_name", "kelvin"), target_name="Sun", unit="K", noise=noise

@@ -15,7 +15,7 @@ from itertools import count
 
 import numpy as np
 
-from vo_service.sample.drafts import Correction, Draft, realised_noise
+from vo_service.sample.drafts import Correction, Draft, planted_line, realised_noise
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import HeaderText, ImageHeader, build_header
 from vo_service.sample.images import PB_LIMIT
@@ -149,6 +149,7 @@ def _line_set(
         corrections=style.corrections,
         redshift=observation.redshift,
         line=line.name if line is not None else None,
+        planted=planted_line(planes) if line is not None else None,
     )
     yield replace(
         base,
@@ -166,6 +167,7 @@ def _line_set(
         quirks=(*style.quirks, "no_beam", "no_unit"),
         redshift=None,
         line=None,
+        planted=None,
     )
     response = np.where(planes.primary_beam >= PB_LIMIT, planes.primary_beam, np.nan)
     repeated = np.repeat(response[None], imaged.axis.channels, axis=0)
@@ -178,6 +180,7 @@ def _line_set(
         path=f"{stem}.image.fits",
         content=_write(spec, style, uncorrected),
         noise=realised_noise(planes, False),
+        planted=planted_line(planes, False) if line is not None else None,
     )
 
 

@@ -16,7 +16,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sample.drafts import Correction, Draft, realised_noise
+from vo_service.sample.drafts import Correction, Draft, planted_line, realised_noise
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import HeaderText, ImageHeader, SpectralAxis, build_header
 from vo_service.sample.images import beam_transfer
@@ -145,6 +145,7 @@ def _set(rng: np.random.Generator, observation: Observation, hand: int) -> Itera
         noise=realised_noise(planes),
         redshift=observation.redshift,
         line=window.line.name,
+        planted=planted_line(planes),
     )
     velocity = (1.0 - channel_frequencies(imaged.axis) / window.line.rest) * SPEED_OF_LIGHT
     maps = _planes(planes.corrected, planes.mask, velocity, observation.noise)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vo_service.sample.drafts import Correction, Draft, realised_noise
+from vo_service.sample.drafts import Correction, Draft, planted_line, realised_noise
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import HeaderText, ImageHeader, SpectralAxis, build_header
 from vo_service.sample.imaging import Field, Imaged, image_window, lay_out, observing_date, written_date
@@ -87,6 +87,7 @@ def _draft(observation: Observation, path: str, role: str, imaged: Imaged) -> Dr
         noise=realised_noise(imaged.planes),
         redshift=observation.redshift if in_cube else None,
         line=line.name if in_cube and line is not None else None,
+        planted=planted_line(imaged.planes) if in_cube else None,
     )
 
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sample.drafts import Draft, realised_noise
+from vo_service.sample.drafts import Draft, planted_line, realised_noise
 from vo_service.sample.fitsfile import beams_extension, compress, image_bytes
 from vo_service.sample.headers import HeaderText, ImageHeader, build_header
 from vo_service.sample.images import PB_LIMIT
@@ -105,6 +105,7 @@ def _image_set(
         noise=realised_noise(planes),
         redshift=observation.redshift if line else None,
         line=line,
+        planted=planted_line(planes) if line else None,
         **facts,  # type: ignore[arg-type]
     )
     response = np.where(planes.primary_beam >= PB_LIMIT, planes.primary_beam, np.nan)

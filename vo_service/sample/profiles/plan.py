@@ -10,6 +10,9 @@ from vo_service.sample.sources import CALIBRATORS, SOURCES, SURVEY_SOURCES, Sour
 
 WEIGHTS = {"pipeline": 40.0, "cycle0": 15.0, "survey": 15.0, "derived": 15.0, "foreign": 8.5, "broken": 6.5}
 
+ODDMENT_EVERY = 16
+"""One oddment comes on top of so many products."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -22,6 +25,7 @@ class Plan:
     survey: tuple[Observation, ...]
     foreign: tuple[Observation, ...]
     broken: tuple[Observation, ...]
+    oddments: tuple[Observation, ...]
 
     def archived(self) -> Iterator[Observation]:
         """All targets that the archive has rows of, whether they have files or not."""
@@ -95,4 +99,5 @@ def make_plan(planner: Planner, products: int) -> Plan:
         survey=_pool(planner, SURVEY_SOURCES, 2 + quotas["survey"] // 5),
         foreign=_pool(planner, SOURCES[::-1], quotas["foreign"]),
         broken=_pool(planner, SOURCES[3:], quotas["broken"]),
+        oddments=_pool(planner, SOURCES[6:], products // ODDMENT_EVERY),
     )

@@ -17,7 +17,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sample.drafts import Correction, Draft, realised_noise
+from vo_service.sample.drafts import Correction, Draft, planted_line, realised_noise
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import ImageHeader, SpectralAxis, build_header
 from vo_service.sample.images import PB_LIMIT
@@ -108,6 +108,7 @@ def _galaxy(rng: np.random.Generator, observation: Observation) -> Iterator[Draf
         noise=realised_noise(planes),
         redshift=observation.redshift,
         line=line.name,
+        planted=planted_line(planes),
     )
     flat = replace(spec, axes=2, spectral=replace(axis, channels=1))
     maps = _maps(planes.corrected, planes.mask, velocity)
