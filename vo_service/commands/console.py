@@ -14,6 +14,8 @@ from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
+from vo_service.shown_names import shown_text
+
 _LINE_SECONDS = 10.0
 
 
@@ -22,7 +24,9 @@ Progress = Callable[[str, int, int | None], None]
 
 
 class Console:
-    """Standard output and standard error, as one command uses them."""
+    """Standard output and standard error, as one command uses them. What stands in files and their names
+    may be in a line: control characters are printed escaped.
+    """
 
     def __init__(self, quiet: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.quiet = quiet
@@ -31,16 +35,16 @@ class Console:
 
     def say(self, line: str) -> None:
         """A line that the command was asked for: an answer or a report."""
-        print(line, file=self._out, flush=True)
+        print(shown_text(line), file=self._out, flush=True)
 
     def note(self, line: str) -> None:
         """A line that tells what goes on; silent under ``--quiet``."""
         if not self.quiet:
-            print(line, file=self._err, flush=True)
+            print(shown_text(line), file=self._err, flush=True)
 
     def complain(self, line: str) -> None:
         """A line about what went wrong."""
-        print(line, file=self._err, flush=True)
+        print(shown_text(line), file=self._err, flush=True)
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Progress]:

@@ -1,4 +1,7 @@
-"""``vo-service demo``: sample holdings, ingested, harvested and served, in one go."""
+"""``vo-service demo``: sample holdings, ingested, harvested and served, in one go.
+
+It serves what headers and archive rows tell first; the pixels are measured behind that.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from vo_service import __version__
 from vo_service.commands import harvest, ingest, sample, server
+from vo_service.commands.behind import behind
 from vo_service.commands.command import DONE, Action
 from vo_service.commands.console import Console
 from vo_service.commands.home import open_home
@@ -29,6 +33,9 @@ The demo answers at {address}/tap. In TOPCAT give this as TAP URL; in Python:
           AND line_covered('CO(2-1)', 0, 0.1, em_support) = 1
           AND s_resolution < 1
     ''').to_table())
+
+The pixels of its images are measured now, which takes a minute: holdings.measurement then has their noise
+and peaks, holdings.line_candidate what may be lines.
 
 Everything is in {home}; end with Ctrl-C."""
 
@@ -53,12 +60,14 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
         listening.close()
         raise
     home = settings.home.resolve()
-    server.serve(
-        settings,
-        listening,
-        console.quiet,
-        lambda address: console.say(_TRY.format(address=address, home=home)),
-    )
+    pixels = ["ingest", str(home / _HOLDINGS / "products"), "--root", _ROOT]
+    with behind(home, pixels, "pixels.log") as measuring:
+
+        def ready(address: str) -> None:
+            console.say(_TRY.format(address=address, home=home))
+            measuring.start()
+
+        server.serve(settings, listening, console.quiet, ready)
     return DONE
 
 
@@ -78,7 +87,7 @@ def prepare(settings: Settings, console: Console) -> None:
         sample.clear(holdings)
         sample.write(holdings, sample.SEED, sample.PRODUCTS, console)
     with open_home(settings) as home:
-        files = ingest.add_files([holdings / "products"], _ROOT, home, settings, console)
+        files = ingest.add_files([holdings / "products"], _ROOT, home, settings, console, pixels=False)
         ingest.tell(files, settings, console)
         rows = harvest.add_rows(str(holdings / "archive.vot"), home, settings, console)
         harvest.tell(rows, console)

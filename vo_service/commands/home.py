@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from vo_service.commands.command import CallFailed, CallMistake
 from vo_service.commands.console import Console
+from vo_service.holdings.assemble import Stated
+from vo_service.holdings.operator_table import OperatorTableError
+from vo_service.holdings.redshifts import Redshifts, read_redshifts
+from vo_service.holdings.requested import Requests, read_requests
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots, StoreError
 
@@ -20,6 +24,16 @@ class Home:
 
     catalogue: Catalogue
     snapshots: Snapshots
+
+
+def read_stated(settings: Settings) -> Stated:
+    """The operator's tables that the settings name. Raises CallMistake for one that cannot be read."""
+    try:
+        redshifts = Redshifts() if settings.redshifts is None else read_redshifts(settings.redshifts)
+        requests = Requests() if settings.requested is None else read_requests(settings.requested)
+    except OperatorTableError as error:
+        raise CallMistake(str(error)) from error
+    return Stated(redshifts, requests)
 
 
 @contextmanager

@@ -10,10 +10,13 @@ from pathlib import Path
 from tap_schema import published
 from vo_service.commands.command import Action, CallMistake
 from vo_service.commands.console import Console
-from vo_service.commands.home import Home, open_home, tell_authority
+from vo_service.commands.home import Home, open_home, read_stated, tell_authority
 from vo_service.holdings.comparison import ERROR_CLASSES
 from vo_service.holdings.ingest import ingest
-from vo_service.holdings.reports import IngestReport
+from vo_service.holdings.manifest import ManifestMistake, read_manifest
+from vo_service.holdings.measurement import PixelLimits
+from vo_service.holdings.remote_roots import is_url
+from vo_service.holdings.reports import IngestReport, PixelReport
 from vo_service.holdings.roots import RootError
 from vo_service.settings import Settings
 
@@ -22,13 +25,27 @@ _SHOWN = 20
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "paths", nargs="*", type=Path, metavar="PATH", help="directories (or files) of products"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="directories (or files) of products; or URLs of such: http(s)://... (a folder with / at its "
+        "end) or s3://bucket/prefix/ (needs the extra `s3`). Tars are looked into",
     )
     parser.add_argument(
-        "--no-pixels", action="store_true", help="headers only (this version reads no pixels at all)"
+        "--manifest",
+        metavar="FILE",
+        help="a list of URLs of files: one a line, # before remarks, or CSV or ECSV with a column url or "
+        "access_url and, if it likes, size (bytes) and sha256, which are then compared",
     )
     parser.add_argument(
-        "--root", metavar="NAME", help="name of the directory in the holdings (default: its own)"
+        "--no-pixels",
+        action="store_true",
+        help="headers only; a later ingest without this flag measures the pixels of what is there",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="NAME",
+        help="name of the directory in the holdings (default: its own; of a URL, host and path)",
     )
     parser.add_argument("--keep", metavar="N", help="snapshots to keep (default 3)")
     parser.add_argument(
@@ -49,22 +66,27 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
-    if not arguments.paths and not arguments.withdraw:
-        raise CallMistake("name a directory or file of products, or a root by --withdraw")
-    for path in arguments.paths:
-        if not path.exists():
-            raise CallMistake(f"there is no {path}; name a directory or file of products")
+    if not arguments.paths and not arguments.withdraw and arguments.manifest is None:
+        raise CallMistake(
+            "name a directory, file or URL of products, a list of them by --manifest, or a root by --withdraw"
+        )
+    paths = [path if is_url(path) else Path(path) for path in arguments.paths]
+    for path in paths:
+        if isinstance(path, Path) and not path.exists():
+            raise CallMistake(f"there is no {path}; name a directory, file or URL of products")
     retry = _classes(arguments.retry)
     with open_home(settings) as home:
         tell_authority(home, settings, console)
         report = add_files(
-            arguments.paths,
+            paths,
             arguments.root,
             home,
             settings,
             console,
             retry=retry,
             withdraw=arguments.withdraw,
+            manifest=None if arguments.manifest is None else Path(arguments.manifest),
+            pixels=not arguments.no_pixels,
         )
     tell(report, settings, console)
     return report.exit_code
@@ -82,7 +104,7 @@ def _classes(texts: Sequence[str]) -> list[str]:
 
 
 def add_files(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     root_name: str | None,
     home: Home,
     settings: Settings,
@@ -90,12 +112,20 @@ def add_files(
     *,
     retry: Sequence[str] = (),
     withdraw: Sequence[str] = (),
+    manifest: Path | None = None,
+    pixels: bool = True,
 ) -> IngestReport:
-    """Ingest directories and show how far it is."""
+    """Ingest directories, URLs (as text) and what a manifest lists, with their pixels unless these are not
+    wanted, and show how far it is.
+    """
+    stated = read_stated(settings)
+    limits = PixelLimits(settings.pixel_bytes, settings.pixel_seconds)
     try:
+        entries = () if manifest is None else read_manifest(manifest)
         with console.progress("files") as progress:
             return ingest(
                 paths,
+                entries=entries,
                 home=settings.home,
                 snapshots=home.snapshots,
                 catalogue=home.catalogue,
@@ -108,8 +138,10 @@ def add_files(
                 keep=settings.keep,
                 wait_seconds=settings.wait_seconds,
                 progress=progress,
+                pixels=limits if pixels else None,
+                stated=stated,
             )
-    except RootError as error:
+    except (RootError, ManifestMistake) as error:
         raise CallMistake(str(error)) from error
 
 
@@ -129,6 +161,8 @@ def tell(report: IngestReport, settings: Settings, console: Console) -> None:
         console.complain(
             f"... and {report.failed - _SHOWN} more: vo-service runs {report.run_id} --state failed"
         )
+    if report.pixels is not None:
+        _tell_pixels(report.pixels, console)
     if report.broken:
         console.say(
             f"{_files(report.broken)} still broken, as before: `vo-service runs --broken` lists them, "
@@ -138,6 +172,24 @@ def tell(report: IngestReport, settings: Settings, console: Console) -> None:
         console.say(
             f"{report.unlisted} data sets have no archive row and no release date: their files are closed. "
             'VO_SERVICE_UNLISTED=open (or unlisted = "open" in vo-service.toml) opens them.'
+        )
+
+
+def _tell_pixels(report: PixelReport, console: Console) -> None:
+    """What the pass over pixels did, if it had anything to do."""
+    if report.run_id is not None:
+        snapshot = f"snapshot {report.snapshot}" if report.snapshot is not None else "nothing changed"
+        console.say(f"measured the pixels of {report.ok} images, {report.failed} failed; {snapshot}")
+    for entry in report.failures[:_SHOWN]:
+        console.complain(f"{entry.root}/{entry.path}: {entry.error_class}: {entry.error_message}")
+    if report.failed > _SHOWN:
+        console.complain(
+            f"... and {report.failed - _SHOWN} more: vo-service runs {report.run_id} --state failed"
+        )
+    if report.broken:
+        console.say(
+            f"{_files(report.broken)} still not measured, as before: `vo-service runs --broken` "
+            "lists them, `vo-service ingest --retry CLASS` tries them again"
         )
 
 

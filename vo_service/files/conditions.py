@@ -19,29 +19,33 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
-def judge(headers: Mapping[str, str], etag: str, modified: datetime) -> Verdict:
+def judge(headers: Mapping[str, str], etag: str, modified: datetime | None) -> Verdict:
     """What the conditional headers of a request (names in lower case) make of it, in the RFC's order.
 
-    ``etag`` is strong, in its quotes; ``modified`` is in whole seconds, UTC.
+    ``etag`` is strong, in its quotes; ``modified`` is in whole seconds, UTC, or None where it is not known:
+    then conditions on it are ignored.
     """
     if "if-match" in headers:
         if not _lists(headers["if-match"], etag, weak=False):
             return Verdict.FAILED
-    elif (limit := http_date(headers.get("if-unmodified-since"))) is not None and modified > limit:
-        return Verdict.FAILED
+    elif modified is not None:
+        limit = http_date(headers.get("if-unmodified-since"))
+        if limit is not None and modified > limit:
+            return Verdict.FAILED
     if "if-none-match" in headers:
         return Verdict.NOT_MODIFIED if _lists(headers["if-none-match"], etag, weak=True) else Verdict.SEND
     since = http_date(headers.get("if-modified-since"))
-    return Verdict.NOT_MODIFIED if since is not None and modified <= since else Verdict.SEND
+    unmodified = since is not None and modified is not None and modified <= since
+    return Verdict.NOT_MODIFIED if unmodified else Verdict.SEND
 
 
-def range_applies(if_range: str | None, etag: str, modified: datetime) -> bool:
+def range_applies(if_range: str | None, etag: str, modified: datetime | None) -> bool:
     """Whether a Range counts: the client's part is of this very state (RFC 9110, 13.1.5)."""
     if if_range is None:
         return True
     if '"' in if_range:
         return if_range.strip() == etag
-    return http_date(if_range) == modified
+    return modified is not None and http_date(if_range) == modified
 
 
 def http_date(text: str | None) -> datetime | None:

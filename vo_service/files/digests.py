@@ -16,6 +16,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from vo_service.files.opened import LocalBytes, OpenBytes
 from vo_service.files.stored import StoredFile
 from vo_service.store import Catalogue, StoreError
 
@@ -41,14 +42,18 @@ class Digests:
         """End the work behind; what was not begun is left."""
         self._behind.shutdown(wait=False, cancel_futures=True)
 
-    def header(self, file: StoredFile, descriptor: int, insisted: bool) -> str | None:
-        """The value of Repr-Digest, or None while it is not known. Reads the file through ``descriptor``."""
+    def header(self, file: StoredFile, opened: OpenBytes, insisted: bool) -> str | None:
+        """The value of Repr-Digest, or None while it is not known. Reads the file itself only where it, or
+        the tar that it is a part of, is one of this machine.
+        """
         key = _key(file)
         sha256 = file.sha256 or self._find(key)
-        if sha256 is None and (insisted or file.size_bytes <= self._at_once_bytes):
-            sha256 = self._make(key, descriptor)
+        if sha256 is None and isinstance(opened, LocalBytes):
+            if insisted or opened.size <= self._at_once_bytes:
+                sha256 = self._make(key, opened)
+            if sha256 is None:
+                self._make_behind(key, opened)
         if sha256 is None:
-            self._make_behind(key, descriptor)
             return None
         return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode('ascii')}:"
 
@@ -65,15 +70,14 @@ class Digests:
                 self._known.clear()
             self._known[key] = sha256
 
-    def _make(self, key: _Key, descriptor: int) -> str | None:
+    def _make(self, key: _Key, opened: LocalBytes) -> str | None:
         """Read the whole file. None where it changed meanwhile; such a digest would be of no state at all."""
         summed = hashlib.sha256()
         offset = 0
-        while block := os.pread(descriptor, _BLOCK, offset):
+        while block := opened.read_at(offset, _BLOCK):
             summed.update(block)
             offset += len(block)
-        state = os.fstat(descriptor)
-        if (state.st_size, state.st_mtime_ns) != key[2:] or offset != state.st_size:
+        if os.fstat(opened.descriptor).st_mtime_ns != key[3] or offset != key[2]:
             return None
         sha256 = summed.hexdigest()
         self._remember(key, sha256)
@@ -83,12 +87,12 @@ class Digests:
             _log.warning("digest not kept product=%s reason=%s", key[0], error)
         return sha256
 
-    def _make_behind(self, key: _Key, descriptor: int) -> None:
+    def _make_behind(self, key: _Key, opened: LocalBytes) -> None:
         with self._lock:
             if key in self._making:
                 return
             self._making.add(key)
-        own = os.dup(descriptor)
+        own = opened.copy()
 
         def work() -> None:
             try:
@@ -96,18 +100,18 @@ class Digests:
             except OSError as error:
                 _log.warning("digest not made product=%s reason=%s", key[0], error)
             finally:
-                os.close(own)
+                own.close()
                 with self._lock:
                     self._making.discard(key)
 
         try:
             self._behind.submit(work)
         except RuntimeError:  # the service is closing
-            os.close(own)
+            own.close()
 
 
 def _key(file: StoredFile) -> _Key:
-    return (file.product_id, file.version, file.size_bytes, file.modified_ns)
+    return (file.product_id, file.version, file.found.size_bytes, file.found.modified_ns)
 
 
 def insists(want_repr_digest: str | None) -> bool:

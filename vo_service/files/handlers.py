@@ -6,8 +6,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import FileIO
-from os import pread
 from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +22,7 @@ from vo_service.dali.current import Current
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.files.conditions import Verdict, http_text, judge, range_applies
 from vo_service.files.digests import Digests, insists
+from vo_service.files.opened import OpenBytes
 from vo_service.files.ranges import NotSatisfiable, Span, wanted_spans
 from vo_service.files.stored import StoredFile, WithdrawnFile, find_file, find_withdrawn, open_file
 from vo_service.store import Catalogue
@@ -81,23 +80,29 @@ class FileService:
         self._require_open(file)
         handle = open_file(file, self._catalogue.roots())
         try:
-            return _OpenFile(file, handle, self._digests.header(file, handle.fileno(), insisted))
+            return _OpenFile(file, handle, self._digests.header(file, handle, insisted))
         except BaseException:
             handle.close()
             raise
 
     def _require_open(self, file: StoredFile) -> None:
-        """The gate (design 4.3): the clock decides, at every request anew."""
-        if self._rights.may_read(ANONYMOUS, file.origin, file.release_date, self._clock()):
+        """The gate (design 4.3): the clock decides, at every request anew. A tar is closed as long as
+        anything in it is."""
+        now = self._clock()
+        closed = [
+            claim.release_date
+            for claim in file.claims
+            if not self._rights.may_read(ANONYMOUS, claim.origin, claim.release_date, now)
+        ]
+        if not closed:
             return
-        if file.release_date is None:
-            raise ServiceError(
-                ErrorKind.FORBIDDEN, "This product is not public: the archive gives no release date for it."
-            )
-        raise ServiceError(
-            ErrorKind.FORBIDDEN,
-            f"This product is proprietary until {file.release_date.replace(tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}.",
-        )
+        dates = [each for each in closed if each is not None]
+        if len(dates) < len(closed):
+            told = "is not public: the archive gives no release date for it"
+        else:
+            told = f"is proprietary until {max(dates).replace(tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}"
+        what = "This product" if not file.held else "This product, or a file in it,"
+        raise ServiceError(ErrorKind.FORBIDDEN, f"{what} {told}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class _OpenFile:
     """A file open for sending, and its Repr-Digest where it is known."""
 
     file: StoredFile
-    handle: FileIO
+    handle: OpenBytes
     digest: str | None
 
 
@@ -167,37 +172,41 @@ def _answer(request: Request, opened: _OpenFile) -> Response:
     if verdict is Verdict.NOT_MODIFIED:
         opened.handle.close()
         return Response(status_code=304, headers=headers)
+    size = file.size_bytes
+    if size is None:  # of a server that does not tell it: no ranges, and the end is where the bytes end
+        headers |= {"Content-Type": file.media_type, "Accept-Ranges": "none"}
+        return _FileResponse(request, opened, None, b"", 200, headers)
     try:
-        spans = _spans(request, file)
+        spans = _spans(request, file, size)
     except NotSatisfiable:
         opened.handle.close()
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{file.size_bytes}"})
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
     if len(spans) > 1:
-        return _several(request, opened, spans, headers)
+        return _several(request, opened, spans, size, headers)
     headers["Content-Type"] = file.media_type
     if not spans:
-        return _FileResponse(request, opened, [(b"", Span(0, file.size_bytes))], b"", 200, headers)
-    headers["Content-Range"] = spans[0].content_range(file.size_bytes)
+        return _FileResponse(request, opened, [(b"", Span(0, size))], b"", 200, headers)
+    headers["Content-Range"] = spans[0].content_range(size)
     return _FileResponse(request, opened, [(b"", spans[0])], b"", 206, headers)
 
 
-def _spans(request: Request, file: StoredFile) -> tuple[Span, ...]:
+def _spans(request: Request, file: StoredFile, size: int) -> tuple[Span, ...]:
     if request.method != "GET" or not range_applies(
         request.headers.get("if-range"), file.etag, file.modified
     ):
         return ()
-    return wanted_spans(request.headers.get("range"), file.size_bytes)
+    return wanted_spans(request.headers.get("range"), size)
 
 
 def _several(
-    request: Request, opened: _OpenFile, spans: tuple[Span, ...], headers: dict[str, str]
+    request: Request, opened: _OpenFile, spans: tuple[Span, ...], size: int, headers: dict[str, str]
 ) -> Response:
     """Several ranges in one answer (RFC 9110, 14.6)."""
     boundary = token_hex(16)
     parts = [
         (
             f"\r\n--{boundary}\r\nContent-Type: {opened.file.media_type}\r\n"
-            f"Content-Range: {span.content_range(opened.file.size_bytes)}\r\n\r\n".encode("ascii"),
+            f"Content-Range: {span.content_range(size)}\r\n\r\n".encode("ascii"),
             span,
         )
         for span in spans
@@ -211,10 +220,11 @@ def _headers(opened: _OpenFile) -> dict[str, str]:
     headers = {
         "Accept-Ranges": "bytes",
         "ETag": file.etag,
-        "Last-Modified": http_text(file.modified),
         "Content-Disposition": disposition(file.name),
         "Cache-Control": "no-cache",  # the gate is asked each time; the ETag saves the bytes
     }
+    if file.modified is not None:
+        headers["Last-Modified"] = http_text(file.modified)
     if opened.digest is not None:
         headers["Repr-Digest"] = opened.digest
     return headers
@@ -229,20 +239,29 @@ def disposition(name: str) -> str:
 
 
 class _FileResponse(StreamingResponse):
-    """Parts of an open file, each after a few bytes of its own, with their length known; closes the file."""
+    """Parts of an open file, each after a few bytes of its own, with their length known, or (without parts)
+    all that it has; closes the file.
+    """
 
     def __init__(
         self,
         request: Request,
         opened: _OpenFile,
-        parts: list[tuple[bytes, Span]],
+        parts: list[tuple[bytes, Span]] | None,
         end: bytes,
         status: int,
         headers: Mapping[str, str],
     ) -> None:
-        length = sum(len(before) + span.length for before, span in parts) + len(end)
-        body = _nothing() if request.method == "HEAD" else _bytes(opened.handle.fileno(), parts, end)
-        super().__init__(body, status_code=status, headers={**headers, "Content-Length": str(length)})
+        headers = dict(headers)
+        if parts is None:
+            body = _rest(opened.handle)
+        else:
+            length = sum(len(before) + span.length for before, span in parts) + len(end)
+            headers["Content-Length"] = str(length)
+            body = _bytes(opened.handle, parts, end)
+        if request.method == "HEAD":
+            body = _nothing()
+        super().__init__(body, status_code=status, headers=headers)
         self._handle = opened.handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -257,13 +276,20 @@ async def _nothing() -> AsyncIterator[bytes]:
         yield b""
 
 
-async def _bytes(descriptor: int, parts: list[tuple[bytes, Span]], end: bytes) -> AsyncIterator[bytes]:
+async def _rest(handle: OpenBytes) -> AsyncIterator[bytes]:
+    offset = 0
+    while block := await to_thread.run_sync(handle.read_at, offset, _BLOCK):
+        offset += len(block)
+        yield block
+
+
+async def _bytes(handle: OpenBytes, parts: list[tuple[bytes, Span]], end: bytes) -> AsyncIterator[bytes]:
     for before, span in parts:
         if before:
             yield before
         offset = span.start
         while offset < span.stop:
-            block = await to_thread.run_sync(pread, descriptor, min(_BLOCK, span.stop - offset), offset)
+            block = await to_thread.run_sync(handle.read_at, offset, min(_BLOCK, span.stop - offset))
             if not block:
                 raise OSError("the file became shorter while it was sent")  # breaks the connection off
             offset += len(block)

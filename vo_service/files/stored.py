@@ -1,7 +1,9 @@
-"""From a product's row to its open file, or to the reason why there is none.
+"""From a product's row to its open bytes, or to the reason why there are none.
 
 A file is opened only where its row says: under its ingest root, symbolic links resolved, and as it was when
-it was ingested. Nothing outside the roots can be reached, whatever a path or a link says.
+it was ingested. Nothing outside the roots can be reached, whatever a path or a link says. A member of a tar
+is the part of it that its row names; of a file behind a URL the bytes are passed on, so that its address
+stays with us and the gate is asked every time.
 """
 
 from __future__ import annotations
@@ -12,20 +14,20 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 
 from vo_service.dali.errors import ErrorKind, ServiceError
-from vo_service.store import Snapshot
+from vo_service.files.opened import HeldFile, LocalBytes, OpenBytes, StreamedBytes
+from vo_service.holdings.found_files import FOUND_COLUMNS, found_file
+from vo_service.holdings.read import is_as_found, member_source, whole_source
+from vo_service.holdings.records import UNKNOWN_SIZE, FoundFile
+from vo_service.store import RootPlace, Snapshot
 
 _COLUMNS = (
+    *FOUND_COLUMNS,
     "product_id",
-    "root",
-    "path",
     "version",
     "media_type",
-    "size_bytes",
-    "_modified_ns",
     "_sha256",
     "origin",
     "obs_release_date",
@@ -34,25 +36,41 @@ _INGEST = "The operator can ingest its directory again; then it is served as it 
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What the right to a file goes by: where its facts come from, and the date of its release."""
+
+    origin: str | None
+    release_date: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What the holdings know of one file: sizes in bytes, ``modified_ns`` in nanoseconds since 1970,
-    ``sha256`` (hexadecimal) where it was digested when it was ingested."""
+    """What the holdings know of one file: where it was found, ``sha256`` (hexadecimal) where it was digested
+    when it was ingested, and of a tar what the right to the files in it goes by."""
 
     product_id: str
-    root: str
-    path: str
+    found: FoundFile
     version: int
     media_type: str
-    size_bytes: int
-    modified_ns: int
     origin: str
     release_date: datetime | None
     sha256: str | None = None
+    held: tuple[Claim, ...] = ()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What the right to the bytes goes by: its own claim and those of all that it holds."""
+        return (Claim(self.origin, self.release_date), *self.held)
 
     @property
     def name(self) -> str:
         """The file's own name."""
-        return self.path.rpartition("/")[2]
+        return self.found.path.rpartition("/")[2]
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Number of bytes; None of a file behind a URL whose server does not tell it."""
+        return None if self.found.size_bytes == UNKNOWN_SIZE else self.found.size_bytes
 
     @property
     def etag(self) -> str:
@@ -61,14 +79,16 @@ class StoredFile:
         A file that was ingested without a digest has its time of change instead: a digest that becomes known
         between two requests of one download must not change the tag.
         """
-        content = self.sha256 or str(self.modified_ns)
+        content = self.sha256 or str(self.found.modified_ns)
         state = f"{self.product_id}|{self.version}|{self.size_bytes}|{content}"
         return f'"{hashlib.blake2b(state.encode("utf-8"), digest_size=16).hexdigest()}"'
 
     @property
-    def modified(self) -> datetime:
-        """When it was last modified, to the second, as HTTP writes it."""
-        return datetime.fromtimestamp(self.modified_ns // 10**9, UTC)
+    def modified(self) -> datetime | None:
+        """When it was last modified, to the second, as HTTP writes it; None where that is not known."""
+        if self.found.modified_ns < 0:
+            return None
+        return datetime.fromtimestamp(self.found.modified_ns // 10**9, UTC)
 
 
 def find_file(snapshot: Snapshot, product_id: str) -> StoredFile | None:
@@ -79,18 +99,26 @@ def find_file(snapshot: Snapshot, product_id: str) -> StoredFile | None:
     if not rows:
         return None
     row = rows[0]
+    found = found_file(row)
     return StoredFile(
         product_id=row["product_id"],
-        root=row["root"],
-        path=row["path"],
+        found=found,
         version=row["version"],
         media_type=row["media_type"] or "application/octet-stream",
-        size_bytes=row["size_bytes"],
-        modified_ns=row["_modified_ns"],
         origin=row["origin"],
         release_date=row["obs_release_date"],
         sha256=row["_sha256"],
+        held=() if found.container is not None else _claims_within(snapshot, found),
     )
+
+
+def _claims_within(snapshot: Snapshot, tar: FoundFile) -> tuple[Claim, ...]:
+    """The different claims of the members of a tar, wherever they are listed; none of any other file."""
+    columns = ["origin", "obs_release_date"]
+    place = (tar.root, tar.path)
+    rows = snapshot.read("holdings.product", columns, "root = ? AND _container = ?", place)
+    distinct = rows.group_by(columns).aggregate([]).to_pylist()
+    return tuple(Claim(row["origin"], row["obs_release_date"]) for row in distinct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,39 +142,66 @@ def find_withdrawn(snapshot: Snapshot, product_id: str) -> WithdrawnFile | None:
     return WithdrawnFile(**rows[0]) if rows else None
 
 
-def open_file(file: StoredFile, roots: Mapping[str, Path]) -> FileIO:
-    """The file, open for reading without a buffer, for the caller to close.
+def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:
+    """The bytes of a file, for the caller to close.
 
     Raises ServiceError: 410 where the file has vanished, 409 where it is no longer what was ingested, 503
     where it cannot be read, 404 where it lies outside its root.
     """
-    root = roots.get(file.root)
+    root = roots.get(file.found.root)
     if root is None:
         raise ServiceError(
             ErrorKind.UNAVAILABLE, "The directory of this product is not known to the service."
         )
+    if isinstance(root, str):
+        return _open_remote(file, root)
+    descriptor = _open_below(file, root, file.found.container or file.found.path)
+    try:
+        _require_unchanged(file, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    found = file.found
+    if found.packing is None:
+        return LocalBytes(descriptor, found.offset or 0, found.size_bytes)
+    held = os.fdopen(descriptor, "rb")
+    return StreamedBytes(member_source(found, HeldFile(held, file.name)), held)
+
+
+def _open_below(file: StoredFile, root: Path, path: str) -> int:
+    """Descriptor of the file of that path, links resolved, if it lies below its root."""
     try:
         real_root = Path(os.path.realpath(root, strict=True))
-        real = Path(os.path.realpath(root / file.path, strict=True))
+        real = Path(os.path.realpath(root / path, strict=True))
     except OSError as error:
         raise _missing(file, root) from error
     if not real.is_relative_to(real_root):
         raise ServiceError(ErrorKind.NOT_FOUND, "This product leads out of its directory and is not served.")
     try:
         # the path holds no link any more: O_NOFOLLOW refuses one put there since, O_NONBLOCK one to a pipe
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise _missing(file, root) from error
     except OSError as error:
         raise ServiceError(
             ErrorKind.UNAVAILABLE, "The file of this product cannot be read at present."
         ) from error
+
+
+def _open_remote(file: StoredFile, url: str) -> OpenBytes:
+    found = file.found
+    size = file.size_bytes if not found.container else None
+    whole = whole_source(url, found.container or found.path, size, found.query)
+    source = whole if found.container is None else member_source(found, whole)
     try:
-        _require_unchanged(file, descriptor)
-        return FileIO(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+        if is_as_found(found, whole):
+            return StreamedBytes(source)
+    except OSError as error:
+        raise ServiceError(
+            ErrorKind.UNAVAILABLE,
+            "The server that keeps the file of this product does not give it at present.",
+        ) from error
+    raise _changed(file)
 
 
 def _missing(file: StoredFile, root: Path) -> ServiceError:
@@ -155,12 +210,22 @@ def _missing(file: StoredFile, root: Path) -> ServiceError:
     return ServiceError(ErrorKind.GONE, f"The file {file.name!r} has gone since it was ingested.", _INGEST)
 
 
+def _changed(file: StoredFile) -> ServiceError:
+    return ServiceError(
+        ErrorKind.CONFLICT, f"The file {file.name!r} has changed since it was ingested.", _INGEST
+    )
+
+
 def _require_unchanged(file: StoredFile, descriptor: int) -> None:
-    """The open file is a plain one, with the size and time of change that were ingested."""
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    """The open file, or the tar that holds it, is a plain one, with the size (of a tar: room for the member)
+    and time of change that were ingested.
+    """
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
         raise ServiceError(ErrorKind.GONE, f"{file.name!r} is no file any more.", _INGEST)
-    if (found.st_size, found.st_mtime_ns) != (file.size_bytes, file.modified_ns):
-        raise ServiceError(
-            ErrorKind.CONFLICT, f"The file {file.name!r} has changed since it was ingested.", _INGEST
-        )
+    found = file.found
+    fits = state.st_size == found.size_bytes
+    if found.container is not None:
+        fits = found.packing is not None or (found.offset or 0) + found.size_bytes <= state.st_size
+    if not fits or state.st_mtime_ns != found.modified_ns:
+        raise _changed(file)

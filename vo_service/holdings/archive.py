@@ -7,7 +7,6 @@ its number in the table with the reason. All of it works on whole Arrow columns.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from tap_schema import Table
 from vo_service import sky
-from vo_service.holdings.cells import plain, read_column
+from vo_service.holdings.cells import as_json, read_column
 from vo_service.holdings.finish import numbers
 from vo_service.holdings.ids import hashes, slugs
 
@@ -33,6 +32,9 @@ UNREADABLE = "\x00unreadable"
 
 ROW_KEY = "\x00key"
 """A column that a layout adds: what keeps its rows apart where they have no obs_id of a window."""
+
+ROW_NUMBER = "\x00number"
+"""A column that a layout adds where it makes several rows of one: which one of the table (from 0) it was."""
 
 OBS_ID = (
     r"^(?P<mous>uid://A\d{3}/X[0-9a-f]+/X[0-9a-f]+)"
@@ -65,15 +67,16 @@ def map_rows(raw: pa.Table, table: Table, first_line: int, units: Mapping[str, s
     """
     count = raw.num_rows
     reasons = np.full(count, None, dtype=object)
-    key_texts = raw[ROW_KEY].combine_chunks() if ROW_KEY in raw.column_names else None
-    raw = raw.drop_columns([ROW_KEY]) if key_texts is not None else raw
+    raw, key_texts = _split_off(raw, ROW_KEY)
+    raw, offsets = _split_off(raw, ROW_NUMBER)
+    lines = first_line + (np.arange(count) if offsets is None else offsets.to_numpy())
     columns = {column.name.lower(): column for column in table.columns}
     mapped: dict[str, pa.Array] = {}
     others: dict[str, pa.Array] = {}
     for name, values in zip(raw.column_names, raw.columns):
         if name == UNREADABLE:
             bad = values.is_valid().combine_chunks().to_numpy(zero_copy_only=False)
-            _note(reasons, bad, values.drop_null().to_pylist())
+            note(reasons, bad, values.drop_null().to_pylist())
             continue
         key = name.strip().lower()
         own = key in _OURS or (key in RENAMED.values())
@@ -86,25 +89,38 @@ def map_rows(raw: pa.Table, table: Table, first_line: int, units: Mapping[str, s
         column = columns[key]
         cells = read_column(values, column, units.get(name))
         mapped[column.name] = cells.values
-        _note(reasons, cells.bad, [f"{name} is {text!r}, {cells.expected}" for text in cells.texts])
+        note(reasons, cells.bad, [f"{name} is {text!r}, {cells.expected}" for text in cells.texts])
     for column in table.columns:
         if column.name not in mapped:
             mapped[column.name] = pa.nulls(count, column.arrow_type)
-    mapped["other"] = _as_json(others, count)
+    mapped["other"] = as_json(others, count)
     _fill_uid(mapped)
+    _check_name(mapped, reasons, keyed=key_texts is not None)
     _check_values(mapped, reasons)
-    rows = _with_ids(mapped, np.arange(first_line, first_line + count), key_texts)
+    rows = _with_ids(mapped, lines, key_texts)
+    return Mapped(*split_rejects(rows, reasons, lines))
+
+
+def split_rejects(
+    rows: pa.Table, reasons: NDArray[np.object_], lines: NDArray[np.int64]
+) -> tuple[pa.Table, tuple[Reject, ...]]:
+    """The rows without a reason against them, and the others as rejects."""
     good = np.array([reason is None for reason in reasons], dtype=bool)
-    rejects = tuple(
-        Reject(first_line + int(row), "bad_row", str(reasons[row])) for row in np.flatnonzero(~good)
-    )
-    return Mapped(rows if not rejects else rows.filter(pa.array(good)), rejects)
+    rejects = tuple(Reject(int(lines[row]), "bad_row", str(reasons[row])) for row in np.flatnonzero(~good))
+    return rows if not rejects else rows.filter(pa.array(good)), rejects
+
+
+def _split_off(raw: pa.Table, name: str) -> tuple[pa.Table, pa.Array | None]:
+    """The table without a column that a layout added, and that column if it is there."""
+    if name not in raw.column_names:
+        return raw, None
+    return raw.drop_columns([name]), raw[name].combine_chunks()
 
 
 _OURS = frozenset({"archive_row_id", "source", "run_id", "matched_dataset_id", "other"})
 
 
-def _note(reasons: NDArray[np.object_], bad: NDArray[np.bool_], texts: list[str]) -> None:
+def note(reasons: NDArray[np.object_], bad: NDArray[np.bool_], texts: list[str]) -> None:
     """Write the text of each bad row, unless an earlier reason stands there."""
     for row, text in zip(np.flatnonzero(bad), texts):
         if reasons[row] is None:
@@ -129,6 +145,16 @@ def _fill_uid(mapped: dict[str, pa.Array]) -> None:
     mapped["_source"] = _part(parts, "src")
 
 
+def _check_name(mapped: Mapping[str, pa.Array], reasons: NDArray[np.object_], *, keyed: bool) -> None:
+    """Refuse rows that nothing names. In a layout without uids (``keyed``) the position is enough."""
+    nameless = pc.and_(pc.is_null(mapped["archive_obs_id"]), pc.is_null(mapped["member_ous_uid"]))
+    text = "obs_id and member_ous_uid are both empty: nothing names the observation"
+    if keyed:
+        nameless = pc.and_(nameless, pc.is_null(mapped["s_ra"]))
+        text = "neither a member uid nor a position: nothing tells which observation this is"
+    note(reasons, nameless.to_numpy(zero_copy_only=False), [text] * int(pc.sum(nameless).as_py() or 0))
+
+
 def _check_values(mapped: Mapping[str, pa.Array], reasons: NDArray[np.object_]) -> None:
     """Refuse rows whose values contradict themselves: nothing right could be published from them."""
 
@@ -138,14 +164,8 @@ def _check_values(mapped: Mapping[str, pa.Array], reasons: NDArray[np.object_]) 
     def refuse(bad: NDArray[np.bool_], text: str, *names: str) -> None:
         rows = np.flatnonzero(bad)
         cells = [mapped[name].take(pa.array(rows)).to_pylist() for name in names]
-        _note(reasons, bad, [text.format(*each) for each in zip(*cells)])
+        note(reasons, bad, [text.format(*each) for each in zip(*cells)])
 
-    nameless = pc.and_(pc.is_null(mapped["archive_obs_id"]), pc.is_null(mapped["member_ous_uid"]))
-    _note(
-        reasons,
-        nameless.to_numpy(zero_copy_only=False),
-        ["obs_id and member_ous_uid are both empty: nothing names the observation"] * len(reasons),
-    )
     ra, dec = values("s_ra"), values("s_dec")
     refuse(~np.isnan(ra) & ~((ra >= 0) & (ra <= 360)), "s_ra is {}, it must lie in 0 to 360 degrees", "s_ra")
     refuse(~np.isnan(dec) & ~(abs(dec) <= 90), "s_dec is {}, it must lie in -90 to 90 degrees", "s_dec")
@@ -207,32 +227,3 @@ def _with_ids(mapped: dict[str, pa.Array], lines: NDArray[np.int64], key_texts: 
 def _slugs_of_distinct(texts: pa.Array) -> pa.Array:
     coded = pc.dictionary_encode(texts)
     return slugs(coded.dictionary).take(coded.indices)
-
-
-def _as_json(columns: Mapping[str, pa.Array], count: int) -> pa.Array:
-    """Each row's other values as one JSON object, null where there are none."""
-    if not columns:
-        return pa.nulls(count, pa.string())
-    pieces = [
-        pc.binary_join_element_wise(json.dumps(name) + ":", _json_values(values), "")
-        for name, values in columns.items()
-    ]
-    joined = pc.binary_join_element_wise(*pieces, ",", null_handling="skip")
-    empty = pc.equal(joined, "")
-    return pc.if_else(empty, pa.scalar(None, pa.string()), pc.binary_join_element_wise("{", joined, "}", ""))
-
-
-def _json_values(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Every value as JSON text; numbers that JSON has no form for are null."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    values, _garbled = plain(values)
-    kind = values.type
-    if pa.types.is_floating(kind):
-        finite = pc.is_finite(values).fill_null(False)
-        return pc.if_else(finite, values, pa.scalar(None, kind)).cast(pa.string())
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return values.cast(pa.string())
-    coded = pc.dictionary_encode(values.cast(pa.string()))
-    texts = [json.dumps(text) if text not in {"", "--"} else None for text in coded.dictionary.to_pylist()]
-    return pa.array(texts, pa.string()).take(coded.indices)

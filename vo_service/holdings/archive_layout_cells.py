@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from vo_service.holdings.archive import ROW_NUMBER
 from vo_service.holdings.supports import window_edges
 from vo_service.spectral import C, merge_intervals
 
@@ -17,6 +20,7 @@ Derived = dict[str, pa.Array]
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 _NOT_AVAILABLE = frozenset({"<NA>", "NaN", "None"})
 _CUT = "..."
+_PROJECT = r"#(\d{4}\.[0-9A-Z]\.\d{5}\.[A-Z]{1,3})$"
 
 # The archive rounds edges to 10 MHz, so that a centre is right to 10 MHz; and tells the nominal width of a
 # window whose outermost channels it leaves out of the range.
@@ -109,6 +113,16 @@ def _own_range(centre: str | None, width: str | None, support: str | None) -> tu
     return fitting[0] if len(fitting) == 1 else None
 
 
+def project_of(name: str) -> Callable[[Mapping[str, Texts]], Derived]:
+    """The project code that the archive's identifiers in column ``name`` end with, as proposal_id."""
+
+    def derive(cells: Mapping[str, Texts]) -> Derived:
+        found = [re.search(_PROJECT, text or "") for text in cells[name]]
+        return {"proposal_id": pa.array([None if one is None else one[1] for one in found], pa.string())}
+
+    return derive
+
+
 def cut_as_null(raw: pa.Table) -> pa.Table:
     """A table as pandas prints it: its mark of nothing is null, and so is a text that ends in its mark of a
     cut. What was left of a cut text is kept as ``<name> (cut)``. Frequencies in GHz give em_min and em_max.
@@ -145,15 +159,28 @@ def _wavelength(text: str | None) -> float | None:
 
 def expand_members(raw: pa.Table) -> pa.Table:
     """A table of one row a source and one column a member set (``MOUS_7M``) as one row a member set: its uid
-    in ``MOUS``, the column's name in ``member set``. Uids in the form of file names are written out."""
-    members = [name for name in raw.column_names if name.upper().startswith("MOUS_")]
-    others = [name for name in raw.column_names if name not in members]
+    in ``MOUS``, the column's name in ``member set``. Uids in the form of file names are written out. A source
+    without a uid in any column stays one row, for whoever reads it to refuse."""
+    members = {name: _uids(raw[name]) for name in raw.column_names if name.upper().startswith("MOUS_")}
+    others = {name: _uids(raw[name]) for name in raw.column_names if name not in members}
+    left = np.ones(raw.num_rows, dtype=bool)
     parts = []
-    for name in members:
-        columns = {other: _uids(raw[other]) for other in others} | {"MOUS": _uids(raw[name])}
-        columns["member set"] = pa.repeat(pa.scalar(name), raw.num_rows)
-        parts.append(pa.table(columns))
+    for name, uids in members.items():
+        named = np.array([bool(uid and uid.strip()) for uid in uids.to_pylist()], dtype=bool)
+        left &= ~named
+        parts.append(_member_rows(others, name, uids, named))
+    nothing = pa.nulls(raw.num_rows, pa.string())
+    parts.append(_member_rows(others, "", nothing, left))
     return pa.concat_tables(parts)
+
+
+def _member_rows(
+    others: Mapping[str, pa.Array], name: str, uids: pa.Array, wanted: NDArray[np.bool_]
+) -> pa.Table:
+    count = len(uids)
+    columns = {**others, "MOUS": uids, "member set": pa.repeat(pa.scalar(name), count)}
+    columns[ROW_NUMBER] = pa.array(range(count), pa.int64())
+    return pa.table(columns).filter(pa.array(wanted))
 
 
 def _uids(values: pa.ChunkedArray) -> pa.Array:

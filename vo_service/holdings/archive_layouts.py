@@ -2,8 +2,7 @@
 
 What a layout does not tell stays null. A column that is converted is kept as it was in ``other`` too, beside
 those that have no place, and ``other`` names the layout. Tables that describe no observations (projects,
-image parameters) are refused as a whole, with what they are: row by row the same reason would stand there
-for ever.
+image parameters) are the business of ``side_tables``.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from vo_service.holdings.archive_layout_cells import (
     Texts,
     cut_as_null,
     expand_members,
+    project_of,
     range_of_row,
     range_of_support,
     read_bands,
@@ -28,7 +28,6 @@ from vo_service.holdings.archive_layout_cells import (
     read_polarisations,
 )
 from vo_service.holdings.cells import plain
-from vo_service.holdings.harvest_sources import SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,9 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``marks`` are columns (lower case) that a table of this layout has all of. ``key`` are those that keep
-    its rows apart where they have no obs_id. ``dropped`` hold nothing (an index, a mark of what was cut)."""
+    """``marks`` are columns (lower case) that a table of this layout has all of, ``unless`` those that it has
+    none of. ``key`` are those that keep its rows apart where they have no obs_id. ``dropped`` hold nothing
+    (an index, a mark of what was cut)."""
 
     name: str
     marks: frozenset[str]
@@ -53,15 +53,11 @@ class Layout:
     derive: Callable[[Mapping[str, Texts]], Derived] | None = None
     prepare: Callable[[pa.Table], pa.Table] | None = None
     dropped: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A kind of table that cannot be harvested: what it is, and what would be right."""
-
-    marks: frozenset[str]
-    reason: str
     unless: frozenset[str] = frozenset()
+
+    def fits(self, names: frozenset[str]) -> bool:
+        """Whether a table with these columns (lower case) has this layout."""
+        return self.marks <= names and not self.unless & names
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,10 @@ class LaidOut:
 
     rows: pa.Table
     units: Mapping[str, str]
+
+
+_LAYOUT = "layout"
+"""The column that names the layout; a table's own of this name is kept ``as given``."""
 
 
 def _marks(*names: str) -> frozenset[str]:
@@ -168,60 +168,22 @@ LAYOUTS = (
         },
         prepare=expand_members,
     ),
-)
-
-_INSTEAD = "harvest rows of the archive's ivoa.obscore (with obs_id or member_ous_uid) instead"
-
-REFUSALS = (
-    Refusal(
-        _marks("project_code", "project_title", "project_abstract"),
-        "a table of projects (title, abstract, category): it names no observation, and a project has many; "
-        + _INSTEAD,
-        _marks("member_ous_uid", "obs_id"),
-    ),
-    Refusal(
-        _marks("project_code", "fs_type", "low_freq", "high_freq"),
-        "a table of the spectral windows of projects: it tells neither which observation a window belongs to "
-        "nor where that looked; " + _INSTEAD,
-        _marks("member_ous_uid", "obs_id"),
-    ),
-    Refusal(
-        _marks("12m mous id", "7m mous id", "tp mous id"),
-        "a table of member sets by field, their uids without the first part (X1590_X30aa): which uid://A.../ "
-        "they begin with is not told; write them whole, in a column member_ous_uid",
-        _marks("member_ous_uid"),
-    ),
-    Refusal(
-        _marks("source", "obsra", "obsdec"),
-        "a table of image parameters (beam, noise, peak) by source: it names no observation; ingest the "
-        "images themselves by vo-service ingest",
-        _marks("member_ous_uid", "obs_id"),
-    ),
-    Refusal(
-        _marks("source", "contrange_spw0_7m"),
-        "a table of continuum ranges by source: it names no observation; " + _INSTEAD,
-        _marks("member_ous_uid", "obs_id"),
-    ),
-    Refusal(
+    Layout(
+        "obscore-selection",
         _marks("obs_publisher_did", "s_ra", "s_dec"),
-        "rows of ivoa.obscore without the columns obs_id and member_ous_uid: the archive's obs_publisher_did "
-        "names a project and not an observation; select these columns too",
-        _marks("member_ous_uid", "obs_id", "archive_obs_id"),
+        {},
+        key=("obs_publisher_did", "s_ra", "s_dec", "frequency", "em_min", "em_max", "t_min", "s_region"),
+        derive=project_of("obs_publisher_did"),
+        unless=_marks("obs_id", "archive_obs_id", "member_ous_uid"),
     ),
 )
 
 
-def lay_out(raw: pa.Table, units: Mapping[str, str], source: str) -> LaidOut:
-    """``raw`` with the columns that ``archive.map_rows`` knows; unchanged where no layout fits.
-
-    Raises SourceError, with the name of the ``source``, for a table that is none of observations.
-    """
-    names = {name.strip().lower() for name in raw.column_names}
-    for refusal in REFUSALS:
-        if refusal.marks <= names and not refusal.unless & names:
-            raise SourceError(source, f"this is {refusal.reason}")
+def lay_out(raw: pa.Table, units: Mapping[str, str]) -> LaidOut:
+    """``raw`` with the columns that ``archive.map_rows`` knows; unchanged where no layout fits."""
+    names = frozenset(name.strip().lower() for name in raw.column_names)
     for layout in LAYOUTS:
-        if layout.marks <= names:
+        if layout.fits(names):
             return _apply(layout, raw, units)
     return LaidOut(raw, units)
 
@@ -237,7 +199,7 @@ def _apply(layout: Layout, raw: pa.Table, units: Mapping[str, str]) -> LaidOut:
         if low in layout.dropped:
             continue
         if take is None:
-            columns[name] = values
+            columns[f"{name.strip()} as given" if low == _LAYOUT else name] = values
             declared |= {name: units[name]} if name in units else {}
             continue
         unit = units.get(name, take.unit)
@@ -247,10 +209,10 @@ def _apply(layout: Layout, raw: pa.Table, units: Mapping[str, str]) -> LaidOut:
             columns[f"{name} as given"] = values
     cells = {name.strip().lower(): _texts(values) for name, values in zip(raw.column_names, raw.columns)}
     if layout.derive is not None:
-        columns |= layout.derive(cells)
+        columns |= {name: made for name, made in layout.derive(cells).items() if name not in cells}
     if layout.key:
         columns[ROW_KEY] = _key(cells, layout.key, raw.num_rows)
-    columns["layout"] = pa.repeat(pa.scalar(layout.name), raw.num_rows)
+    columns[_LAYOUT] = pa.repeat(pa.scalar(layout.name), raw.num_rows)
     return LaidOut(pa.table(columns), declared)
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tap_schema import Table
+from vo_service.holdings.archive_defaults import filled_columns
 from vo_service.holdings.finish import (
     Columns,
     dids,
@@ -80,8 +81,7 @@ def archive_only_rows(rows: pa.Table, table: Table, authority: str) -> pa.Table:
         "publisher_id": text_of(f"ivo://{authority}", count),
         "origin": text_of("archive", count),
         "archive_publisher_did": rows["archive_publisher_did"].combine_chunks(),
-        "calib_level": pc.fill_null(columns["calib_level"], 2),
-        "obs_collection": pc.fill_null(columns["obs_collection"], "ALMA"),
+        **filled_columns(rows),
         "dataproduct_type": product_types(columns["dataproduct_type"], columns["em_xel"]),
         "science_observation": science_flags(columns["science_observation"], columns["scan_intent"]),
         "pol_xel": pol_counts(columns["pol_states"], columns["pol_xel"]),

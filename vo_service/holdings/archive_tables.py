@@ -14,6 +14,7 @@ from vo_service.holdings.archive import window_of
 from vo_service.holdings.archive_obscore import archive_only_rows
 from vo_service.holdings.finish import complete, numbers, text_of
 from vo_service.holdings.observations import part_of
+from vo_service.holdings.projects import NO_PROJECTS, Projects
 from vo_service.holdings.radio_rows import Reach, radio_rows
 from vo_service.holdings.supports import Supports, read_supports
 from vo_service.holdings.windows import archive_windows
@@ -41,15 +42,18 @@ def supports_of(rows: pa.Table) -> Supports:
     return read_supports(rows["frequency_support"].combine_chunks(), low, high)
 
 
-def archive_tables(rows: pa.Table, published: Published, authority: str) -> ArchiveTables:
+def archive_tables(
+    rows: pa.Table, published: Published, authority: str, projects: Projects = NO_PROJECTS
+) -> ArchiveTables:
     """Rows of ``ivoa.obscore``, its radio extension, windows and repairs for archive rows listed as
     themselves.
 
-    ``rows`` has the columns of ``holdings.archive_row`` and ``_window``.
+    ``rows`` has the columns of ``holdings.archive_row`` and ``_window``; ``projects`` fill what they lack.
     """
     rows = rows.combine_chunks()
     storage = published.storage
     obscore = archive_only_rows(rows, storage["ivoa.obscore"], authority)
+    obscore, filled = projects.fill(obscore, storage["holdings.repair"])
     supports = supports_of(rows)
     own_low, own_high = C / numbers(rows["em_max"]), C / numbers(rows["em_min"])
     low = np.where(np.isfinite(supports.low), supports.low, own_low)
@@ -75,7 +79,7 @@ def archive_tables(rows: pa.Table, published: Published, authority: str) -> Arch
         "holdings.spectral_window": archive_windows(
             rows, obscore, supports, storage["holdings.spectral_window"]
         ),
-        "holdings.repair": _type_repairs(rows, obscore, published),
+        "holdings.repair": pa.concat_tables([_type_repairs(rows, obscore, published), filled]),
     }
     return ArchiveTables(tables, part_of(obscore, pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows)))
 

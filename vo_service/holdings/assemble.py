@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,54 +19,115 @@ import pyarrow.compute as pc
 
 from tap_schema import Published
 from vo_service.holdings.archive_tables import archive_tables, supports_of, with_windows
-from vo_service.holdings.facts import aggregate_support, merge_facts, share_facts, shared_release
+from vo_service.holdings.cards import TABLE as CARDS
+from vo_service.holdings.cards import card_rows
+from vo_service.holdings.facts import (
+    aggregate_support,
+    merge_facts,
+    share_facts,
+    shared_release,
+    unmatched,
+)
 from vo_service.holdings.finish import did_of, finish_rows, numbers
 from vo_service.holdings.group import SCIENCE, DataSet, Place, group_products, name_groups, place_of, unit_of
+from vo_service.holdings.ids import short_hash
 from vo_service.holdings.match import Matches, WindowRow, match_rows
+from vo_service.holdings.measured import Measured
+from vo_service.holdings.measured_rows import measurement_row, outline_of, with_rights
 from vo_service.holdings.obscore_rows import dataset_row
 from vo_service.holdings.observations import part_of
+from vo_service.holdings.projects import NO_PROJECTS, Projects
+from vo_service.holdings.qa2 import qa2_row
 from vo_service.holdings.radio_rows import Reach, radio_rows
 from vo_service.holdings.records import Product, Repair
+from vo_service.holdings.redshifts import Redshifts
+from vo_service.holdings.requested import Requests
 from vo_service.holdings.rows import (
     Listing,
     Row,
-    card_rows,
     dataset_listing,
     product_row,
     repair_rows,
     table_of,
     window_row,
 )
+from vo_service.holdings.shown_windows import add_windows
 from vo_service.spectral import C
+
+NO_DUPLICATES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What tables of the operator state: redshifts of targets, noise and beams that observers asked for."""
+
+    redshifts: Redshifts = field(default_factory=Redshifts)
+    requests: Requests = field(default_factory=Requests)
+
+    @property
+    def digest(self) -> str:
+        """Differs where something else is stated; empty where nothing is."""
+        if self == NOTHING_STATED:
+            return ""
+        return short_hash(repr(sorted(self.redshifts.by_key.items())), repr(self.requests.ordered))
+
+
+NOTHING_STATED = Stated()
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all rows of a run share: the tables, the authority of identifiers, the time of the run (UTC)."""
+    """What all rows of a run share: the tables, the authority of identifiers, the time of the run (UTC), and
+    what is known of projects and stated by the operator."""
 
     published: Published
     authority: str
     changed: datetime
+    projects: Projects = NO_PROJECTS
+    stated: Stated = NOTHING_STATED
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """A product with its identifier and version; ``fresh`` if it was described in this run, with its
-    cards.
+    cards; what is known of its pixels, by which its role has been revised from what ``header_evidence``
+    stands for.
     """
 
     product: Product
     product_id: str
     version: int
     fresh: bool
+    measured: Measured | None = None
+    header_evidence: str | None = None
+
+    @property
+    def public_evidence(self) -> str:
+        """What the role was decided on, without what only pixels tell."""
+        if self.header_evidence is None or self.header_evidence == self.product.evidence:
+            return self.product.evidence
+        return f"{self.header_evidence}; pixels" if self.header_evidence else "pixels"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFile:
+    """A file whose pixels were read: ``listed`` is its row of ``holdings.product``, ``obscore`` the row of
+    its data set in ``ivoa.obscore``."""
+
+    product: Product
+    listed: Row
+    obscore: Row | None
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """``tables``: rows by qualified table name. ``parts``: what these rows tell of observations."""
+    """``tables``: rows by qualified table name. ``parts``: what these rows tell of observations.
+    ``measured``: the files with spectra and lines, of which rows are made one file after the other."""
 
     tables: Mapping[str, pa.Table]
     parts: pa.Table
+    measured: Sequence[MeasuredFile] = ()
 
 
 def assemble(
@@ -75,17 +137,20 @@ def assemble(
     *,
     kept: Mapping[Place, str],
     taken: Sequence[str] = (),
+    duplicates: Mapping[str, str] = NO_DUPLICATES,
 ) -> Assembly:
     """Rows for whole units of files and for all archive rows of their member sets.
 
     ``archive`` has the columns of ``holdings.archive_row``. ``kept`` and ``taken`` are as in
     :func:`~vo_service.holdings.group.name_groups`. Header cards are made for fresh entries only.
+    ``duplicates`` names, for products that hold the pixels of another, that other one.
     """
     datasets = _datasets(entries, kept, taken)
     archive = with_windows(archive)
     matches = match_rows(datasets, _window_rows(archive))
     ids = {place_of(entry.product): entry.product_id for entry in entries}
     versions = {place_of(entry.product): entry.version for entry in entries}
+    outlines = {place_of(entry.product): outline_of(entry.measured) for entry in entries}
     facts = _facts_by_id(archive)
     by_uid: dict[str, list[Row]] = defaultdict(list)
     for fact in facts.values():
@@ -97,12 +162,17 @@ def assemble(
         own_fact: Row | None = facts.get(matches.datasets.get(dataset.dataset_id, ""))
         siblings = by_uid.get(dataset.primary.identity.member_ous_uid or "", [])
         row = dataset_row(dataset, ids[place_of(dataset.primary)], setting.authority, setting.changed)
+        row["_region_measured"] = outlines.get(place_of(dataset.primary))
+        rules = {repair.rule for repair in dataset.primary.repairs}
         repairs: list[Repair] = []
         if own_fact is not None:
-            row, repairs = merge_facts(row, own_fact)
+            row, repairs = merge_facts(row, own_fact, siblings, rules)
         else:
-            row = share_facts(row, siblings)
+            refused = matches.refused.get(dataset.dataset_id)
+            row, repairs = share_facts(row, siblings, rules, refused)
+            repairs += unmatched(refused)
             row = aggregate_support(row, dataset.primary.identity.windows, siblings)
+        row = add_windows(row, own_fact, siblings)
         described[dataset.dataset_id] = row
         rows["holdings.dataset"].append(
             dataset_listing(dataset, row, ids, versions[place_of(dataset.primary)])
@@ -114,16 +184,19 @@ def assemble(
         )
         if dataset.role in SCIENCE and row["em_min"] is not None:
             rows["holdings.spectral_window"].append(window_row(dataset, row, own_fact, setting.authority))
-    _add_files(rows, entries, _listings(entries, datasets, described, by_uid))
+    listings = _listings(entries, datasets, described, by_uid, duplicates)
+    measured = _add_files(rows, entries, listings, setting.stated)
 
     tables = {name: table_of(each, setting.published.storage[name]) for name, each in rows.items()}
     obscore, radio = _obscore_tables(datasets, described, setting)
+    obscore, filled = setting.projects.fill(obscore, setting.published.storage["holdings.repair"])
     alone = archive.filter(pc.invert(pc.is_in(archive["archive_row_id"], _texts(matches.rows))))
-    others = archive_tables(alone, setting.published, setting.authority)
-    tables = _joined(tables, {"ivoa.obscore": obscore, "ivoa.obscore_radio": radio}, others.tables)
+    others = archive_tables(alone, setting.published, setting.authority, setting.projects)
+    own_tables = {"ivoa.obscore": obscore, "ivoa.obscore_radio": radio, "holdings.repair": filled}
+    tables = _joined(tables, own_tables, others.tables)
     tables["holdings.archive_row"] = _linked(archive, matches, setting)
     own = _parts(obscore, datasets, matches)
-    return Assembly(tables, pa.concat_tables([own, others.parts]))
+    return Assembly(tables, pa.concat_tables([own, others.parts]), measured)
 
 
 def _datasets(
@@ -137,7 +210,7 @@ def _datasets(
 
 
 def _window_rows(archive: pa.Table) -> list[WindowRow]:
-    names = ["archive_row_id", "member_ous_uid", "target_name", "_window"]
+    names = "archive_row_id member_ous_uid target_name _window s_ra s_dec s_fov em_min em_max".split()
     return [WindowRow(*cells) for cells in zip(*(archive[name].to_pylist() for name in names))]
 
 
@@ -157,6 +230,7 @@ def _listings(
     datasets: Sequence[DataSet],
     described: Mapping[str, Row],
     by_uid: Mapping[str, Sequence[Row]],
+    duplicates: Mapping[str, str],
 ) -> dict[Place, Listing]:
     """For every file its data set; a file in none has the release date of its member set, the latest there
     is."""
@@ -176,19 +250,38 @@ def _listings(
             owner,
             None if owner is None else described[owner.dataset_id],
             release,
+            duplicates.get(entry.product_id),
+            entry.public_evidence,
         )
     return listings
 
 
 def _add_files(
-    rows: dict[str, list[Row]], entries: Sequence[FileEntry], listings: Mapping[Place, Listing]
-) -> None:
+    rows: dict[str, list[Row]],
+    entries: Sequence[FileEntry],
+    listings: Mapping[Place, Listing],
+    stated: Stated,
+) -> list[MeasuredFile]:
+    """Rows of files; those whose pixels were read."""
+    measured: list[MeasuredFile] = []
     for entry in entries:
         product, listing = entry.product, listings[place_of(entry.product)]
-        rows["holdings.product"].append(product_row(product, listing))
-        rows["holdings.repair"] += repair_rows(product.repairs, product_id=entry.product_id)
+        listed = product_row(product, listing)
+        rows["holdings.product"].append(listed)
+        if listing.obscore is not None and product.state == "ok":
+            found = None if entry.measured is None else entry.measured.measurement
+            judged = qa2_row(product, entry.product_id, listing.obscore, found, stated.requests)
+            rows["holdings.qa2"] += with_rights([] if judged is None else [judged], listed)
+        if entry.measured is not None:
+            rows["holdings.measurement"].append(
+                measurement_row(product, listed, entry.measured, stated.digest)
+            )
+            obscore = None if listing.obscore is None else dict(listing.obscore)
+            measured.append(MeasuredFile(product, listed, obscore, entry.measured))
+        rows["holdings.repair"] += repair_rows(product.repairs, product_id=entry.product_id, listed=listed)
         if entry.fresh:
-            rows["holdings.header_card"] += card_rows(product, entry.product_id)
+            rows[CARDS] += card_rows(product, listed)
+    return measured
 
 
 def _obscore_tables(

@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from vo_service.holdings.header import Columns, ImageHeader
+from vo_service.holdings.logged_beam import find_logged_beam
 from vo_service.holdings.records import Beam, Product, ProductError, Repair
+from vo_service.holdings.units import read_unit
 from vo_service.pixels import Celestial, CelestialError, Keywords
 
 _TO_ARCSEC = {
@@ -45,7 +47,7 @@ def _beam_of_cards(product: Product, header: ImageHeader) -> Product:
     keys = header.keywords
     major, minor = keys.number("BMAJ"), keys.number("BMIN")
     if major is None or minor is None:
-        return _without_size(product, keys)
+        return _without_size(product, header)
     written = f"{keys.written('BMAJ')} x {keys.written('BMIN')}"
     if major <= 0.0 or minor <= 0.0:
         why = "a beam has a positive size"
@@ -53,9 +55,8 @@ def _beam_of_cards(product: Product, header: ImageHeader) -> Product:
     repairs = []
     if minor > major:
         major, minor = minor, major
-        repairs.append(
-            Repair("BMAJ", written, f"{major!r} x {minor!r}", "BEAM-INVALID", "the major axis is the longer")
-        )
+        became = f"{major * 3600.0!r} x {minor * 3600.0!r} arcsec"
+        repairs.append(Repair("BMAJ", written, became, "BEAM-INVALID", "the major axis is the longer"))
     size = math.sqrt(major * minor) * 3600.0
     angle, angle_repairs = _angle_of(keys)
     beam = Beam(major * 3600.0, minor * 3600.0, angle, size, size)
@@ -65,12 +66,13 @@ def _beam_of_cards(product: Product, header: ImageHeader) -> Product:
     return product.repaired(*repairs, *angle_repairs, beam=beam)
 
 
-def _without_size(product: Product, keys: Keywords) -> Product:
-    """The product without a beam: as it is where the header states none, else with a repair that says which
-    of the two cards is at fault.
+def _without_size(product: Product, header: ImageHeader) -> Product:
+    """The product with the beam that its log tells where no card states one, else without a beam and with a
+    repair that says which of the two cards is at fault.
     """
+    keys = header.keywords
     if keys.written("BMAJ") is None and keys.written("BMIN") is None:
-        return product
+        return _beam_of_log(product, header)
     key = "BMAJ" if keys.number("BMAJ") is None else "BMIN"
     fault = keys.number_fault(key)
     why = fault.message if fault else f"{key} is missing"
@@ -79,6 +81,23 @@ def _without_size(product: Product, keys: Keywords) -> Product:
         return product
     was = f"{keys.written('BMAJ')} x {keys.written('BMIN')}"
     return product.repaired(Repair("BMAJ", was, None, "BEAM-INVALID", why), beam=None)
+
+
+def _beam_of_log(product: Product, header: ImageHeader) -> Product:
+    """The beam from HISTORY, of an image whose unit says that it was restored with one."""
+    unit = read_unit(product.unit) if product.unit else None
+    if unit is None or unit.kind not in ("brightness", "integrated") or unit.per == "pixel":
+        return product
+    logged = find_logged_beam(header.remarks)
+    if logged is None:
+        return product
+    size = math.sqrt(logged.major * logged.minor)
+    beam = Beam(logged.major, logged.minor, logged.angle, size, size)
+    if _doubt(beam, header) is not None:
+        return product
+    became = f"{logged.major!r} x {logged.minor!r} arcsec"
+    why = f"HISTORY: {logged.text}"
+    return product.repaired(Repair("BMAJ", None, became, "BEAM-HISTORY", why, 0.8), beam=beam)
 
 
 def _angle_of(keys: Keywords) -> tuple[float | None, list[Repair]]:

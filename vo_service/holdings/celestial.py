@@ -15,6 +15,7 @@ from vo_service.holdings.header import ImageHeader
 from vo_service.holdings.records import Product, ProductError, Repair, SkyCoverage
 from vo_service.pixels import Axes, Celestial, CelestialError, Keywords, trace_outline
 from vo_service.pixels.outline import Turn, sky_positions
+from vo_service.pixels.sky_plane import SkyPlane
 from vo_service.sky import Polygon, RegionError
 
 _SPELLINGS = {
@@ -26,6 +27,8 @@ _SPELLINGS = {
     "B1950": "FK4",
     "FK4-NO-E": "FK4",
 }
+_VLA_YEAR = 1979.9
+"""What CASA writes as the equinox of its frame B1950_VLA: the epoch of the VLA's calibrators, no equinox."""
 _NAMED_YEAR = re.compile(r"[JB](\d{4}(?:\.\d*)?)$")
 
 
@@ -61,6 +64,15 @@ def place_on_sky(product: Product, header: ImageHeader) -> Product:
         pixels=celestial.size,
     )
     return product.repaired(*repairs, *_conversions(celestial, frame, equinox), sky=coverage)
+
+
+def find_plane(header: ImageHeader) -> SkyPlane:
+    """The celestial axes of an image, which it must have, as ``place_on_sky`` understands them. Raises
+    CelestialError.
+    """
+    celestial = Celestial(header.keywords, header.axes)
+    frame, equinox, _ = _frame_of(header.keywords, celestial.system)
+    return SkyPlane(celestial, turn_to_icrs(frame, equinox))
 
 
 def _check_names(axes: Axes) -> None:
@@ -112,6 +124,10 @@ def _frame_of(keys: Keywords, system: str) -> tuple[str, float, list[Repair]]:
         frame = "FK5" if equinox >= 1984.0 else "FK4"
         why = f"no RADESYS, equinox {equinox:g}"
         repairs.append(Repair("RADESYS", None, frame, "SKY-FRAME-EQUINOX", why, 0.9))
+    if frame == "FK4" and equinox == _VLA_YEAR:
+        why = "CASA's frame B1950_VLA: positions of equinox 1950, the year is that of the VLA's calibrators"
+        repairs.append(Repair("EQUINOX", keys.written("EQUINOX"), "1950.0", "SKY-EQUINOX-VLA", why, 0.9))
+        equinox = 1950.0
     return frame, equinox or (1950.0 if frame == "FK4" else 2000.0), repairs
 
 

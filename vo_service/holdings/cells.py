@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,3 +200,34 @@ def _factor(declared: str | None, ours: str | None) -> float:
         return float(u.Unit(declared).to(u.Unit(ours)))
     except (ValueError, TypeError, u.UnitConversionError):
         return 1.0
+
+
+def as_json(columns: Mapping[str, pa.Array], count: int) -> pa.Array:
+    """Each row's values as one JSON object under the names of their columns, null where there are none."""
+    if not columns:
+        return pa.nulls(count, pa.string())
+    pieces = [
+        pc.binary_join_element_wise(f",{json.dumps(name)}:", _json_values(values), "")
+        for name, values in columns.items()
+    ]
+    # Arrow leaves out rows in which all that it is to join is null: the brace before keeps them.
+    brace = pa.repeat(pa.scalar("{"), count)
+    joined = pc.binary_join_element_wise(brace, *pieces, "", null_handling="skip")
+    told = pc.binary_join_element_wise("{", pc.utf8_slice_codeunits(joined, 2), "}", "")
+    return pc.if_else(pc.equal(joined, "{"), pa.scalar(None, pa.string()), told)
+
+
+def _json_values(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Every value as JSON text; numbers that JSON has no form for are null."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    values, _garbled = plain(values)
+    kind = values.type
+    if pa.types.is_floating(kind):
+        finite = pc.is_finite(values).fill_null(False)
+        return pc.if_else(finite, values, pa.scalar(None, kind)).cast(pa.string())
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return values.cast(pa.string())
+    coded = pc.dictionary_encode(values.cast(pa.string()))
+    texts = [json.dumps(text) if text not in {"", "--"} else None for text in coded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(coded.indices)

@@ -11,6 +11,9 @@ import pyarrow as pa
 from tap_schema import Table
 from vo_service.store import Draft, Snapshot
 
+MEASURED = ("holdings.measurement", "holdings.peak_spectrum", "holdings.line_candidate", "holdings.qa2")
+"""Tables of what is measured from pixels, each with ``product_id``, ``origin`` and ``obs_release_date``."""
+
 
 @dataclass(slots=True)
 class Removal:
@@ -31,6 +34,7 @@ class Removal:
             ("holdings.spectral_window", "obs_publisher_did", self.dids),
             ("holdings.dataset", "dataset_id", self.dataset_ids),
             ("holdings.product", "product_id", self.product_ids),
+            *((name, "product_id", self.product_ids) for name in MEASURED),
             ("holdings.header_card", "product_id", self.card_product_ids),
             ("holdings.archive_row", "archive_row_id", self.archive_row_ids),
             ("holdings.repair", "product_id", self.product_ids),

@@ -8,14 +8,13 @@ silence: an image without a telling word is a science image only if its unit is 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from vo_service.holdings.file_names import read_name
 from vo_service.holdings.header import ImageHeader
 from vo_service.holdings.records import Product
 from vo_service.holdings.spectral_axis import gives_frequency
 from vo_service.holdings.units import read_unit
-from vo_service.holdings.words import match_words
+from vo_service.holdings.words import is_doubtful, match_words
 
 COMPANIONS = frozenset({"pb", "mask", "psf", "model", "residual", "weight"})
 DERIVED = frozenset({"moment0", "moment1", "moment2", "peak", "width", "alpha", "error", "derived"})
@@ -40,14 +39,6 @@ _TYPE_CARDS = {
     "alpha": "alpha",
 }
 
-_DOCUMENTS = frozenset({
-    ".pdf", ".txt", ".md", ".rst", ".html", ".htm", ".log", ".py", ".sh", ".xml", ".json", ".yaml", ".yml",
-    ".png", ".jpg", ".jpeg", ".gif", ".ps", ".eps", ".hdr", ".header", ".ini", ".cfg", ".tex", ".doc",
-    ".docx",
-})  # fmt: skip
-_TABLES = frozenset({".csv", ".tsv", ".ecsv", ".vot", ".votable", ".tbl", ".parquet"})
-_DOCUMENT_NAMES = frozenset({"readme", "license", "changelog", "manifest"})
-
 
 @dataclass(frozen=True, slots=True)
 class _Content:
@@ -67,33 +58,22 @@ def classify(product: Product, header: ImageHeader) -> Product:
     """The product with its role and the evidence for it."""
     content = _content_of(product, header)
     from_header, header_evidence = _role_of_header(header)
-    from_name, name_evidence = _role_of_name(product, header, content)
+    from_name, name_evidence, doubtful = _role_of_name(product, header, content)
+    told_by = "header"
     if not content.on_sky:
         role, evidence = _off_sky(from_name, name_evidence)
     elif from_header is not None:
         role, evidence = _both(from_header, header_evidence, from_name, name_evidence)
     elif from_name is not None:
-        role, evidence = from_name, f"{name_evidence}; {_describe(content)}"
+        role, evidence, told_by = from_name, f"{name_evidence}; {_describe(content)}", "name"
+    elif doubtful:
+        role, evidence, told_by = "unknown", f"{name_evidence}; {_describe(content)}", "doubt"
     else:
         role, evidence = _role_of_content(content, lost_spectrum=_lost_spectrum(product, header))
+        told_by = "content"
         if name_evidence:
             evidence = f"{evidence}; {name_evidence}"
-    return replace(product, role=role, evidence=evidence)
-
-
-def classify_side_file(product: Product, *, is_text: bool) -> Product:
-    """Role of a file that is no FITS: by the ending or the first word of its name, else by its content."""
-    path = PurePosixPath(product.file.path)
-    suffix = PurePosixPath(path.name.lower().removesuffix(".gz")).suffix
-    if suffix in _TABLES:
-        return replace(product, role="table", evidence=f"not FITS; a table by its ending {suffix}")
-    if suffix in _DOCUMENTS or path.name.lower().split(".")[0] in _DOCUMENT_NAMES:
-        return replace(product, role="document", evidence=f"not FITS; a document by its name {path.name}")
-    if is_text:
-        return replace(product, role="document", evidence="not FITS; plain text from its first byte on")
-    return replace(
-        product, role="unknown", evidence="not FITS, and neither name nor content tells what it is"
-    )
+    return replace(product, role=role, evidence=evidence, told_by=told_by)
 
 
 def _content_of(product: Product, header: ImageHeader) -> _Content:
@@ -133,30 +113,40 @@ def _role_of_header(header: ImageHeader) -> tuple[str | None, str]:
     return None, ""
 
 
-def _role_of_name(product: Product, header: ImageHeader, content: _Content) -> tuple[str | None, str]:
+def _role_of_name(product: Product, header: ImageHeader, content: _Content) -> tuple[str | None, str, bool]:
     """The role that the last believable word tells (an error anywhere wins over the map it is the error
-    of), with the evidence; (None, why) where words were not believed.
+    of), with the evidence. (None, why) where words were not believed, and whether that is because they may
+    be the source's.
     """
     name = read_name(product.file.path)
     believed: list[tuple[str, str]] = []
     doubted: list[str] = []
+    doubtful: list[str] = []
     for index, word in match_words(name.words):
         text = name.words[index]
         misplaced = text.lower() == "v0" and content.kind == "brightness" and _lost_spectrum(product, header)
-        if (content.kind in word.kinds or misplaced) and not (word.plane and content.channels > 1):
-            believed.append((word.role, text))
-        else:
+        if not (content.kind in word.kinds or misplaced) or (word.plane and content.channels > 1):
             doubted.append(f"the word {text!r} in the name does not fit {_describe(content)}")
+        elif is_doubtful(name, index, word) and _may_be_science(content):
+            doubtful.append(f"the word {text!r} may be part of the source's name")
+        else:
+            believed.append((word.role, text))
     telling = [pair for pair in believed if pair[0] != "derived"] or believed
     if telling:
         role, text = next((pair for pair in telling if pair[0] == "error"), telling[-1])
-        return role, f"the word {text!r} in the name"
+        return role, f"the word {text!r} in the name", False
+    if doubtful:
+        return None, "; ".join(doubtful), True
     if doubted:
-        return None, "; ".join(doubted)
+        return None, "; ".join(doubted), False
     images = [word for word in name.words if word.lower() in _IMAGE_WORDS]
-    if images and content.kind in ("brightness", "none") and content.per != "pixel":
-        return _image_or_cube(content), f"the word {images[-1]!r} in the name"
-    return None, ""
+    if images and _may_be_science(content):
+        return _image_or_cube(content), f"the word {images[-1]!r} in the name", False
+    return None, "", False
+
+
+def _may_be_science(content: _Content) -> bool:
+    return content.kind in ("brightness", "none") and content.per != "pixel"
 
 
 def _lost_spectrum(product: Product, header: ImageHeader) -> bool:

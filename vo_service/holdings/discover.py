@@ -7,17 +7,23 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from vo_service.holdings.records import FoundFile
+from vo_service.shown_names import holds_controls, shown_name
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
     """A directory or file that discovery could not take. ``kind``: ``permission``, ``outside`` (a symbolic
-    link that leaves the root), ``unreadable``. ``path`` is relative to the root and always encodable as
-    UTF-8.
+    link that leaves the root), ``unreadable``. ``path`` is relative to the root, as it can be shown: without
+    control characters, and always encodable as UTF-8.
     """
 
     root: str
@@ -44,36 +50,56 @@ def _walk(top: str, folder: str, root: str) -> Iterator[FoundFile | Unreachable]
     pending = [folder]
     while pending:
         current = pending.pop()
+        folders = []
         try:
-            with os.scandir(os.path.join(top, current)) as entries:  # noqa: PTH118 - a hot loop over many entries
-                names = sorted(entries, key=lambda entry: entry.name)
+            for name in sorted_names(os.path.join(top, current)):  # noqa: PTH118 - a hot loop
+                found = _take(f"{current}/{name}" if current else name, top, root)
+                if isinstance(found, str):
+                    folders.append(found)
+                elif found is not None:
+                    yield found
         except OSError as error:
             yield _unreachable(root, current or ".", error)
-            continue
-        folders = []
-        for entry in names:
-            relative = f"{current}/{entry.name}" if current else entry.name
-            found = _take(entry, relative, top, root)
-            if isinstance(found, str):
-                folders.append(found)
-            elif found is not None:
-                yield found
         pending.extend(reversed(folders))
 
 
-def _take(
-    entry: os.DirEntry[str], relative: str, top: str, root: str
-) -> FoundFile | Unreachable | str | None:
+def sorted_names(folder: str, at_once: int = 50_000) -> Iterator[str]:
+    """The names in a folder, sorted, in memory that does not grow with their number: more than ``at_once``
+    are sorted in parts, which lie in a temporary file until they are merged. Raises OSError.
+    """
+    with os.scandir(folder) as entries, ExitStack() as open_files:
+        parts: list[Iterator[str]] = []
+        while names := sorted(entry.name for entry in islice(entries, at_once)):
+            if len(names) < at_once:
+                parts.append(iter(names))
+                break
+            spill = open_files.enter_context(TemporaryFile())
+            spill.write(b"\0".join(map(os.fsencode, names)) + b"\0")
+            parts.append(_read_names(spill))
+        yield from merge(*parts)
+
+
+def _read_names(spill: BinaryIO) -> Iterator[str]:
+    spill.seek(0)
+    rest = b""
+    while block := spill.read(1 << 14):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from map(os.fsdecode, whole)
+
+
+def _take(relative: str, top: str, root: str) -> FoundFile | Unreachable | str | None:
     """What an entry is: a file, a problem, a folder to walk (its relative path) or nothing of ours."""
-    if not _is_text(relative):
-        message = "the name is not valid UTF-8; rename it so that it can be published"
-        return Unreachable(root, _printable(relative), "unreadable", message)
+    problem = _name_problem(relative)
+    if problem is not None:
+        message = f"{problem}; rename it so that it can be published"
+        return Unreachable(root, shown_name(relative), "unreadable", message)
     try:
-        if entry.is_symlink():
+        status = os.lstat(os.path.join(top, relative))  # noqa: PTH118
+        if stat.S_ISLNK(status.st_mode):
             return _check_link(relative, top, root)
-        if entry.is_dir(follow_symlinks=False):
+        if stat.S_ISDIR(status.st_mode):
             return relative
-        return _found(entry.stat(follow_symlinks=False), relative, root)
+        return _found(status, relative, root)
     except OSError as error:
         return _unreachable(root, relative, error)
 
@@ -92,8 +118,9 @@ def _check_link(relative: str, top: str, root: str) -> Unreachable | None:
 
 
 def _inspect(folder: str, name: str, root: str) -> FoundFile | Unreachable:
-    if not _is_text(name):
-        return Unreachable(root, _printable(name), "unreadable", "the name is not valid UTF-8")
+    problem = _name_problem(name)
+    if problem is not None:
+        return Unreachable(root, shown_name(name), "unreadable", problem)
     try:
         found = _found(os.stat(os.path.join(folder, name)), name, root)  # noqa: PTH116, PTH118
     except OSError as error:
@@ -114,13 +141,10 @@ def _unreachable(root: str, path: str, error: OSError) -> Unreachable:
     return Unreachable(root, path, "unreadable", f"{what} cannot be read: {error.strerror or error}")
 
 
-def _is_text(name: str) -> bool:
+def _name_problem(name: str) -> str | None:
+    """Why a name cannot be published."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return "the name is not valid UTF-8"
+    return "the name has control characters in it" if holds_controls(name) else None

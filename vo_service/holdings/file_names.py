@@ -52,6 +52,18 @@ class FileName:
         found = [word.lower() for word in self.words if _is_tag(word)]
         return tuple(dict.fromkeys(found))
 
+    @property
+    def hand_made(self) -> bool:
+        """Whether no pipeline made the name: then its words may be those of the source."""
+        return not self.head
+
+    def part_of(self, index: int) -> range:
+        """Places of the words between the same dots as that at ``index``."""
+        separators = _SEPARATORS.split(self.base[len(self.head) :])[1::2]
+        dots = [-1, *(at for at, each in enumerate(separators) if each == "."), len(self.words) - 1]
+        start = max(at for at in dots if at < index)
+        return range(start + 1, min(at for at in dots if at >= index) + 1)
+
     def stem(self, role_words: frozenset[int]) -> str:
         """The name without the words at ``role_words`` (indices into ``words``) and without words of
         finish.

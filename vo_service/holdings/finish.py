@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tap_schema import Table
 from vo_service import sky
+from vo_service.holdings.staged_footprints import stage_footprints
 from vo_service.spectral import C
 
 Columns = dict[str, pa.Array]
@@ -75,6 +76,13 @@ def finish_rows(columns: Columns, table: Table, count: int) -> pa.Table:
     """Complete rows of ``ivoa.obscore`` from those columns that files or archive rows fill."""
     columns.update(_place_columns(numbers(columns["s_ra"]), numbers(columns["s_dec"])))
     columns.update(_region_columns(columns["s_region"]))
+    measured = columns.get("_region_measured")
+    if measured is not None and measured.null_count < count:
+        shown = _region_columns(measured)
+        columns["_shape_measured"] = shown["s_shape"]
+        columns["_footprint_id"] = stage_footprints(
+            columns["_footprint_id"], shown["_footprint_id"], columns["origin"], columns["obs_release_date"]
+        )
     columns.update(_resolution_columns(columns))
     return complete(columns, table, count)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import time
 import warnings
@@ -27,6 +28,7 @@ from pyvo.dal.exceptions import DALFormatError, DALQueryError, DALServiceError
 
 from vo_service.holdings.harvest_sources import ArchiveTable, SourceError, open_votable_table
 from vo_service.holdings.harvest_texts import BATCH_ROWS
+from vo_service.holdings.remote_roots import UrlMistake, checked_url
 from vo_service.holdings.reports import Progress, silent
 
 PAGE_ROWS = 20_000
@@ -49,11 +51,16 @@ def open_tap(
 ) -> ArchiveTable:
     """The table of a TAP service; nothing is asked for before its first rows are.
 
-    Raises SourceError for an address that is none.
+    Raises SourceError for an address that is none, or holds a secret.
     """
+    shown = re.sub(r"//[^/@]*@", "//...@", url.partition("?")[0])
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise SourceError(url, "not an address of a TAP service, as https://almascience.org/tap is")
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query:
+        raise SourceError(shown, "not an address of a TAP service, as https://almascience.org/tap is")
+    try:
+        url = checked_url(url)
+    except UrlMistake as error:
+        raise SourceError(shown, str(error).removeprefix(f"{shown}: ")) from error
     digest = hashlib.blake2b(f"{url} {table}".encode(), digest_size=8).hexdigest()
     pages = _Pages(url, table, home / "harvest" / f"tap-{digest}", page_rows, progress)
     return ArchiveTable(url, pages.units, pages.tables, pages.forget)

@@ -53,7 +53,7 @@ def identify_path(product: Product) -> Product:
         intent=name.intent,
         windows=name.windows,
         processing=name.tags,
-        stem=name.stem(role_words(name.words)),
+        stem=name.stem(role_words(name)),
     )
     return replace(product, identity=identity)
 

@@ -13,12 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from tap_schema import Published
 from vo_service import __version__
-from vo_service.holdings.assemble import Assembly, FileEntry, Setting, assemble
-from vo_service.holdings.changes import Removal, insert_tables, read_where
+from vo_service.holdings.assemble import NOTHING_STATED, Assembly, FileEntry, Setting, Stated
 from vo_service.holdings.comparison import (
     Comparison,
     Known,
@@ -28,17 +25,27 @@ from vo_service.holdings.comparison import (
     seek_digests,
 )
 from vo_service.holdings.contents import Describer, content_of
-from vo_service.holdings.finish import did_of, footprint_rows
 from vo_service.holdings.group import Place, place_of, unit_of
-from vo_service.holdings.observations import observation_rows
+from vo_service.holdings.manifest import ManifestEntry
+from vo_service.holdings.measurement import PixelLimits
+from vo_service.holdings.measurement_store import adopt_measured, forget_measured
+from vo_service.holdings.out_of_reach import (
+    keep_out_of_reach,
+    read_out_of_reach,
+    still_out_of_reach,
+    tars_to_open,
+)
+from vo_service.holdings.pixel_pass import PixelPass
 from vo_service.holdings.pool import describe_all
-from vo_service.holdings.record_store import drop_records, keep_records, load_records
+from vo_service.holdings.projects import read_projects
+from vo_service.holdings.rebuild import listed_entries, rebuild_units
+from vo_service.holdings.record_store import drop_records, keep_records
 from vo_service.holdings.records import FoundFile, Product
 from vo_service.holdings.reports import IngestReport, Progress, silent
 from vo_service.holdings.roots import Naming, name_roots
 from vo_service.holdings.tombstones import Tombstone, bury, listing_of, read_tombstones
 from vo_service.holdings.versions import name_products, number_versions
-from vo_service.store import Catalogue, Draft, RunEntry, RunLog, Snapshot, Snapshots, StoreError
+from vo_service.store import Catalogue, Draft, RunEntry, RunLog, Snapshot, Snapshots
 
 _LISTED_FAILURES = 1000
 
@@ -77,7 +84,7 @@ class _Outcome:
 
 
 def ingest(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     home: Path,
     snapshots: Snapshots,
@@ -87,19 +94,25 @@ def ingest(
     root_name: str | None = None,
     retry: Collection[str] = (),
     withdraw: Collection[str] = (),
+    entries: Sequence[ManifestEntry] = (),
     workers: int = 1,
     keep: int | None = None,
     wait_seconds: float = 0.0,
     progress: Progress = silent,
+    pixels: PixelLimits | None = None,
+    stated: Stated = NOTHING_STATED,
 ) -> IngestReport:
-    """Bring the snapshot up to date with the files below ``paths``.
+    """Bring the snapshot up to date with the files below ``paths`` (those that are text are URLs) and the
+    ``entries`` of a manifest.
 
     Each directory is an ingest root, named ``root_name`` or after itself, or the one that has moved there;
     the file of a single-file path belongs to the root that holds it, if there is one, else to its directory.
     Files that failed with an error of a class in ``retry`` are tried again though they have not changed. All
     files of the roots ``withdraw`` are withdrawn. ``authority`` is fixed at the first run of a home. ``keep``
     is the number of snapshots to keep (None: all). The command's exit code is ``report.exit_code``. Where
-    nothing has changed nothing is published and ``report.snapshot`` is None.
+    nothing has changed nothing is published and ``report.snapshot`` is None. With limits for ``pixels`` those
+    of images are measured in a second pass, which publishes another snapshot behind the first. ``stated`` are
+    the operator's tables.
 
     Raises RootError for a path that cannot be a root, WriterBusy, DiskFull and other StoreErrors; then the
     former snapshot stays current. A run that is killed leaves nothing but its entry in the run log.
@@ -108,8 +121,9 @@ def ingest(
     with snapshots.writer("vo-service ingest", wait_seconds):
         base = snapshots.current()
         known = known_files(base)
-        naming = name_roots(paths, root_name, catalogue, listed_files(known.values()), withdraw)
-        setting = Setting(published, authority, datetime.now(UTC).replace(tzinfo=None, microsecond=0))
+        naming = name_roots(paths, root_name, catalogue, listed_files(known.values()), withdraw, entries)
+        changed = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        setting = Setting(published, authority, changed, read_projects(base), stated)
         with _logged(catalogue) as run_id:
             run = _Run(
                 run_id, setting, snapshots, catalogue, base, naming, frozenset(retry), workers, progress
@@ -119,7 +133,10 @@ def ingest(
             catalogue.drop_root(name)
         if keep is not None:
             snapshots.prune(keep)
-    return report
+    if pixels is None:
+        return report
+    pass_ = PixelPass(setting, snapshots, catalogue, naming.roots, pixels, frozenset(retry), workers)
+    return replace(report, pixels=pass_.run(keep, wait_seconds, progress))
 
 
 @contextmanager
@@ -135,7 +152,8 @@ def _logged(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _ingest(run: _Run, known: dict[Place, Known]) -> IngestReport:
-    comparison = compare(run.naming, known, run.retry, run.progress)
+    former = read_out_of_reach(run.catalogue)
+    comparison = compare(run.naming, known, run.retry, run.progress, tars_to_open(former, run.retry))
     products = _describe(run, comparison)
     outcome = _judge(run, comparison, products)
     log = RunLog(run.catalogue)
@@ -150,11 +168,15 @@ def _ingest(run: _Run, known: dict[Place, Known]) -> IngestReport:
     published = bool(outcome.listed or comparison.gone)
     if published:
         keep_records(run.catalogue, outcome.listed)
+        adopt_measured(run.catalogue, outcome.listed)
         snapshot = _publish(run, comparison, outcome)
-        drop_records(run.catalogue, _outdated(comparison, outcome.listed))
+        outdated = _outdated(comparison, outcome.listed)
+        drop_records(run.catalogue, outdated)
+        forget_measured(run.catalogue, outdated)
     else:
         log.record(run.run_id, outcome.entries)
         log.finish(run.run_id, "done")
+    keep_out_of_reach(run.catalogue, still_out_of_reach(former, run.naming, comparison))
     return IngestReport(
         run_id=run.run_id,
         snapshot=snapshot.number if published and snapshot is not None else None,
@@ -175,7 +197,7 @@ def _ingest(run: _Run, known: dict[Place, Known]) -> IngestReport:
 def _describe(run: _Run, comparison: Comparison) -> list[Product]:
     """All files to read described, in the order of their places whatever the order of the workers."""
     files = comparison.to_read
-    describe = Describer(seek_digests(comparison, run.catalogue))
+    describe = Describer(seek_digests(comparison, run.catalogue), comparison.stated, comparison.tars)
     places = {root.name: root.directory for root in run.naming.roots}
     described = describe_all(files, places, run.workers if len(files) > 1 else 0, describe=describe)
     products = []
@@ -243,7 +265,9 @@ def _publish(run: _Run, comparison: Comparison, outcome: _Outcome) -> Snapshot:
     RunLog(run.catalogue).record(run.run_id, (_with_id(entry, ids) for entry in outcome.entries))
     draft = run.snapshots.draft(run.run_id)
     try:
-        assembly = _fill(draft, run, comparison, entries, former)
+        assembly = rebuild_units(
+            draft, run.base, run.setting, run.catalogue, comparison.known, entries, former, comparison.gone
+        )
         _bury(draft, run, comparison, tombstones, entries, former, assembly)
         run.progress("publishing", 0, None)
         return run.snapshots.publish(draft, run.base)
@@ -270,50 +294,12 @@ def _affected(
     former = [each for each in known.values() if each.unit in units]
     settled = {each.place for each in comparison.gone} | fresh.keys()
     others = [each for each in former if each.place not in settled]
-    records = load_records(catalogue, [each.file for each in others])
-    lost = [each.file.path for each in others if each.file not in records]
-    if lost:
-        raise StoreError(f"the catalogue has lost the record of {lost[0]} and {len(lost) - 1} other files")
     names = name_products(fresh, comparison, tombstones)
     versions = number_versions(fresh, names, comparison, tombstones)
     entries = [
         FileEntry(product, names[place], versions[place], fresh=True) for place, product in fresh.items()
     ]
-    entries += [FileEntry(records[each.file], each.product_id, each.version, fresh=False) for each in others]
-    return entries, former
-
-
-def _fill(
-    draft: Draft, run: _Run, comparison: Comparison, entries: Sequence[FileEntry], former: Sequence[Known]
-) -> Assembly:
-    """Take out what the affected units had and put in what they have now."""
-    setting, base = run.setting, run.base
-    tables = setting.published.storage
-    uids = sorted(
-        {each.unit for each in former if each.unit.startswith("uid://")}
-        | {uid for entry in entries if (uid := entry.product.identity.member_ous_uid) is not None}
-    )
-    archive = read_where(base, tables, "holdings.archive_row", "member_ous_uid", uids)
-    old_sets = sorted({each.dataset_id for each in former if each.dataset_id is not None})
-    rows = archive["archive_row_id"].to_pylist()
-    Removal(
-        dids=[did_of(setting.authority, name) for name in (*old_sets, *rows)],
-        product_ids=[each.product_id for each in former],
-        card_product_ids=_changed_cards(comparison, entries),
-        dataset_ids=old_sets,
-        archive_row_ids=rows,
-        member_uids=uids,
-    ).apply(draft)
-    assembly = _assemble(base, comparison, entries, archive, old_sets, setting)
-    footprints = (
-        set() if base is None else set(base.read("_hidden.footprint", ["footprint_id"])[0].to_pylist())
-    )
-    made = dict(assembly.tables)
-    regions = made["ivoa.obscore"]["s_region"].combine_chunks()
-    made["_hidden.footprint"] = footprint_rows(regions, tables["_hidden.footprint"], footprints)
-    made["holdings.observation"] = observation_rows([assembly.parts], tables["holdings.observation"])
-    insert_tables(draft, made)
-    return assembly
+    return entries + listed_entries(others, catalogue), former
 
 
 def _bury(
@@ -339,31 +325,6 @@ def _bury(
     listing = listing_of(files, assembly.tables.get("holdings.dataset", table.arrow_schema().empty_table()))
     burial = bury(comparison.gone, tombstones, listing, run.naming.withdrawn, run.setting.changed)
     burial.apply(draft, run.setting.published.storage["holdings.tombstone"])
-
-
-def _changed_cards(comparison: Comparison, entries: Sequence[FileEntry]) -> list[str]:
-    known = {each.product_id for each in comparison.known.values()}
-    return [each.product_id for each in comparison.gone] + [
-        entry.product_id for entry in entries if entry.fresh and entry.product_id in known
-    ]
-
-
-def _assemble(
-    base: Snapshot | None,
-    comparison: Comparison,
-    entries: Sequence[FileEntry],
-    archive: pa.Table,
-    old_sets: Sequence[str],
-    setting: Setting,
-) -> Assembly:
-    mine = set(old_sets)
-    every = [] if base is None else base.read("holdings.dataset", ["dataset_id"])[0].to_pylist()
-    kept = {
-        place: each.dataset_id
-        for place, each in comparison.known.items()
-        if each.is_primary and each.dataset_id in mine
-    }
-    return assemble(entries, archive, setting, kept=kept, taken=[name for name in every if name not in mine])
 
 
 def _count_unlisted(snapshot: Snapshot | None) -> int:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from tap_schema import Table
 from vo_service.holdings.finish import footprint_rows
+from vo_service.holdings.staged_footprints import regions_of
+from vo_service.sky import footprint_ids
 
 Identifiers = NDArray[np.int64]
 
@@ -23,13 +25,16 @@ class KnownFootprints:
     def new_rows(self, obscore: pa.Table, table: Table) -> pa.Table:
         """Rows of ``table`` (``_hidden.footprint``) for the regions of ``obscore`` that are not known; from
         now on they are."""
-        identifiers = obscore["_footprint_id"].combine_chunks()
+        identifiers, shown = obscore["_footprint_id"].combine_chunks(), obscore["s_region"].combine_chunks()
+        if obscore["_region_measured"].null_count < obscore.num_rows:
+            shown = regions_of(obscore)
+            identifiers = pa.array(footprint_ids(shown), pa.int64())
         mine = pc.fill_null(identifiers, -1).to_numpy()
         fresh = mine >= 0
         for array in self._arrays:
             at = np.searchsorted(array, mine)
             fresh &= array[np.minimum(at, len(array) - 1)] != mine
-        regions = obscore["s_region"].combine_chunks().filter(pa.array(fresh))
+        regions = shown.filter(pa.array(fresh))
         rows = footprint_rows(regions, table, set())
         self._add(rows["footprint_id"].to_numpy())
         return rows

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _IGNORED = r"[\s_+\-]+"
+_SIGN = re.compile(r"(?<=\d)[+-](?=\d)")
 
 
 def canonical(name: str | None) -> str | None:
@@ -27,6 +28,16 @@ def spellings(name: str | None) -> frozenset[str]:
         return frozenset()
     keys = {canonical(name), canonical(name.replace("+", "p"))}
     return frozenset(key for key in keys if key is not None)
+
+
+def same_target(one: str | None, other: str | None) -> bool:
+    """Whether two names are spellings of one, where a mistake would cost more than a miss: those that differ
+    in the sign between two numbers, as ``J1234+56`` and ``J1234-56``, are two sources, whatever their keys.
+    """
+    if one is None or other is None or not spellings(one) & spellings(other):
+        return False
+    signs = _SIGN.findall(one), _SIGN.findall(other)
+    return not all(signs) or signs[0] == signs[1]
 
 
 def canonicals(names: pa.Array) -> pa.Array:

@@ -16,6 +16,8 @@ import numpy as np
 from vo_service.holdings.archive_obscore import bands_of
 from vo_service.holdings.finish import did_of
 from vo_service.holdings.group import DERIVED, DataSet
+from vo_service.holdings.origin_names import origin_names
+from vo_service.holdings.planes import channel_count
 from vo_service.holdings.records import Product, SpectralCoverage
 from vo_service.spectral import C
 
@@ -26,7 +28,6 @@ POLARISATIONS = "I Q U V RR LL RL LR XX YY XY YX POLI POLA".split()
 
 _SUBTYPES = {"moment0": "mom0", "moment1": "mom1", "moment2": "mom2"}
 _INTENTS = {"sci": "TARGET", "bp": "BANDPASS", "ph": "PHASE", "chk": "CHECK"}
-_ALMA_PROJECT = re.compile(r"^\d{4}\.[A-Z0-9]\.\d{5}\.[A-Z]{1,3}$")
 
 
 def dataset_row(dataset: DataSet, product_id: str, authority: str, changed: datetime) -> Row:
@@ -61,8 +62,10 @@ def dataset_row(dataset: DataSet, product_id: str, authority: str, changed: date
         "origin": "file",
         "t_xel": 1,
         "rest_frequency": primary.rest_frequency,
+        "specsys": primary.specsys,
         **_names(primary),
         **_sky_values(primary),
+        "em_xel": channel_count(primary),
         **_spectral_values(primary.spectral),
         **_times(primary),
         **_polarisation(primary.polarisations),
@@ -130,24 +133,14 @@ def _ucd_of_unit(unit: str) -> str | None:
 
 
 def _names(primary: Product) -> Row:
-    """Collection, facility, instrument, creator; the archive's words for ALMA (ALMA-003, OBS-063,
-    OBS-088).
-    """
-    telescope = primary.telescope
-    identity = primary.identity
-    alma = telescope is not None and telescope.upper().startswith("ALMA")
-    project = identity.project_code is not None and _ALMA_PROJECT.match(identity.project_code) is not None
-    if alma or identity.member_ous_uid is not None or (telescope is None and project):
-        return {
-            "obs_collection": "ALMA",
-            "facility_name": "JAO",
-            "instrument_name": "ALMA",
-            "obs_creator_name": "ALMA" if identity.member_ous_uid is not None else None,
-        }
+    """Collection, facility, instrument, creator (ALMA-003, OBS-063, OBS-088)."""
+    names = origin_names(primary)
+    delivered = names.of_alma and primary.identity.member_ous_uid is not None
     return {
-        "obs_collection": telescope if telescope is not None else primary.file.root,
-        "facility_name": telescope,
-        "instrument_name": primary.instrument if primary.instrument is not None else telescope,
+        "obs_collection": names.collection,
+        "facility_name": names.facility,
+        "instrument_name": names.instrument,
+        "obs_creator_name": "ALMA" if delivered else None,
     }
 
 
@@ -182,7 +175,7 @@ def _sky_values(primary: Product) -> Row:
 def _spectral_values(coverage: SpectralCoverage | None) -> Row:
     """Wavelengths as published; the frequency columns belong to them, so that ALMA-120 and ALMA-121 hold."""
     if coverage is None:
-        return {"em_min": None, "em_max": None, "frequency": None, "em_xel": 1}
+        return {"em_min": None, "em_max": None, "frequency": None}
     f_min, f_max = C / coverage.em_max, C / coverage.em_min
     middle = (f_min + f_max) / 2
     width = f_max - f_min
@@ -190,8 +183,8 @@ def _spectral_values(coverage: SpectralCoverage | None) -> Row:
     return {
         "em_min": coverage.em_min,
         "em_max": coverage.em_max,
-        "em_xel": coverage.channels,
         "em_res_power": middle / step if step > 0 else None,
+        **_resolving_powers(coverage, f_min, step),
         "em_support": [coverage.em_min, coverage.em_max],
         "em_ucd": "em.freq",
         "em_unit": "Hz",
@@ -204,8 +197,16 @@ def _spectral_values(coverage: SpectralCoverage | None) -> Row:
     }
 
 
+def _resolving_powers(coverage: SpectralCoverage, f_min: float, step: float) -> Row:
+    """Resolving power at the lowest and the highest channel of a cube (OBS-120)."""
+    if coverage.channels < 2:
+        return {}
+    lowest = f_min / step + 0.5
+    return {"em_res_power_min": lowest, "em_res_power_max": lowest + coverage.channels - 1}
+
+
 def _times(primary: Product) -> Row:
-    """MJD (UTC) of start and end, known together or not at all (OBS-077, OBS-089)."""
+    """MJD (UTC) of start and end; a start whose end no card tells stands alone (OBS-077)."""
     exposure = primary.exposure_seconds
     return {
         "t_min": primary.date_start,

@@ -30,11 +30,11 @@ def part_of(obscore: pa.Table, archive_rows: pa.Array, goals: pa.Array | None = 
     ``archive_rows`` counts for each row the archive rows behind it, ``goals`` has science goal uids.
     """
     columns = {name: obscore[name] for name in PARTS}
-    number, _diameter, kind = read_arrays(_one(columns.pop("antenna_arrays")))
+    arrays = read_arrays(_one(columns.pop("antenna_arrays")))
     count = obscore.num_rows
     columns |= {
-        "antenna_count": number,
-        "array_kind": kind,
+        "antenna_count": arrays.number,
+        "array_kind": arrays.kind,
         "canonical_target": canonicals(_one(columns["target_name"])),
         "archive_rows": archive_rows,
         "datasets": pc.is_valid(columns.pop("dataset_id")).cast(pa.int64()),

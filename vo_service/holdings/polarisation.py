@@ -25,7 +25,8 @@ def label_polarisation(product: Product, header: ImageHeader) -> Product:
     known = tuple(label for label in labels if label is not None)
     if len(known) == len(labels):
         return product.repaired(polarisations=known)
-    was = " ".join(f"{code:g}" for code in codes)
-    why = "codes of the Stokes axis are 1 to 4 and -1 to -8"
-    repair = Repair(f"CRVAL{axis.number}", was, " ".join(known) or None, "POL-CODE", why)
+    stated = " ".join(f"{code:g}" for code in codes)
+    why = f"codes of the Stokes axis are 1 to 4 and -1 to -8, these are {stated}"
+    item = f"CRVAL{axis.number}"
+    repair = Repair(item, header.keywords.written(item), " ".join(known) or None, "POL-CODE", why)
     return product.repaired(repair, polarisations=known)

@@ -1,6 +1,7 @@
 """Rows of ``ivoa.obscore_radio``: one for every row of ``ivoa.obscore`` (RAD-007), by RAD-040 to RAD-051.
 
-Distances between antennas need a table of pads and stay null; so does what only visibilities tell.
+What only visibilities tell stays null: distances between antennas as the source sees them, and what follows
+from these.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tap_schema import Table
-from vo_service.holdings.antennas import read_arrays
+from vo_service.holdings.antennas import Arrays, read_arrays
 from vo_service.holdings.finish import complete, nullable, numbers
 from vo_service.holdings.names import canonicals
+from vo_service.spectral import C
 
 # Bodies whose position moves against the stars; comets and asteroids are known by the form of their names.
 SOLAR_SYSTEM = frozenset(
     "sun moon mercury venus mars jupiter saturn uranus neptune pluto ceres pallas vesta juno hygiea titan io "
     "europa ganymede callisto triton charon enceladus rhea dione tethys iapetus lutetia".split()
 )
+_SCALE_FACTOR = 0.983
+"""The archive's largest scale over wavelength by baseline; baselines on the ground are longer than the source
+sees them, and give 1 to 1.7 times less."""
 _COMET = re.compile(r"^[cpx]/\d{4}|^\d+p(/|$)")
 
 
@@ -52,9 +57,8 @@ def radio_rows(obscore: pa.Table, reach: Reach, table: Table) -> pa.Table:
     beam = numbers(obscore["s_resolution"])
     measured = np.isfinite(reach.beam_min)
     field = numbers(obscore["s_fov"])
-    number, diameter, kind = read_arrays(obscore["antenna_arrays"].combine_chunks())
-    total_power = pc.fill_null(pc.equal(kind, "TP"), False).to_numpy(zero_copy_only=False)
-    largest = np.where(total_power, np.nan, numbers(obscore["spatial_scale_max"]))
+    arrays = read_arrays(obscore["antenna_arrays"].combine_chunks())
+    largest = _largest_scale(numbers(obscore["spatial_scale_max"]), arrays, reach.f_nominal)
     alma = pc.fill_null(pc.equal(obscore["instrument_name"].combine_chunks(), "ALMA"), False)
     columns = {
         "obs_publisher_did": obscore["obs_publisher_did"],
@@ -66,13 +70,26 @@ def radio_rows(obscore: pa.Table, reach: Reach, table: Table) -> pa.Table:
         "s_largest_angular_scale": nullable(largest),
         "s_largest_angular_scale_min": nullable(largest * at_high),
         "s_largest_angular_scale_max": nullable(largest * at_low),
-        "instr_tel_number": number,
-        "instr_tel_diameter": diameter,
+        "instr_tel_number": arrays.number,
+        "instr_tel_min_dist": arrays.shortest,
+        "instr_tel_max_dist": arrays.longest,
+        "instr_tel_diameter": arrays.diameter,
         "instr_feed": pc.if_else(alma, pa.scalar(1, pa.int32()), pa.scalar(None, pa.int32())),
-        "scan_mode": _scan_modes(obscore["is_mosaic"].combine_chunks(), kind),
+        "scan_mode": _scan_modes(obscore["is_mosaic"].combine_chunks(), arrays.kind),
         "tracking_type": _tracking(obscore["target_name"].combine_chunks()),
     }
     return complete(columns, table, count)
+
+
+def _largest_scale(
+    archive: NDArray[np.float64], arrays: Arrays, frequency: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """RAD-043: the archive's largest scale in arcsec; where it has none, by the archive's own rule from the
+    distance (m) than which a twentieth is shorter. None for total power, which keeps every scale.
+    """
+    estimated = np.degrees(_SCALE_FACTOR * C / frequency / numbers(arrays.short)) * 3600.0
+    total_power = pc.fill_null(pc.equal(arrays.kind, "TP"), False).to_numpy(zero_copy_only=False)
+    return np.where(total_power, np.nan, np.where(np.isfinite(archive), archive, estimated))
 
 
 def _scan_modes(mosaic: pa.Array, kind: pa.Array) -> pa.Array:

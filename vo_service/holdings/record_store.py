@@ -8,6 +8,7 @@ never came to be is simply not asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -40,15 +41,15 @@ def load_records(catalogue: Catalogue, files: Iterable[FoundFile]) -> Mapping[Fo
         by_root.setdefault(file.root, []).append(file)
     with catalogue.reading() as connection:
         for root, wanted in by_root.items():
-            known = {file: file for file in wanted}
+            known = {(file.path, file.size_bytes, file.modified_ns): file for file in wanted}
             for some in _batches(wanted):
                 statement = sa.select(_RECORD).where(
                     _RECORD.c.root == root, _RECORD.c.path.in_([file.path for file in some])
                 )
                 for row in connection.execute(statement):
-                    file = FoundFile(row.root, row.path, row.size_bytes, row.modified_ns)
-                    if file in known:
-                        found[file] = read_record(row.record)
+                    held = known.get((row.path, row.size_bytes, row.modified_ns))
+                    if held is not None:
+                        found[held] = replace(read_record(row.record), file=held)
     return found
 
 

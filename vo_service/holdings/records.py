@@ -31,8 +31,10 @@ class Repair:
 class ProductError(Exception):
     """A file that cannot be described: ``kind`` is the error class of ``holdings.run_product``.
 
-    Kinds: ``unreadable truncated not_fits not_gzip no_pixels bad_wcs bad_header changed permission
-    internal``.
+    Of pixels alone is ``no_valid_pixels``, which is kept beside what could be measured.
+
+    Kinds: ``unreadable truncated not_fits not_gzip no_pixels no_valid_pixels bad_wcs bad_header
+    changed permission internal too_large``.
     """
 
     def __init__(self, kind: str, message: str, item: str | None = None, value: object = None) -> None:
@@ -43,14 +45,29 @@ class ProductError(Exception):
         self.value = value
 
 
+UNKNOWN_SIZE = -1
+"""``size_bytes`` of a file behind a URL whose server does not tell it; published as null."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file as discovery found it. ``path`` is POSIX and relative to the ingest root named ``root``."""
+    """A file as discovery found it. ``path`` is POSIX and relative to the ingest root named ``root``.
+
+    A member of a tar has the path ``<container>/<member>``: ``container`` is the tar's own path, ``offset``
+    where the member's bytes begin in the tar once it is unpacked by ``packing`` (``gzip bzip2 xz``, or None
+    where it is not packed); ``modified_ns`` is the tar's. Of a file behind a URL ``modified_ns`` is negative
+    where its server tells no time: a fingerprint of its entity tag, or -1 where there is none; ``query`` is
+    what follows the ``?`` of its URL (of a member: of the tar's), which is never published.
+    """
 
     root: str
     path: str
     size_bytes: int
     modified_ns: int
+    container: str | None = None
+    offset: int | None = None
+    packing: str | None = None
+    query: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +178,8 @@ class Product:
     exposure_seconds: float | None = None
     rest_frequency: float | None = None  # Hz; also of a map that has lost its spectral axis
     specsys: str | None = None  # likewise
+    redshift: float | None = None  # as a header card states it, barycentric where its frame is given
+    redshift_source: str | None = None  # the card
     telescope: str | None = None
     instrument: str | None = None
     created: str | None = None
@@ -169,6 +188,7 @@ class Product:
     error_message: str | None = None
     sha256: str | None = None  # of the whole file, hexadecimal; None where it was not read whole
     duration: float = 0.0
+    told_by: str = ""  # what the role rests on: header, name, content (unit and axes), doubt or pixels
 
     @property
     def state(self) -> str:

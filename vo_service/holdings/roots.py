@@ -9,11 +9,25 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+from typing import TypeAlias
 
-from vo_service.store import Catalogue
+from vo_service.holdings.discover import Unreachable, discover
+from vo_service.holdings.group import Place
+from vo_service.holdings.manifest import ManifestEntry
+from vo_service.holdings.records import FoundFile
+from vo_service.holdings.remote_roots import (
+    RemoteRoot,
+    UrlMistake,
+    is_url,
+    name_of_url,
+    place_entries,
+    place_root,
+)
+from vo_service.store import Catalogue, RootPlace
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 _LOOKED_AT = 500  # listed files, evenly spread, that are looked for in a directory
@@ -39,7 +53,21 @@ class Root:
     start: Path
     nested: tuple[str, ...] = ()
 
-    def below(self, path: str) -> str:
+    def files(self) -> Iterator[FoundFile | Unreachable]:
+        """The files where the run looks, with paths relative to the root, and what could not be reached."""
+        for each in discover(self.start, self.name):
+            yield replace(each, path=self._below(each.path))
+
+    def stated(self) -> dict[Place, str]:
+        """Digests that were given with the files: none."""
+        return {}
+
+    @property
+    def place(self) -> str:
+        """Where the run looks, relative to the root; ``.`` for all of it."""
+        return self.start.relative_to(self.directory).as_posix()
+
+    def _below(self, path: str) -> str:
         """A path relative to where the run looks, as a path relative to the root."""
         looked = self.start if self.start.is_dir() else self.start.parent
         inner = looked.relative_to(self.directory).as_posix()
@@ -57,12 +85,15 @@ class Root:
         return inner == "." or path == inner or path.startswith(f"{inner}/")
 
 
+AnyRoot: TypeAlias = Root | RemoteRoot
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """The roots that a run looks at; those whose files leave the holdings, either because the operator
     withdrew them or because their directory bears another name now; and what the operator should know."""
 
-    roots: tuple[Root, ...]
+    roots: tuple[AnyRoot, ...]
     withdrawn: frozenset[str] = frozenset()
     renamed: frozenset[str] = frozenset()
     notices: tuple[str, ...] = ()
@@ -74,24 +105,98 @@ class Naming:
 
 
 def name_roots(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     wanted: str | None,
     catalogue: Catalogue,
     listed: Listed,
     withdraw: Collection[str] = (),
+    entries: Sequence[ManifestEntry] = (),
 ) -> Naming:
-    """The roots of this run, remembered in the catalogue; the roots ``withdraw`` count as unknown.
+    """The roots of this run, remembered in the catalogue; the roots ``withdraw`` count as unknown. ``paths``
+    are directories and files, or URLs of such (text); ``entries`` are files that a manifest lists.
 
     Raises RootError for a path that does not exist, an unfit name, one name for several directories, a root
-    to withdraw that is not there, a directory that may be either of two moved roots.
+    to withdraw that is not there, a directory that may be either of two moved roots, a URL that is none or
+    holds a secret.
     """
-    known = dict(catalogue.roots())
-    _check_call(paths, wanted, known.keys() | listed.keys(), withdraw)
-    known = {name: held for name, held in known.items() if name not in withdraw}
+    every = dict(catalogue.roots())
+    urls = [text for path in paths if is_url(text := str(path))]
+    local = [Path(path) for path in paths if not is_url(str(path))]
+    _check_call(local, len(paths) + bool(entries), wanted, every.keys() | listed.keys(), withdraw)
+    every = {name: held for name, held in every.items() if name not in withdraw}
+    remote = _name_remote(urls, entries, wanted, every, catalogue)
+    naming = _name_local(local, wanted, every, catalogue, listed, withdraw)
+    ours = {root.name for root in remote}
+    places = {root.directory for root in remote}
+    renamed = {name for name, held in every.items() if held in places and name not in ours}
+    return replace(
+        naming,
+        roots=(*naming.roots, *remote),
+        withdrawn=naming.withdrawn - ours,
+        renamed=naming.renamed | renamed,
+    )
+
+
+def _name_remote(
+    urls: Sequence[str],
+    entries: Sequence[ManifestEntry],
+    wanted: str | None,
+    every: dict[str, RootPlace],
+    catalogue: Catalogue,
+) -> list[RemoteRoot]:
+    """The roots of URLs and of what a manifest lists; adds them to ``every`` known root."""
+    roots: dict[RemoteRoot, None] = {}
+    for url in (*urls, None):
+        known = {name: held for name, held in every.items() if isinstance(held, str)}
+        try:
+            found = place_entries(entries, wanted, known) if url is None else [place_root(url, wanted, known)]
+        except UrlMistake as error:
+            raise RootError(str(error)) from error
+        for root in found:
+            if isinstance(every.get(root.name), Path):
+                raise RootError(f"the root {root.name} is a directory: give the files of a URL another name")
+            if not root.name:
+                root = replace(root, name=_unused(name_of_url(root.directory), every))
+            catalogue.register_root(root.name, root.directory)
+            every[root.name] = root.directory
+            roots[root] = None
+    return [_with_nested_urls(root, every) for root in roots if not any(map(root.repeats, roots))]
+
+
+def _with_nested_urls(root: RemoteRoot, every: Mapping[str, RootPlace]) -> RemoteRoot:
+    above = f"{root.directory}/"
+    inner = [
+        held.removeprefix(above)
+        for held in every.values()
+        if isinstance(held, str) and held.startswith(above)
+    ]
+    return replace(root, nested=tuple(sorted(inner)))
+
+
+def _unused(wish: str, every: Collection[str]) -> str:
+    """A fit name like the one wished for that no root has."""
+    own = _UNFIT.sub("-", wish).strip("-") or "root"
+    return next(name for n in count(1) if (name := own if n == 1 else f"{own}-{n}") not in every)
+
+
+def _name_local(
+    paths: Sequence[Path],
+    wanted: str | None,
+    every: Mapping[str, RootPlace],
+    catalogue: Catalogue,
+    listed: Listed,
+    withdraw: Collection[str],
+) -> Naming:
+    known = {name: held for name, held in every.items() if isinstance(held, Path)}
+    taken = every.keys() - known.keys()
     roots: list[Root] = []
     notices: list[str] = []
     for path in paths:
         root = _name_root(path.resolve(), wanted, known, listed)
+        if root.name in taken and wanted is not None:
+            raise RootError(f"the root {root.name} is a URL: give the directory another name")
+        if root.name in taken:
+            root = replace(root, name=_unused(root.name, every))
         former = known.get(root.name)
         if wanted is None and former is not None and former != root.directory and listed.get(root.name):
             notices.append(
@@ -115,12 +220,16 @@ def name_roots(
 
 
 def _check_call(
-    paths: Sequence[Path], wanted: str | None, names: Collection[str], withdraw: Collection[str]
+    paths: Sequence[Path],
+    count_given: int,
+    wanted: str | None,
+    names: Collection[str],
+    withdraw: Collection[str],
 ) -> None:
     if wanted is not None and (not wanted or _UNFIT.search(wanted)):
         raise RootError(f"the root name {wanted!r} may hold letters, digits and _ . - only")
-    if wanted is not None and len(paths) != 1:
-        raise RootError(f"--root {wanted} names one path, {len(paths)} were given: ingest them one by one")
+    if wanted is not None and count_given != 1:
+        raise RootError(f"--root {wanted} names one path, {count_given} were given: ingest them one by one")
     for path in paths:
         if not path.exists():
             raise RootError(f"{path}: no such file or directory")

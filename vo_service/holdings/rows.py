@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from tap_schema import Table
 from vo_service.holdings.finish import complete, did_of
+from vo_service.holdings.found_files import found_columns
 from vo_service.holdings.group import DataSet, Place, place_of
 from vo_service.holdings.ids import identifier
+from vo_service.holdings.pixel_facts import pixel_keywords, pixel_rules
 from vo_service.holdings.records import Product, Repair
 
 Row = dict[str, Any]
@@ -21,7 +23,8 @@ Row = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What the rows of one file need beside its record: its identifier and version, the data set it is in
-    (with the row of ``ivoa.obscore``), or what is known of its member set."""
+    (with the row of ``ivoa.obscore``), or what is known of its member set; the file whose pixels it
+    repeats; what everybody may know of how its role was found."""
 
     product_id: str
     version: int
@@ -29,6 +32,8 @@ class Listing:
     dataset: DataSet | None = None
     obscore: Mapping[str, Any] | None = None
     release: datetime | None = None
+    duplicate_of: str | None = None
+    evidence: str = ""
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], table: Table) -> pa.Table:
@@ -59,21 +64,22 @@ def product_row(product: Product, listing: Listing) -> Row:
         "root": product.file.root,
         "path": printable(product.file.path),
         "role": product.role,
-        "evidence": product.evidence or None,
+        "evidence": listing.evidence or None,
+        "_evidence_measured": None if listing.evidence == product.evidence else product.evidence,
         "is_primary": int(listing.is_primary),
         "state": product.state,
         "error_class": product.error_kind,
         "error_message": product.error_message,
         "version": listing.version,
         "media_type": product.media_type,
-        "size_bytes": product.file.size_bytes,
         "proposal_id": identity.project_code,
         "member_ous_uid": identity.member_ous_uid,
         "target_name": identity.target_name,
+        "duplicate_of": listing.duplicate_of,
         "origin": "file",
         "obs_release_date": listing.release,
         "_access_path": f"files/{listing.product_id}",
-        "_modified_ns": product.file.modified_ns,
+        **found_columns(product.file),
         "_header_digest": product.header_digest,
         "_sha256": product.sha256,
     }
@@ -150,8 +156,14 @@ def repair_rows(
     product_id: str | None = None,
     dataset_id: str | None = None,
     archive_row_id: str | None = None,
+    first: int = 0,
+    listed: Mapping[str, Any] | None = None,
 ) -> list[Row]:
-    """Rows of ``holdings.repair`` for one file, data set or archive row."""
+    """Rows of ``holdings.repair`` for one file, data set or archive row; it has ``first`` others already.
+
+    What a rule or card tells of the pixels of a file is shown by the origin and release date of ``listed``,
+    its row of ``holdings.product``; ValueError without one.
+    """
     owner = product_id or dataset_id or archive_row_id or ""
     return [
         {
@@ -165,21 +177,16 @@ def repair_rows(
             "rule_id": repair.rule,
             "why": repair.why,
             "confidence": repair.confidence,
+            **_claim(repair, listed),
         }
-        for number, repair in enumerate(repairs)
+        for number, repair in enumerate(repairs, first)
     ]
 
 
-def card_rows(product: Product, product_id: str) -> list[Row]:
-    """Rows of ``holdings.header_card``."""
-    return [
-        {
-            "product_id": product_id,
-            "hdu": card.hdu,
-            "card_index": card.index,
-            "keyword": printable(card.keyword),
-            "value": None if card.value is None else printable(card.value),
-            "comment": printable(card.comment),
-        }
-        for card in product.cards
-    ]
+def _claim(repair: Repair, listed: Mapping[str, Any] | None) -> Row:
+    """What the right to see a repair goes by; nothing where everybody may see it."""
+    if repair.rule not in pixel_rules() and repair.item not in pixel_keywords():
+        return {}
+    if listed is None:
+        raise ValueError(f"{repair.rule} of {repair.item} tells of pixels: whose they are must be known")
+    return {name: listed[name] for name in ("origin", "obs_release_date")}

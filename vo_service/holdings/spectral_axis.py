@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vo_service.holdings.header import ImageHeader
-from vo_service.holdings.records import Product, Repair, SpectralCoverage
+from vo_service.holdings.records import FoundFile, Product, Repair, SpectralCoverage
+from vo_service.holdings.redshift_cards import HIGHEST as HIGHEST_REDSHIFT
+from vo_service.holdings.redshift_cards import find_redshift
 from vo_service.pixels import (
     Axis,
     CardFault,
@@ -24,12 +28,14 @@ from vo_service.spectral import ALMA, C, Frame, FrameUnknown, Pointing, frame_of
 LOWEST_HZ, HIGHEST_HZ = 1e6, 1e13
 """What a radio telescope observes, widely taken (300 m to 30 micrometres)."""
 LARGEST_BLUESHIFT = 0.01
-"""3000 km/s towards us: no source comes near it."""
+"""3000 km/s, towards us or within a source: none comes near it."""
 HIGHEST_REST_HZ = 2e13
 """A rest frequency beyond this is not one that redshift brings into a radio receiver."""
 EARTH_RADIUS_M = 6.37e6
 """Any place on the ground is within 50 km of this."""
 
+_MOMENT_LOG = b"CARTA MOMENT MAP GENERATOR"
+_MOMENT_RANGE = re.compile(rb"Spectral range: \[(\d{1,9}), *(\d{1,9})\] *\(channel\)")
 _SUFFIXES = {
     "LSR": "LSRK",
     "LSK": "LSRK",
@@ -51,6 +57,10 @@ _DEFINITIONS = {
     "VRAD": "radio",
     "VOPT": "optical",
     "WAVE": "wavelength",
+    "AWAV": "air",
+    "WAVN": "wavenumber",
+    "ENER": "energy",
+    "ZOPT": "redshift",
     "VELO": "velo",
     "VELOCITY": "velo",
     "FELO": "felo",
@@ -60,11 +70,10 @@ _DEFINITIONS = {
 def find_rest_frequency(product: Product, header: ImageHeader) -> Product:
     """The rest frequency in Hz, apart from the sky frequency; None where missing or impossible."""
     keys = header.keywords
-    # zero is how CASA and Miriad write that there is none
     key = next((key for key in ("RESTFRQ", "RESTFREQ") if keys.number(key)), None)
     rest = keys.number(key) if key else None
     if key is None or rest is None:
-        fault = keys.number_fault("RESTFRQ") or keys.number_fault("RESTFREQ")
+        fault = keys.number_fault("RESTFRQ") or keys.number_fault("RESTFREQ") or _zero(keys)
         if fault is None:
             return product
         return product.repaired(Repair(fault.keyword, fault.written, None, "REST-IMPLAUSIBLE", fault.message))
@@ -77,6 +86,12 @@ def find_rest_frequency(product: Product, header: ImageHeader) -> Product:
         repair = Repair("RESTFRQ", was, written, "REST-SPELLING", why)
         return product.repaired(repair, rest_frequency=rest)
     return replace(product, rest_frequency=rest)
+
+
+def _zero(keys: Keywords) -> CardFault | None:
+    """The card by which CASA and Miriad write that there is no rest frequency, None where there is none."""
+    key = next((key for key in ("RESTFRQ", "RESTFREQ") if keys.number(key) == 0.0), None)
+    return CardFault(key, keys.written(key), "zero stands for no rest frequency") if key else None
 
 
 def measure_spectrum(product: Product, header: ImageHeader) -> Product:
@@ -95,6 +110,12 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
         return product.repaired(Repair(fault.keyword, fault.written, None, "SPEC-UNREADABLE", why))
     if axis is None:
         return product
+    channels = _channels_of_log(header.remarks)
+    if channels > axis.length:
+        item = f"CRVAL{axis.number}"
+        why = f"the map was made of {channels} channels, the axis is that of {axis.length} of them"
+        repair = Repair(item, header.keywords.written(item), None, "SPEC-LEFTOVER", why, 0.9)
+        return product.repaired(repair)
     try:
         understood, repairs = _understand(axis, header.keywords, product.rest_frequency)
         low, high = understood.edges()
@@ -107,8 +128,12 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
     except SpectralAxisError as error:
         was = header.keywords.written(error.keyword)
         return product.repaired(Repair(error.keyword, was, None, "SPEC-IMPLAUSIBLE", error.message))
-    product = _doubt_rest_frequency(product, header.keywords, low)
+    product = _doubt_rest_frequency(product, header, (low, high))
     wavelengths, conversion = _wavelengths(product, header.keywords, low, high, specsys)
+    if any(each.item == "SPECSYS" for each in conversion):
+        specsys = None
+        others = tuple(each for each in product.repairs if each.item != "SPECSYS")
+        product = replace(product, specsys=None, repairs=others)
     coverage = SpectralCoverage(
         f_min=low,
         f_max=high,
@@ -120,6 +145,24 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
         em_max=wavelengths[1],
     )
     return product.repaired(*repairs, *conversion, spectral=coverage)
+
+
+def channel_frequencies(header: ImageHeader) -> NDArray[np.float64] | None:
+    """Frequency (Hz, in the frame of the file) of the middle of every channel, as ``measure_spectrum``
+    understands the axis; None where it gives none.
+    """
+    axis = header.axes.spectral
+    rest = find_rest_frequency(Product(FoundFile("", "", 0, 0)), header).rest_frequency
+    if axis is None or not gives_frequency(header, rest):
+        return None
+    understood, _ = _understand(axis, header.keywords, rest)
+    return understood.frequency(np.arange(1.0, axis.length + 1.0))
+
+
+def _channels_of_log(remarks: bytes) -> int:
+    """How many channels a moment map was made of by CARTA's log in HISTORY; 0 where it tells none."""
+    match = _MOMENT_RANGE.search(remarks) if _MOMENT_LOG in remarks else None
+    return int(match.group(2)) - int(match.group(1)) + 1 if match else 0
 
 
 def _fault_of(header: ImageHeader) -> CardFault | None:
@@ -134,18 +177,36 @@ def _fault_of(header: ImageHeader) -> CardFault | None:
     return axis.fault
 
 
-def _doubt_rest_frequency(product: Product, keys: Keywords, low: float) -> Product:
-    """Drops a rest frequency below the whole axis: a line is seen there only if its source came towards us
-    faster than any does. A rest frequency above the axis may be a redshift and stays.
+def _doubt_rest_frequency(product: Product, header: ImageHeader, edges: tuple[float, float]) -> Product:
+    """Drops a rest frequency that no line in the range of the axis (its ``edges`` in Hz) can have.
+
+    Below the whole axis a line is seen only if its source came towards us faster than any does. Above it a
+    redshift brings the line down: any that a radio source can have, or the one that a card states, give or
+    take what motions within a source and the frame do.
     """
-    rest = product.rest_frequency
-    if rest is None or rest >= low * (1.0 - LARGEST_BLUESHIFT):
+    rest, (low, high) = product.rest_frequency, edges
+    if rest is None:
         return product
-    key = "RESTFRQ" if "RESTFRQ" in keys else "RESTFREQ"
-    why = f"the axis begins at {low:.9g} Hz, far above {rest:.9g} Hz: the rest frequency is of another line"
+    key = "RESTFRQ" if "RESTFRQ" in header.keywords else "RESTFREQ"
+    if rest < low * (1.0 - LARGEST_BLUESHIFT):
+        why = f"the axis begins at {low:.9g} Hz, far above {rest:.9g} Hz"
+    elif rest > high * (1.0 + HIGHEST_REDSHIFT):
+        why = f"the axis ends at {high:.9g} Hz, so far below {rest:.9g} Hz that no redshift explains it"
+    else:
+        redshift = find_redshift(product, header).redshift
+        seen = None if redshift is None else rest / (1.0 + redshift)
+        if seen is None or rest <= high * (1.0 + LARGEST_BLUESHIFT) or _near(seen, edges):
+            return product
+        why = f"at the stated redshift of {redshift:.6g} it is seen at {seen:.9g} Hz, outside the axis"
+    why = f"{why}: the rest frequency is of another line"
     return product.repaired(
-        Repair(key, keys.written(key), None, "REST-OTHER-LINE", why, 0.9), rest_frequency=None
+        Repair(key, header.keywords.written(key), None, "REST-OTHER-LINE", why, 0.9), rest_frequency=None
     )
+
+
+def _near(frequency: float, edges: tuple[float, float]) -> bool:
+    low, high = edges
+    return low * (1.0 - LARGEST_BLUESHIFT) <= frequency <= high * (1.0 + LARGEST_BLUESHIFT)
 
 
 def gives_frequency(header: ImageHeader, rest: float | None) -> bool:
@@ -173,7 +234,10 @@ def _understand(axis: Axis, keys: Keywords, rest: float | None) -> tuple[Spectra
         raise SpectralAxisError(
             f"{axis.ctype} is an axis of no known kind", f"CTYPE{axis.number}", axis.ctype
         )
-    elif definition in ("radio", "optical", "felo"):
+    elif definition == "air":
+        why = "wavelengths in air become those in vacuum"
+        repairs.append(Repair(f"CTYPE{axis.number}", axis.ctype, "WAVE", "SPEC-AIR", why))
+    elif definition in ("radio", "optical", "felo", "redshift"):
         why = f"{definition} definition with a rest frequency of {rest} Hz"
         repairs.append(Repair(f"CTYPE{axis.number}", axis.ctype, "FREQ", "SPEC-VELOCITY", why))
     return read_spectral_axis(axis, definition, rest), repairs
@@ -238,7 +302,8 @@ def _wavelengths(
     product: Product, keys: Keywords, low: float, high: float, specsys: str | None
 ) -> tuple[tuple[float, float], list[Repair]]:
     """Shortest and longest vacuum wavelength (m), at the barycentre where the frame and what it needs are
-    known.
+    known. Where they cannot be converted though others of this frame are, a repair of SPECSYS says that the
+    frame is not published (design 4.4): it stands for the barycentre's wavelengths elsewhere.
     """
     kept = (C / high, C / low)
     frame = frame_of(specsys) if specsys else None
@@ -252,8 +317,10 @@ def _wavelengths(
         pointing = Pointing(sky.ra, sky.dec, product.date_start, site) if sky else None
         shifted = to_barycentric(np.array([low, high]), frame, pointing)
     except FrameUnknown as error:
-        was = repr(kept[0])
-        return kept, [Repair("em_min", was, was, "SPEC-FRAME-KEPT", str(error), 0.5)]
+        if frame is None:  # nothing is ever converted from this frame: its name alone tells where they are
+            was = repr(kept[0])
+            return kept, [Repair("em_min", was, was, "SPEC-FRAME-KEPT", str(error), 0.5)]
+        return kept, [Repair("SPECSYS", keys.text("SPECSYS"), None, "SPEC-FRAME-KEPT", str(error), 0.5)]
     became = (C / float(shifted[1]), C / float(shifted[0]))
     rule = _RULES.get(specsys or "", "SPEC-OTHER-BARY")
     why = f"vacuum wavelength in metres: from {specsys} to the barycentre"

@@ -1,4 +1,6 @@
-"""The files of the current snapshot as the next one needs them: their records, identifiers and versions."""
+"""The files of the current snapshot as the next one needs them: their records, identifiers and versions, and
+what is known of their pixels.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,13 @@ from collections.abc import Sequence
 
 from vo_service.holdings.assemble import FileEntry
 from vo_service.holdings.changes import read_where
+from vo_service.holdings.found_files import FOUND_COLUMNS, found_file
 from vo_service.holdings.group import Place
+from vo_service.holdings.measured_tables import with_measurements
 from vo_service.holdings.record_store import load_records
-from vo_service.holdings.records import FoundFile
 from vo_service.store import Catalogue, Snapshot, StoreError
 
-LISTED = ["root", "path", "product_id", "dataset_id", "is_primary", "version", "size_bytes", "_modified_ns"]
+LISTED = [*FOUND_COLUMNS, "product_id", "dataset_id", "is_primary", "version"]
 
 
 def read_entries(
@@ -26,7 +29,7 @@ def read_entries(
     rows = read_where(
         snapshot, snapshot.tables, "holdings.product", "member_ous_uid", uids, LISTED
     ).to_pylist()
-    files = [FoundFile(row["root"], row["path"], row["size_bytes"], row["_modified_ns"]) for row in rows]
+    files = [found_file(row) for row in rows]
     records = load_records(catalogue, files)
     lost = [file for file in files if file not in records]
     if lost:
@@ -45,4 +48,4 @@ def read_entries(
     }
     mine = set(kept.values())
     every = snapshot.read("holdings.dataset", ["dataset_id"])["dataset_id"].to_pylist()
-    return entries, kept, [name for name in every if name not in mine]
+    return with_measurements(entries, catalogue), kept, [name for name in every if name not in mine]

@@ -5,6 +5,7 @@ of them.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from astropy.time import Time
@@ -17,6 +18,7 @@ _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2}):(\d{1,
 _OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})$")
 _MJD_EPOCH = datetime(1858, 11, 17)
 _SECONDS_A_DAY = 86400.0
+_STARTS = ("DATE-OBS", "DATE-BEG", "DATE_OBS", "MJD-OBS")
 _EARLIEST, _LATEST = 36934.0, 88069.0  # 1960 and 2100: radio interferometers observe between them
 _UNIX_EPOCH = 40587.0
 _FIRST_FILES = 51544.0  # 2000
@@ -30,6 +32,16 @@ _SCALES = {
     "TDB": "tdb",
     "TCB": "tcb",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """An end of observation: its MJD in the scale of the file, None where it can be none; its card as
+    written; and the repair where that card is not DATE-END."""
+
+    mjd: float | None
+    written: str | None
+    repairs: list[Repair]
 
 
 def read_date(text: str) -> float | None:
@@ -56,27 +68,29 @@ def read_date(text: str) -> float | None:
 def date_observation(product: Product, header: ImageHeader) -> Product:
     """Start and end of the observation as MJD (UTC), and the exposure where a card gives it. Nothing that is
     later than the file itself is a time of observation.
+
+    Most headers give a start and no end: the end is then unknown, unless the exposure tells it. A start
+    alone is published alone, since an observation of no length never was.
     """
     keys = header.keywords
     latest = latest_time(product.file)
     start, repairs = _read_start(keys, latest)
-    end, unusable = _read_end(keys, latest)
+    stated = next((keys.text(key) for key in _STARTS if keys.text(key) is not None), None)
+    end = _read_end(keys, latest)
+    mjd_end = end.mjd
     if start is not None:
-        scale, scale_repairs = _scale_of(keys, start)
+        scale, scale_repairs = _scale_of(keys, start, stated, end)
         repairs += scale_repairs
         if scale is not None:
             start = _to_utc(start, scale)
-            end = None if end is None else _to_utc(end, scale)
+            mjd_end = None if mjd_end is None else _to_utc(mjd_end, scale)
     exposure, exposure_repairs = _read_exposure(keys, latest - (_EARLIEST if start is None else start))
     repairs += exposure_repairs
-    if start is None:
-        end = None
-    elif end is None or end < start:
-        repairs.append(_guess_end(start, unusable if end is None else f"{end!r}", exposure))
-        end = start + (exposure or 0.0) / _SECONDS_A_DAY
-    created = keys.text("ORIGIN")
+    mjd_end, end_repairs = _judge_end(start, mjd_end, end, exposure)
+    repairs += end_repairs
+    created = _read_created(keys, latest)
     return product.repaired(
-        *repairs, date_start=start, date_end=end, exposure_seconds=exposure, created=created
+        *repairs, date_start=start, date_end=mjd_end, exposure_seconds=exposure, created=created
     )
 
 
@@ -89,24 +103,47 @@ def latest_time(file: FoundFile) -> float:
     return written + 1.0 if written >= _FIRST_FILES else _LATEST
 
 
-def _guess_end(start: float, written: str | None, exposure: float | None) -> Repair:
-    """Start and end are known together or not at all (OBS-089), so a missing end has a stand-in, on
-    record.
+def _read_created(keys: Keywords, latest: float) -> str | None:
+    """When the file was written (DATE) in ISO form, None where no card tells it or it cannot be."""
+    mjd = read_date(keys.text("DATE") or "")
+    if mjd is None or not _EARLIEST <= mjd <= latest:
+        return None
+    return (_MJD_EPOCH + timedelta(days=mjd)).isoformat(timespec="milliseconds")
+
+
+def _judge_end(
+    start: float | None, mjd: float | None, end: _End, exposure: float | None
+) -> tuple[float | None, list[Repair]]:
+    """The end to publish, with the record of one that was refused, inferred or found in another card.
+    ``mjd`` is the ``end`` in UTC.
     """
-    missing = "no card gives the end" if written is None else "the end is no time after the start"
-    if exposure is None:
-        why = f"{missing}: the start, which is the earliest it can be"
-        return Repair("t_max", written, f"{start!r}", "DATE-END", why, confidence=0.3)
-    end = start + exposure / _SECONDS_A_DAY
-    return Repair("t_max", written, f"{end!r}", "DATE-END", f"{missing}: start and exposure", confidence=0.7)
+    if start is not None and mjd is not None and mjd >= start:
+        return mjd, end.repairs
+    if start is None:
+        why = "an end without a start is no time of observation"
+    elif mjd is not None:
+        why = "the end is no time after the start"
+    else:
+        why = "the end is no date, or none at which it can have been observed"
+    if start is None or exposure is None:
+        refused = [Repair("t_max", end.written, None, "DATE-END", why)] if end.written else []
+        return None, refused
+    inferred = start + exposure / _SECONDS_A_DAY
+    why = f"{why if end.written else 'no card gives the end'}: start and exposure"
+    return inferred, [Repair("t_max", end.written, f"{inferred!r}", "DATE-END", why, confidence=0.7)]
 
 
-def _scale_of(keys: Keywords, start: float) -> tuple[str | None, list[Repair]]:
-    """The scale that times have to be converted from, None for UTC; with the repairs that this makes."""
+def _scale_of(keys: Keywords, start: float, stated: str | None, end: _End) -> tuple[str | None, list[Repair]]:
+    """The scale that times have to be converted from, None for UTC; with the repairs that this makes.
+    ``stated`` is the card with the ``start``."""
     scale = (keys.text("TIMESYS") or keys.written("TIMESYS") or "").strip().upper()
     if scale in _SCALES:
-        was, became = f"{start!r} {scale}", f"{_to_utc(start, scale)!r} UTC"
-        return scale, [Repair("DATE-OBS", was, became, "DATE-SCALE", f"TIMESYS is {scale}")]
+        why = f"TIMESYS is {scale}"
+        repairs = [Repair("DATE-OBS", stated, f"{_to_utc(start, scale)!r}", "DATE-SCALE", why)]
+        if end.mjd is not None and end.mjd >= start:
+            converted = f"{_to_utc(end.mjd, scale)!r}"
+            repairs.append(Repair("t_max", end.written, converted, "DATE-SCALE", why))
+        return scale, repairs
     if scale in ("", "UTC", "UT", "GMT"):
         return None, []
     why = f"{scale!r} is no scale of FITS: times are taken as UTC"
@@ -118,7 +155,7 @@ def _to_utc(mjd: float, scale: str) -> float:
 
 
 def _read_start(keys: Keywords, latest: float) -> tuple[float | None, list[Repair]]:
-    for key in ("DATE-OBS", "DATE-BEG", "DATE_OBS"):
+    for key in _STARTS[:-1]:
         text = keys.text(key)
         fault = keys.text_fault(key)
         if text is None and fault is not None:
@@ -140,14 +177,20 @@ def _read_start(keys: Keywords, latest: float) -> tuple[float | None, list[Repai
 
 
 def _read_number(keys: Keywords, key: str, latest: float) -> tuple[float | None, list[Repair]]:
-    """A start that stands in a card as MJD (zero is how writers say that they do not know)."""
+    """A start that stands in a card as MJD."""
     mjd, written = keys.number(key), keys.written(key)
     if mjd is not None and _EARLIEST <= mjd <= latest:
         return mjd, [Repair("DATE-OBS", None, written, "DATE-SPELLING", f"the date stands in {key}")]
     fault = keys.number_fault(key)
-    if fault is None and not mjd:
+    if fault is None and mjd is None:
         return None, []
-    why = fault.message if fault else _why_no_date(written or "", mjd, latest)
+    why = (
+        "zero stands for no date"
+        if mjd == 0.0
+        else fault.message
+        if fault
+        else _why_no_date(written or "", mjd, latest)
+    )
     return None, [Repair(key, written, None, "DATE-INVALID", why)]
 
 
@@ -158,13 +201,19 @@ def _why_no_date(text: str, mjd: float | None, latest: float) -> str:
     return f"{text!r} is no date between 1960 and 2100 in the form of FITS"
 
 
-def _read_end(keys: Keywords, latest: float) -> tuple[float | None, str | None]:
-    """MJD of the end, or None; with the text of a card that gives none which can be one."""
+def _read_end(keys: Keywords, latest: float) -> _End:
+    """The end as a card gives it, in the scale of the file."""
     written = keys.text("DATE-END") or keys.written("DATE-END") or None
-    mjd = read_date(written) if written else keys.number("MJD-END")
-    if mjd is not None and _EARLIEST <= mjd <= latest:
-        return mjd, None
-    return None, written or keys.written("MJD-END") or None
+    repairs: list[Repair] = []
+    if written:
+        mjd = read_date(written)
+    else:
+        mjd, written = keys.number("MJD-END"), keys.written("MJD-END") or None
+        if written:
+            repairs = [Repair("DATE-END", None, written, "DATE-SPELLING", "the end stands in MJD-END")]
+    if mjd is None or not _EARLIEST <= mjd <= latest:
+        return _End(None, written, [])
+    return _End(mjd, written, repairs)
 
 
 def _read_exposure(keys: Keywords, days: float) -> tuple[float | None, list[Repair]]:
@@ -178,6 +227,8 @@ def _read_exposure(keys: Keywords, days: float) -> tuple[float | None, list[Repa
             return value, repairs
         if fault is not None:
             repairs.append(Repair(key, fault.written, None, "EXP-INVALID", fault.message))
+        elif value == 0.0:
+            repairs.append(Repair(key, keys.written(key), None, "EXP-INVALID", "zero stands for no exposure"))
         elif value:
             why = f"{value:g} s is no time that could have passed before the file was written"
             repairs.append(Repair(key, keys.written(key), None, "EXP-INVALID", why))

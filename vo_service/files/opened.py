@@ -1,0 +1,111 @@
+"""The bytes of one file, open for sending: of a file of this machine, of a member of a tar, of what lies
+behind a URL.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from vo_service.pixels.sources import ByteSource
+
+_STEP = 1 << 20
+
+
+class OpenBytes(Protocol):
+    """Bytes that can be read in pieces, by one reader at a time."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """A piece, shorter only at the end. Raises OSError."""
+
+    def close(self) -> None:
+        """Nothing is read any more."""
+
+
+@dataclass(slots=True)
+class LocalBytes:
+    """``size`` bytes from ``start`` on of an open file, which it owns."""
+
+    descriptor: int
+    start: int
+    size: int
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """A piece of the part."""
+        return os.pread(self.descriptor, max(0, min(length, self.size - offset)), self.start + offset)
+
+    def copy(self) -> LocalBytes:
+        """The same, to be closed for itself."""
+        return LocalBytes(os.dup(self.descriptor), self.start, self.size)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class StreamedBytes:
+    """What a source has, read on as far as it goes; a step back begins anew where the source cannot jump."""
+
+    def __init__(self, source: ByteSource, owned: BinaryIO | None = None) -> None:
+        """``owned`` is closed with it."""
+        self._source = source
+        self._owned = owned
+        self._stream: BinaryIO | None = None
+        self._position = 0
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """A piece of the source."""
+        stream = self._move(offset)
+        part = stream.read(length)
+        self._position += len(part)
+        return part
+
+    def close(self) -> None:
+        """Close what it reads."""
+        for stream in (self._stream, self._owned):
+            if stream is not None:
+                stream.close()
+        self._stream = self._owned = None
+
+    def _move(self, offset: int) -> BinaryIO:
+        if self._stream is None or (offset < self._position and not self._stream.seekable()):
+            if self._stream is not None:
+                self._stream.close()
+            self._stream = self._source.open()
+            self._position = 0
+        if offset != self._position and self._stream.seekable():
+            self._position = self._stream.seek(offset)
+        while self._position < offset and (part := self._stream.read(min(_STEP, offset - self._position))):
+            self._position += len(part)
+        return self._stream
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """An open file as a source: whatever happens to its name, these are its bytes."""
+
+    file: BinaryIO
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return os.fstat(self.file.fileno()).st_size
+
+    def open(self) -> BinaryIO:
+        """The file from its start; one stream at a time."""
+        stream = os.fdopen(os.dup(self.file.fileno()), "rb")
+        stream.seek(0)
+        return stream
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """A piece of the file."""
+        return os.pread(self.file.fileno(), length, offset)
+
+    def state(self) -> tuple[object, ...]:
+        """Size and time of change in nanoseconds."""
+        found = os.fstat(self.file.fileno())
+        return (found.st_size, found.st_mtime_ns)
