@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
@@ -50,3 +51,18 @@ def test_a_table_has_columns_as_wide_as_they_need() -> None:
     out = io.StringIO()
     Console(False, out).table(("a", "long"), [("word", None), (1, 22)])
     assert out.getvalue() == "a     long\nword\n1     22\n"
+
+
+def test_no_line_steers_the_terminal() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(False, out, err)
+    line = "one\x1b[2J\rtwo\x9b\u202e\x07\n\tthree"
+    for write in (console.say, console.note, console.complain):
+        write(line)
+    console.table(["a"], [["b\x1b"]])
+    escaped = r"one\u001b[2J\u000dtwo\u009b\u202e\u0007" + "\n\tthree\n"
+    assert out.getvalue() == escaped + "a\n" + r"b\u001b" + "\n"
+    assert err.getvalue() == 2 * escaped
+    out.truncate(0), out.seek(0)
+    console.say(json.dumps({"name": line}, ensure_ascii=False))
+    assert json.loads(out.getvalue()) == {"name": line}  # still the JSON that it was

@@ -35,7 +35,7 @@ def place(tmp_path_factory) -> Place:
     top = tmp_path_factory.mktemp("files")
     tree = top / "products"
     good = write_product(tree / "good.fits")
-    assert run(top / "home", "ingest", str(tree)).returncode == 0
+    assert run(top / "home", "ingest", "--no-pixels", str(tree)).returncode == 0
     content = good.read_bytes()
     (tree / "cut in data.fits").write_bytes(content[:-3000])
     (tree / "cut in header.fits").write_bytes(content[:1000])
@@ -52,7 +52,7 @@ def place(tmp_path_factory) -> Place:
     write_product(tree / ACCENTS, OBJECT="NGC 1068")
     with open(os.fsencode(tree) + b"/" + NOT_TEXT, "wb") as file:  # noqa: PTH123 - not a name for Path
         file.write(content)
-    done = run(top / "home", "ingest", str(tree))
+    done = run(top / "home", "ingest", "--no-pixels", str(tree))
     return Place(top / "home", tree, done.returncode, done.stdout, done.stderr)
 
 
@@ -101,7 +101,7 @@ def test_the_good_files_are_rows_and_no_bad_one_is(place) -> None:
 
 
 def test_a_second_run_leaves_everything_as_it_is(place) -> None:
-    done = run(place.home, "ingest", str(place.tree))
+    done = run(place.home, "ingest", "--no-pixels", str(place.tree))
     assert "0 described" in done.stdout and "nothing changed" in done.stdout
     assert snapshot_numbers(place.home)[0] == 2
     assert done.returncode == 1  # the name that is no text cannot be remembered: it is told again

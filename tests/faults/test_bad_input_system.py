@@ -7,8 +7,10 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ def made(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("system") / "work"
     write_product(work / "tree" / "a.fits", OBJECT="M83")
     write_product(work / "tree" / "inner" / "b.fits", OBJECT="NGC 253")
-    assert run(work / "home", "ingest", str(work / "tree")).returncode == 0
+    assert run(work / "home", "ingest", "--no-pixels", str(work / "tree")).returncode == 0
     shutil.copytree(work, work.with_name("saved"))
     return work
 
@@ -60,7 +62,7 @@ def test_a_directory_without_permission_is_told_and_its_rows_stay(place, start) 
     inner = place / "tree" / "inner"
     inner.chmod(0)
     try:
-        done = run(place / "home", "ingest", str(place / "tree" / start), preexec=unprivileged)
+        done = run(place / "home", "ingest", "--no-pixels", str(place / "tree" / start), preexec=unprivileged)
     finally:
         inner.chmod(0o755)
     assert done.returncode == 1
@@ -75,7 +77,7 @@ def test_a_file_without_permission_is_told_and_the_others_are_taken(place) -> No
     closed = write_product(place / "tree" / "closed.fits")
     closed.chmod(0)
     write_product(place / "tree" / "new.fits", OBJECT="NGC 1068")
-    done = run(place / "home", "ingest", str(place / "tree"), preexec=unprivileged)
+    done = run(place / "home", "ingest", "--no-pixels", str(place / "tree"), preexec=unprivileged)
     assert done.returncode == 1
     assert done.stderr == "tree/closed.fits: permission: no permission to read closed.fits\n"
     assert len(stored(place / "home", "ivoa.obscore")) == 3
@@ -88,8 +90,8 @@ def test_a_home_without_permission_is_named(place) -> None:
         directory.chmod(0o555)
     (place / "home" / "catalogue.sqlite").chmod(0o444)
     try:
-        old = run(place / "home", "ingest", str(place / "tree"), preexec=unprivileged)
-        new = run(place / "home" / "new", "ingest", str(place / "tree"), preexec=unprivileged)
+        old = run(place / "home", "ingest", "--no-pixels", str(place / "tree"), preexec=unprivileged)
+        new = run(place / "home" / "new", "ingest", "--no-pixels", str(place / "tree"), preexec=unprivileged)
     finally:
         for directory in (place / "home", place / "home" / "snapshots"):
             directory.chmod(0o755)
@@ -126,7 +128,7 @@ def test_a_full_disk_leaves_the_snapshot_before(place, free) -> None:
     out.mkdir()
     write_product(place / "tree" / "new.fits", OBJECT="NGC 1068")
     script = [*asked, "sh", "-c", SMALL_DISK, "sh", str(small), str(place / "home"), str(out), str(free)]
-    done = run(small, "ingest", str(place / "tree"), before=script)
+    done = run(small, "ingest", "--no-pixels", str(place / "tree"), before=script)
     assert done.returncode == 1
     assert done.stderr.startswith("vo-service ingest: no space left on the disk (ENOSPC) while ")
     assert "the snapshot before is still current: make room and run the command again" in done.stderr
@@ -140,7 +142,7 @@ def small_files() -> None:
 
 def test_a_limit_on_the_size_of_files_leaves_the_snapshot_before(place) -> None:
     write_product(place / "tree" / "new.fits", OBJECT="NGC 1068")
-    done = run(place / "home", "ingest", str(place / "tree"), preexec=small_files)
+    done = run(place / "home", "ingest", "--no-pixels", str(place / "tree"), preexec=small_files)
     assert done.returncode == 1
     assert "File too large while " in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -150,7 +152,7 @@ def test_a_limit_on_the_size_of_files_leaves_the_snapshot_before(place) -> None:
 def stopped_ingest(home: Path, tree: Path) -> subprocess.Popen[str]:
     """An ingest that holds the writer lock and does not move until it is told to."""
     process = subprocess.Popen(
-        command(home, "--quiet", "ingest", str(tree)),
+        command(home, "--quiet", "ingest", "--no-pixels", str(tree)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -161,7 +163,22 @@ def stopped_ingest(home: Path, tree: Path) -> subprocess.Popen[str]:
         assert process.poll() is None, process.communicate()
         time.sleep(0.001)
     process.send_signal(signal.SIGSTOP)
+    while is_locked(home / "catalogue.sqlite"):  # stopped in a write of its own: a little later then
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.002)
+        process.send_signal(signal.SIGSTOP)
     return process
+
+
+def is_locked(catalogue: Path) -> bool:
+    """Whether another process is writing to a SQLite file."""
+    with closing(sqlite3.connect(catalogue, timeout=0.0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.execute("ROLLBACK")
+        return False
 
 
 def wait_for_lock(process: subprocess.Popen[str], lock: Path) -> None:
@@ -180,7 +197,7 @@ def test_the_second_of_two_ingests(place, tmp_path, wait) -> None:
     try:
         holder = json.loads((place / "home" / "writer.lock").read_text())
         second = subprocess.Popen(
-            command(place / "home", "--quiet", "ingest", str(other)),
+            command(place / "home", "--quiet", "ingest", "--no-pixels", str(other)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -170,6 +170,12 @@ def own_archive(tmp_path: Path) -> Archive:
 
 
 @pytest.fixture(scope="session")
+def archive_of() -> type[Archive]:
+    """Makes an archive of a home and its files."""
+    return Archive
+
+
+@pytest.fixture(scope="session")
 def fetch(archive: Archive) -> Iterator[Ask]:
     ask, close = archive.open()
     yield ask

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from vo_service.dali.errors import ServiceError
 from vo_service.files.stored import StoredFile, open_file
+from vo_service.holdings.records import FoundFile
 
 CONTENT = b"SIMPLE  = T" * 100
 
@@ -16,17 +18,15 @@ CONTENT = b"SIMPLE  = T" * 100
 def stored(there: Path, base: Path, **changes: object) -> StoredFile:
     state = there.stat()
     facts: dict[str, object] = {
-        "product_id": "p-1",
         "root": "main",
         "path": there.relative_to(base).as_posix(),
-        "version": 1,
-        "media_type": "application/fits",
         "size_bytes": state.st_size,
         "modified_ns": state.st_mtime_ns,
-        "origin": "file",
-        "release_date": None,
     }
-    return StoredFile(**{**facts, **changes})  # type: ignore[arg-type]
+    name = str(changes.pop("product_id", "p-1"))
+    version = int(str(changes.pop("version", 1)))
+    found = FoundFile(**{**facts, **changes})  # type: ignore[arg-type]
+    return StoredFile(name, found, version, "application/fits", "file", None)
 
 
 @pytest.fixture
@@ -45,14 +45,14 @@ def status_of(file: StoredFile, root: Path) -> int:
 
 
 def test_a_file_opens_as_it_was_ingested(root: Path) -> None:
-    with open_file(stored(root / "a b" / "x.fits", root), {"main": root}) as handle:
-        assert handle.read() == CONTENT
+    with closing(open_file(stored(root / "a b" / "x.fits", root), {"main": root})) as handle:
+        assert handle.read_at(0, 1 << 20) == CONTENT
 
 
 def test_a_root_that_is_itself_a_link_is_followed(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root)
-    with open_file(stored(root / "a b" / "x.fits", root), {"main": tmp_path / "link"}) as handle:
-        assert handle.read(6) == b"SIMPLE"
+    with closing(open_file(stored(root / "a b" / "x.fits", root), {"main": tmp_path / "link"})) as handle:
+        assert handle.read_at(0, 6) == b"SIMPLE"
 
 
 def test_a_link_within_the_root_is_followed_and_one_out_of_it_is_not(root: Path, tmp_path: Path) -> None:
@@ -98,10 +98,10 @@ def test_a_file_that_changed_is_409(root: Path) -> None:
     path = root / "a b" / "x.fits"
     file = stored(path, root)
     path.write_bytes(CONTENT[::-1])
-    os.utime(path, ns=(file.modified_ns + 1, file.modified_ns + 1))
+    os.utime(path, ns=(file.found.modified_ns + 1, file.found.modified_ns + 1))
     assert status_of(file, root) == 409
     path.write_bytes(CONTENT + b"x")
-    os.utime(path, ns=(file.modified_ns, file.modified_ns))
+    os.utime(path, ns=(file.found.modified_ns, file.found.modified_ns))
     assert status_of(file, root) == 409
 
 

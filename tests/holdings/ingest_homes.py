@@ -11,7 +11,9 @@ from tap_schema import published
 from vo_service.holdings.harvest import harvest
 from vo_service.holdings.harvest_sources import open_file
 from vo_service.holdings.ingest import ingest
-from vo_service.holdings.reports import HarvestReport, IngestReport
+from vo_service.holdings.manifest import ManifestEntry
+from vo_service.holdings.measurement import PixelLimits
+from vo_service.holdings.reports import HarvestReport, IngestReport, Progress, silent
 from vo_service.store import Catalogue, Snapshot, Snapshots
 
 
@@ -25,10 +27,14 @@ class Home:
 
     def ingest(
         self,
-        *paths: Path,
+        *paths: Path | str,
         root_name: str | None = None,
         retry: Sequence[str] = (),
         withdraw: Sequence[str] = (),
+        entries: Sequence[ManifestEntry] = (),
+        pixels: PixelLimits | None = None,
+        progress: Progress = silent,
+        workers: int = 0,
     ) -> IngestReport:
         return ingest(
             paths,
@@ -40,7 +46,10 @@ class Home:
             root_name=root_name,
             retry=retry,
             withdraw=withdraw,
-            workers=0,
+            entries=entries,
+            workers=workers,
+            pixels=pixels,
+            progress=progress,
         )
 
     def harvest(self, path: Path) -> HarvestReport:

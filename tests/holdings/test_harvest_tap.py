@@ -155,3 +155,22 @@ def test_apostrophes_in_keys_are_doubled(archive: Archive, tmp_path: Path) -> No
 def test_what_is_no_address_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not an address"):
         open_tap(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url, words",
+    [
+        ("http://someone:word@host/tap", "user or password"),
+        ("https://word@host/tap", "user or password"),
+        ("https://host/tap?token=word", "not an address"),
+        ("https://someone:word@host/tap?x=word", "not an address"),
+    ],
+)
+def test_an_address_that_holds_a_secret_is_refused_and_not_echoed(
+    url: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        open_tap(url, tmp_path)
+    assert "word@" not in str(caught.value) and "=word" not in str(caught.value)
+    assert "someone" not in str(caught.value) + caught.value.name
+    assert not (tmp_path / "harvest").exists()

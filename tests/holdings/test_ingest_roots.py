@@ -11,6 +11,7 @@ import pytest
 from ingest_homes import Home, open_home
 from product_files import write_product
 
+from vo_service.holdings.out_of_reach import read_out_of_reach
 from vo_service.holdings.roots import RootError
 
 
@@ -160,3 +161,55 @@ def test_a_lost_root_below_is_told_and_its_files_stay(home: Home, tree: Path) ->
     assert (report.failed, report.withdrawn) == (0, 0)
     assert len(listed(home)) == 4
     assert "the directory of the root inner is gone; its 2 files stay listed" in report.notices[0]
+
+
+@pytest.mark.parametrize("part", [".", "x"])
+def test_a_place_that_lists_none_of_its_files_any_more_keeps_them(home: Home, tree: Path, part: str) -> None:
+    home.ingest(tree)
+    before = listed(home)
+    gone = shutil.copytree(tree, tree.with_name("kept"))
+    for path in sorted((tree / part).rglob("*.fits")):
+        path.unlink()
+    for _ in range(2):
+        report = home.ingest(tree / part)
+        assert (report.failed, report.withdrawn, report.snapshot, report.exit_code) == (1, 0, None, 1)
+        [entry] = report.failures
+        count = 4 if part == "." else 2
+        assert (entry.root, entry.path, entry.error_class) == ("A", part, "unreadable")
+        assert entry.error_message is not None
+        assert f"the {count} files" in entry.error_message and "--withdraw A" in entry.error_message
+        assert listed(home) == before
+        assert [each.path for each in read_out_of_reach(home.catalogue)] == [part]
+    if part == "x":
+        assert home.ingest(tree).withdrawn == 2  # the whole root has files: these have gone
+        return
+    shutil.copytree(gone, tree, dirs_exist_ok=True)
+    report = home.ingest(tree)
+    assert (report.failed, report.withdrawn, report.skipped) == (0, 0, 4)
+    assert read_out_of_reach(home.catalogue) == []
+    shutil.rmtree(tree)
+    tree.mkdir()
+    assert home.ingest(tree).failed == 1
+    assert home.ingest(withdraw=["A"]).withdrawn == 4
+    assert listed(home) == {}
+
+
+def test_the_last_file_of_a_root_stays_until_the_root_is_withdrawn(home: Home, tree: Path) -> None:
+    home.ingest(tree / "y" / "three.fits")
+    (tree / "y" / "three.fits").unlink()
+    report = home.ingest(tree / "y")
+    assert (report.failed, report.withdrawn) == (1, 0)
+    assert "the file that is listed here" in str(report.failures[0].error_message)
+    assert home.ingest(withdraw=["y"]).withdrawn == 1
+
+
+def test_files_that_a_root_within_has_taken_over_are_not_lost(home: Home, tree: Path) -> None:
+    home.ingest(tree / "x", root_name="outer")  # two files, all below the folder that becomes a root
+    moved = tree / "x" / "sub"
+    moved.mkdir()
+    for name in ("one", "two"):
+        (tree / "x" / f"{name}.fits").rename(moved / f"{name}.fits")
+    home.ingest(moved, root_name="inner")
+    report = home.ingest(tree / "x")
+    assert (report.failed, report.withdrawn) == (0, 2)
+    assert {root for root, _ in listed(home)} == {"inner"}

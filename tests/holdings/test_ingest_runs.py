@@ -143,7 +143,9 @@ def test_planted_disagreements_are_found_and_none_is_invented(home: Home, sample
     found = {
         (row["dataset_id"], row["item"])
         for row in home.rows("holdings.repair")
-        if row["dataset_id"] is not None and not row["rule_id"].startswith("ARCH-NO")
+        if row["dataset_id"] is not None
+        and row["rule_id"].startswith("ARCH-")
+        and not row["rule_id"].startswith("ARCH-NO")
     }
     assert found == planted
 

@@ -16,6 +16,7 @@ from product_files import write_product
 from vo_service.holdings import contents
 from vo_service.holdings.contents import Content, digest_file
 from vo_service.holdings.records import FoundFile
+from vo_service.pixels.sources import LocalFile
 
 UID = "member.uid___A001_X1_X2"
 
@@ -222,7 +223,7 @@ def test_a_digest_is_of_the_state_that_was_found(tmp_path: Path) -> None:
     path.write_bytes(b"abc" * 10**6)
     state = path.stat()
     found = FoundFile("r", "x", state.st_size, state.st_mtime_ns)
-    assert digest_file(path, found) == hashlib.sha256(b"abc" * 10**6).hexdigest()
+    assert digest_file(LocalFile(path), found) == hashlib.sha256(b"abc" * 10**6).hexdigest()
     touch(path)
-    assert digest_file(path, found) is None
-    assert digest_file(tmp_path / "nothing", found) is None
+    assert digest_file(LocalFile(path), found) is None
+    assert digest_file(LocalFile(tmp_path / "nothing"), found) is None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from product_files import FREQUENCY, SKY, STOKES, header_of, product_at, read_cases
 
 from vo_service.holdings.beam import measure_beam
-from vo_service.holdings.classify import classify, classify_side_file
-from vo_service.holdings.read import holds_text
+from vo_service.holdings.classify import classify
 from vo_service.holdings.units import normalise_unit
 
 ROLES = {
@@ -66,39 +63,3 @@ def test_an_image_off_the_sky_is_no_science_image() -> None:
 def test_parameters_of_a_fit_are_derived() -> None:
     header = header_of(SKY | {"CTYPE3": "FITPAR"}, (64, 64, 3))
     assert classify(product_at("a.cube.fits"), header).role == "derived"
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [
-        ("README", "document"),
-        ("qa2_report.pdf", "document"),
-        ("scriptForPI.py", "document"),
-        ("t.csv.gz", "table"),
-        ("x.fits.header", "document"),
-        ("data.bin", "unknown"),
-    ],
-)
-def test_side_files(name: str, role: str) -> None:
-    assert classify_side_file(product_at(name), is_text=False).role == role
-
-
-@pytest.mark.parametrize(
-    ("content", "is_text"),
-    [
-        (b"SIMPLE  = T\nEND\n", True),
-        ("\u00e9".encode() * 3000, True),
-        (b"x" + "\u00e9".encode() * 3000, True),  # the first bytes read end within a letter
-        (b"", False),
-        (b"   \n", False),
-        (b"text and \x00 more", False),
-        (b"caf\xe9 and more text", False),
-        (b"\x89PNG\r\n", False),
-    ],
-)
-def test_plain_text_is_a_document_whatever_its_name(tmp_path: Path, content: bytes, is_text: bool) -> None:
-    path = tmp_path / "d41d8cd98f00b204"
-    path.write_bytes(content)
-    assert holds_text(path) is is_text
-    product = classify_side_file(product_at(path.name), is_text=is_text)
-    assert product.role == ("document" if is_text else "unknown")

@@ -55,7 +55,7 @@ def test_the_cube_that_is_spoilt_below_is_good(tmp_path: Path) -> None:
     product = spoilt(tmp_path, "CRVAL1", "204.25")
     assert product.state == "ok" and product.sky and product.spectral and product.beam
     assert product.sky.ra == pytest.approx(204.25, abs=1e-3)
-    assert {repair.rule for repair in product.repairs} == {"DATE-END"}
+    assert {repair.rule for repair in product.repairs} == {"DATE-END", "NAME-ARCHIVE"}
 
 
 @pytest.mark.parametrize("text", BAD_TEXTS)

@@ -78,14 +78,14 @@ def test_an_older_pipeline_name_with_quoted_source() -> None:
     ],
 )
 def test_companions_and_maps_share_the_stem_of_their_image(names: tuple[str, ...]) -> None:
-    stems = {read_name(name).stem(role_words(read_name(name).words)) for name in names}
+    stems = {read_name(name).stem(role_words(read_name(name))) for name in names}
     assert len(stems) == 1
 
 
 @pytest.mark.parametrize("name", ["mask.fits", "pb.fits", "image.pbcor.fits", ".fits", "a"])
 def test_a_stem_is_never_empty(name: str) -> None:
     read = read_name(name)
-    assert read.stem(role_words(read.words)) or not read.base
+    assert read.stem(role_words(read)) or not read.base
 
 
 def test_cards_speak_where_the_path_is_silent() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,3 +60,73 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
     products = describe_all(files, {"r": tmp_path}, 2)
     assert next(products).error_kind == "changed"
     products.close()
+
+
+MEASURING = """
+import sys, threading, time
+from multiprocessing import active_children
+from pathlib import Path
+from vo_service.holdings.describe import describe_product
+from vo_service.holdings.measure import measure_product
+from vo_service.holdings.measurement import PixelLimits
+from vo_service.holdings.pixel_pass import Measurer
+from vo_service.holdings.pool import work_all
+from vo_service.holdings.records import FoundFile
+
+path = Path(sys.argv[1])
+state = path.stat()
+product = describe_product(FoundFile("r", path.name, state.st_size, state.st_mtime_ns), path.parent)
+
+def tell():
+    while not active_children():
+        time.sleep(0.05)
+    print(active_children()[0].pid, flush=True)
+
+threading.Thread(target=tell, daemon=True).start()
+work = Measurer({"r": path.parent}, PixelLimits(), measure_product)
+list(work_all([product], work, print, 1, 600.0, 1, "vo_service.holdings.measure"))
+"""
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process is at a file."""
+    found = False
+    for each in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            found |= each.readlink() == path
+    return found
+
+
+def wait_until(pid: int, path: Path, at_it: bool, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while has_open(pid, path) != at_it:
+        assert time.monotonic() < end, f"after {seconds} s the worker is {'not' if at_it else 'still'} at it"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="processes are looked at in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_ends_with_its_parent_in_the_middle_of_a_file(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    path = tmp_path.resolve() / "large.fits"
+    write_product(path, (1, 1, 8, 8))
+    raw = path.read_bytes().replace(b"NAXIS1  =                    8", b"NAXIS1  =                20000")
+    raw = raw.replace(b"NAXIS2  =                    8", b"NAXIS2  =                20000")
+    raw = raw.replace(b"NAXIS3  =                    1", b"NAXIS3  =                   15")
+    path.write_bytes(raw[: raw.index(b"END" + b" " * 77) // 2880 * 2880 + 2880])
+    os.truncate(path, path.stat().st_size + -(-20000 * 20000 * 15 * 4 // 2880) * 2880)  # sparse, 24 GB
+    with subprocess.Popen(
+        [sys.executable, "-c", MEASURING, str(path)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        try:
+            wait_until(worker, path, at_it=True, seconds=60.0)
+            parent.send_signal(number)
+            parent.wait()
+            wait_until(worker, path, at_it=False, seconds=5.0)
+        finally:
+            parent.kill()
+            if has_open(worker, path):
+                os.kill(worker, signal.SIGKILL)

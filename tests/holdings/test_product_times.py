@@ -30,7 +30,7 @@ def test_dates_are_those_of_astropy(moment: datetime) -> None:
         ({"DATE-OBS": "1858-11-17"}, None, ["DATE-INVALID"]),
         ({"MJD-OBS": "x"}, None, ["DATE-INVALID"]),
         ({"MJD-OBS": 2457394.5}, None, ["DATE-INVALID"]),
-        ({"MJD-OBS": 0.0}, None, []),
+        ({"MJD-OBS": 0.0}, None, ["DATE-INVALID"]),
         ({"DATE": "2016-01-07T11:36:21.9"}, None, []),
         ({}, None, []),
     ],
@@ -48,32 +48,58 @@ def test_other_time_scales_become_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cards", "seconds", "was", "confidence"),
+    ("cards", "seconds", "record"),
     [
-        ({"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-07T00:02:00", "EXPTIME": 60.0}, 120.0, None, None),
-        ({"DATE-OBS": "2016-01-07", "EXPTIME": 0.0, "EXPOSURE": 60.0}, 60.0, None, 0.7),
-        ({"DATE-OBS": "2016-01-07", "DATE-END": "2016-01-06", "EXPTIME": 60.0}, 60.0, "57393.0", 0.7),
-        ({"DATE-OBS": "2016-01-07", "DATE-END": "soon", "EXPTIME": 60.0}, 60.0, "soon", 0.7),
-        ({"DATE-OBS": "2016-01-07", "DATE-END": "2199-01-01"}, 0.0, "2199-01-01", 0.3),
-        ({"DATE-OBS": "2016-01-07"}, 0.0, None, 0.3),
+        ({"DATE-END": "2016-01-07T00:02:00", "EXPTIME": 60.0}, 120.0, []),
+        ({"DATE-END": "2016-01-07", "EXPTIME": 60.0}, 0.0, []),
+        ({"MJD-END": 57394.25}, 21600.0, [("DATE-END", None, "57394.25", "DATE-SPELLING", 1.0)]),
+        ({"EXPTIME": 0.0, "EXPOSURE": 60.0}, 60.0, [("t_max", None, 60.0, "DATE-END", 0.7)]),
+        (
+            {"DATE-END": "2016-01-06", "EXPTIME": 60.0},
+            60.0,
+            [("t_max", "2016-01-06", 60.0, "DATE-END", 0.7)],
+        ),
+        ({"DATE-END": "soon", "EXPTIME": 60.0}, 60.0, [("t_max", "soon", 60.0, "DATE-END", 0.7)]),
+        # an end that no card tells is unknown: nothing stands in for it
+        ({"DATE-END": "2199-01-01"}, None, [("t_max", "2199-01-01", None, "DATE-END", 1.0)]),
+        ({"DATE-END": "2016-01-06"}, None, [("t_max", "2016-01-06", None, "DATE-END", 1.0)]),
+        ({"DATE-END": "soon"}, None, [("t_max", "soon", None, "DATE-END", 1.0)]),
+        ({"MJD-END": 0.0}, None, [("t_max", "0.0", None, "DATE-END", 1.0)]),
+        ({}, None, []),
     ],
 )
-def test_start_and_end_are_known_together_and_a_stand_in_is_on_record(
-    cards: dict[str, object], seconds: float, was: str | None, confidence: float | None
+def test_the_end_is_stated_or_follows_from_the_exposure_or_is_unknown(
+    cards: dict[str, object],
+    seconds: float | None,
+    record: list[tuple[str, str | None, object, str, float]],
 ) -> None:
-    """OBS-089; a guessed end is a repair of the published column."""
+    """OBS-089; an end that is no card as written is a repair of the published column."""
+    product = date_observation(product_at(), header_of({"DATE-OBS": "2016-01-07"} | cards))
+    assert product.date_start == 57394.0
+    end = None if seconds is None else pytest.approx(57394.0 + seconds / 86400.0, abs=1e-9)
+    assert product.date_end == end
+    found = [each for each in product.repairs if each.rule != "EXP-INVALID"]
+    assert [(each.item, each.was, each.rule, each.confidence) for each in found] == [
+        (item, was, rule, confidence) for item, was, _, rule, confidence in record
+    ]
+    for repair, (_, _, became, _, _) in zip(found, record, strict=True):
+        assert repair.became == (became if became is None or isinstance(became, str) else f"{end.expected!r}")
+
+
+def test_an_end_in_another_scale_becomes_utc_on_record() -> None:
+    cards = {"DATE-OBS": "2017-01-07T00:00:37", "DATE-END": "2017-01-07T01:00:37", "TIMESYS": "TAI"}
     product = date_observation(product_at(), header_of(cards))
-    assert product.date_end == pytest.approx(57394.0 + seconds / 86400.0, abs=1e-9)
-    guesses = [repair for repair in product.repairs if repair.item == "t_max"]
-    assert [(repair.was, repair.confidence) for repair in guesses] == (
-        [] if confidence is None else [(was, confidence)]
-    )
-    assert all(float(repair.became or "nan") == product.date_end for repair in guesses)
+    assert product.date_end == pytest.approx(57760.0 + 1 / 24, abs=1e-9)
+    assert [(each.item, each.was, each.became) for each in product.repairs] == [
+        ("DATE-OBS", "2017-01-07T00:00:37", f"{product.date_start!r}"),
+        ("t_max", "2017-01-07T01:00:37", f"{product.date_end!r}"),
+    ]
 
 
 def test_an_end_without_a_start_is_no_time_of_observation() -> None:
     product = date_observation(product_at(), header_of({"DATE-END": "2016-01-06"}))
     assert (product.date_start, product.date_end) == (None, None)
+    assert [(each.item, each.was, each.became) for each in product.repairs] == [("t_max", "2016-01-06", None)]
 
 
 def test_an_unknown_scale_is_taken_as_utc_on_record() -> None:

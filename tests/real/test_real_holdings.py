@@ -49,7 +49,8 @@ def test_every_real_file_has_a_row_in_the_run_log(real_service: RealService, rea
     files = {path.relative_to(real_data / "fits").as_posix() for path in (real_data / "fits").rglob("*")}
     files = {path for path in files if (real_data / "fits" / path).is_file()}
     logged = real_service.rows(
-        "SELECT path, state, error_class FROM holdings.run_product WHERE path IS NOT NULL"
+        "SELECT p.path, p.state, p.error_class FROM holdings.run_product AS p JOIN holdings.run AS r "
+        "ON p.run_id = r.run_id WHERE p.path IS NOT NULL AND r.kind = 'ingest'"
     )
     assert Counter(str(row["path"]) for row in logged) == Counter(files)
     images = [row for row in logged if ".fits" in str(row["path"]) and "/" not in str(row["path"])]
