@@ -6,10 +6,12 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import answers, archive, formats, products
+from benchmarks import answers, archive, formats, pixel_pass, products, unchanged
 
 BENCHMARKS = {
     "products": products.run,
+    "unchanged": unchanged.run,
+    "pixel_pass": pixel_pass.run,
     "archive": archive.run,
     "answers": answers.run,
     "formats": formats.run,

@@ -151,8 +151,9 @@ def access_formats_are_media_types(service: Service) -> Iterator[Finding]:
 @requirement("OBS-089", clause="practice", level=Level.PRACTICE, service="obscore")
 @_where_rows_are
 def nulls_come_in_pairs(service: Service) -> Iterator[Finding]:
-    """Lower and upper limits are null together, and so are position and field of view"""
-    for one, other in (("em_min", "em_max"), ("t_min", "t_max"), ("s_ra", "s_fov")):
+    """em_min and em_max are null together, and so are position and field of view; no t_max without t_min"""
+    yield from _no_rows(service, "t_min IS NULL AND t_max IS NOT NULL", "an end has a start")
+    for one, other in (("em_min", "em_max"), ("s_ra", "s_fov")):
         condition = f"({one} IS NULL AND {other} IS NOT NULL) OR ({one} IS NOT NULL AND {other} IS NULL)"
         yield from _no_rows(service, condition, f"{one} and {other} are null together")
 
