@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from asking import AFTER, BEFORE, READER, Holdings
 from ingest_homes import open_home
+from pixel_columns import MEASURED
 from pixel_products import MEMBER, harvest_row, write_cube, write_values
 
 from tap_schema import published
@@ -19,24 +20,6 @@ from vo_service.access import ANONYMOUS
 from vo_service.engines import DuckDBEngine
 from vo_service.holdings.measurement import PixelLimits
 from vo_service.sky import parse_region
-
-MEASURED = {
-    "holdings.measurement": (
-        "remark", "content_hash", "valid_fraction", "valid_area", "moc", "outline", "rms", "peak", "peak_ra",
-        "peak_dec", "dynamic_range",
-    ),
-    "holdings.peak_spectrum": ("peak", "rms", "peak_ra", "peak_dec"),
-    "holdings.line_candidate": (
-        "channel_first", "channel_last", "frequency", "f_low", "f_high", "snr", "width", "false_alarm",
-        "lines",
-    ),
-    "holdings.qa2": (
-        "rms_achieved", "rms_ratio", "rms_pass", "rms_relaxed", "sensitivity_10kms",
-        "cont_sensitivity_bandwidth", "verdict",
-    ),
-    "holdings.product": ("duplicate_of",),
-}  # fmt: skip
-"""Columns that pixels tell, of which nobody else sees anything."""
 
 INSTEAD = {
     "ivoa.obscore": {"s_region", "s_shape"},

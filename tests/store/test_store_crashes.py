@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -147,8 +148,9 @@ def test_children_of_a_killed_writer_do_not_keep_the_lock(shelf: Shelf) -> None:
     os.kill(holder, signal.SIGKILL)
     os.waitpid(holder, 0)
     try:
+        os.kill(child_pid, 0)  # the child lives on
         with shelf.snapshots.writer("the next", 5.0):
-            pass
+            assert json.loads((shelf.home / "writer.lock").read_text())["command"] == "the next"
     finally:
         os.kill(child_pid, signal.SIGKILL)
         os.close(read)

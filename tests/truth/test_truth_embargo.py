@@ -10,24 +10,7 @@ from datetime import UTC, datetime
 import pytest
 import pyvo
 from conftest_truth import read_truth, rows_of_home
-
-RESTRICTED = {
-    "holdings.measurement": (
-        "remark", "content_hash", "valid_fraction", "valid_area", "moc", "outline", "rms", "peak", "peak_ra",
-        "peak_dec", "dynamic_range",
-    ),
-    "holdings.peak_spectrum": ("peak", "rms", "peak_ra", "peak_dec"),
-    "holdings.line_candidate": (
-        "channel_first", "channel_last", "frequency", "f_low", "f_high", "snr", "width", "false_alarm",
-        "lines",
-    ),
-    "holdings.qa2": (
-        "rms_achieved", "rms_ratio", "rms_pass", "rms_relaxed", "sensitivity_10kms",
-        "cont_sensitivity_bandwidth", "verdict",
-    ),
-    "holdings.product": ("duplicate_of",),
-}  # fmt: skip
-"""Columns that tell of pixels (design 4.3)."""
+from pixel_columns import MEASURED
 
 FILLED = {
     "holdings.measurement": "peak", "holdings.peak_spectrum": "peak", "holdings.line_candidate": "snr",
@@ -77,9 +60,9 @@ def is_null(cell) -> bool:
     return getattr(cell, "mask", False) is True or bool(getattr(cell, "mask", False)) or cell == ""
 
 
-@pytest.mark.parametrize("table", RESTRICTED)
+@pytest.mark.parametrize("table", MEASURED)
 def test_embargoed_rows_are_there_without_their_values(ask, closed, table: str) -> None:
-    columns = RESTRICTED[table]
+    columns = MEASURED[table]
     found = ask(f"SELECT product_id, {', '.join(columns)} FROM {table}")
     embargoed = [row for row in found if row["product_id"] in closed]
     assert embargoed or table == "holdings.line_candidate"

@@ -38,10 +38,6 @@ PROPOSAL_FACTS = (
     "proposal_abstract science_keyword scientific_category bib_reference pub_title first_author authors "
     "pub_abstract publication_year collections obs_release_date"
 ).split()
-OBSERVING_FACTS = (
-    "t_min t_max t_exptime t_resolution antenna_arrays is_mosaic qa2_passed pwv sensitivity_10kms "
-    "cont_sensitivity_bandwidth spatial_scale_max frequency_support"
-).split()
 
 # Band edges in GHz; where bands 2 and 3 overlap, 3 is meant (ALMA-090).
 BANDS = (

@@ -8,7 +8,7 @@ physical values only (barycentric frequencies, arcsec, MJD).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -276,8 +276,3 @@ class Planner:
                 )
             )
         return made
-
-
-def respell(observation: Observation, archive_name: str) -> Observation:
-    """The same observation under another name in the archive."""
-    return replace(observation, archive_name=archive_name)
