@@ -9,7 +9,7 @@ import pytest
 from sqlglot import exp
 
 from vo_service.adql import FUNCTIONS, AdqlError, parse, write
-from vo_service.adql import function_sql as sql
+from vo_service.adql import sql_nodes as sql
 from vo_service.adql.signatures import CALL_FORMS
 from vo_service.adql.words import RESERVED
 from vo_service.spectral import line

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from vo_service.adql import function_sql as sql
 from vo_service.adql import geometry_sql as geo
+from vo_service.adql import sql_nodes as sql
 from vo_service.sky import Circle, Polygon, Range, Region, parse_region, unit_vectors
 
 CIRCLES = [

@@ -5,7 +5,9 @@ Each stage takes the former's type, so that nothing which was not resolved can b
 
 from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.explain import explain
-from vo_service.adql.functions import FUNCTIONS, Function
+from vo_service.adql.function_forms import Function
+from vo_service.adql.functions import FUNCTIONS
+from vo_service.adql.names import Names, UnknownName
 from vo_service.adql.parser import parse
 from vo_service.adql.plan import Plan, plan_query
 from vo_service.adql.printing import print_tree
@@ -19,11 +21,13 @@ __all__ = [
     "FUNCTIONS",
     "AdqlError",
     "Function",
+    "Names",
     "Place",
     "Plan",
     "Probe",
     "Resolved",
     "Tree",
+    "UnknownName",
     "Written",
     "explain",
     "parse",

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from vo_service.adql import function_sql as sql
 from vo_service.adql import geometry_sql
+from vo_service.adql import sql_nodes as sql
 from vo_service.adql.constants import constant_number
-from vo_service.adql.function_sql import Sql
 from vo_service.adql.kinds import NUMBERS, Kind
 from vo_service.adql.probes import Probe, in_ranges, make_probe, read_probe
 from vo_service.adql.resolved import (
@@ -36,6 +35,7 @@ from vo_service.adql.resolved import (
     Value,
 )
 from vo_service.adql.resolved_queries import ResolvedQuery
+from vo_service.adql.sql_nodes import Sql
 from vo_service.adql.value_sql import ValueWriter
 from vo_service.sky import ALLOWANCE
 

@@ -6,13 +6,36 @@ outside a function's domain gives NULL; NaN and infinity that came in as data pa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from sqlglot import exp
 
-Sql: TypeAlias = exp.Expr
+from vo_service.adql.sql_nodes import (
+    Sql,
+    absolute,
+    at_least,
+    at_most,
+    below,
+    both,
+    call,
+    case,
+    equal,
+    finite,
+    infinity,
+    is_null,
+    minus,
+    nan,
+    number,
+    over,
+    own,
+    paren,
+    plus,
+    times,
+    wrapped,
+    zero,
+)
+
 Emitter: TypeAlias = Callable[[Sequence[exp.Expr], str], exp.Expr]
 
 LARGEST_EXPONENT = 709.782712893384
@@ -20,168 +43,6 @@ LARGEST_EXPONENT = 709.782712893384
 SMALLEST_EXPONENT = -745.2
 """Below this, e to the x is 0."""
 _WHOLE = 4503599627370496.0  # 2**52: doubles from here on have no fraction
-
-
-def number(value: float) -> Sql:
-    """A double literal that no engine reads as a decimal."""
-    text = repr(float(value))
-    negative = text.startswith("-")
-    text = text.removeprefix("-")
-    if text in ("inf", "nan"):
-        special = exp.Literal.string(("-" if negative else "") + ("Infinity" if text == "inf" else "NaN"))
-        return as_double(special)
-    if "e" not in text:
-        text += "e0"
-    literal = as_double(exp.Literal.number(text))
-    return exp.Paren(this=exp.Neg(this=literal)) if negative else literal
-
-
-def own(node: Sql) -> Sql:
-    """The node itself if nobody has it yet, else a copy: a node stands in one tree only."""
-    return node if node.parent is None else node.copy()
-
-
-def as_double(value: Sql) -> Sql:
-    """CAST to double precision."""
-    return exp.Cast(this=value, to=exp.DataType(this=exp.DType.DOUBLE))
-
-
-def call(name: str, *arguments: Sql) -> Sql:
-    """A function of the engine by its own name."""
-    node = exp.Anonymous(this=name)
-    for argument in arguments:
-        node.append("expressions", own(argument))
-    return node
-
-
-def labelled(value: Sql, name: str) -> Sql:
-    """``value AS "name"``"""
-    return exp.Alias(this=own(value), alias=exp.to_identifier(name, quoted=True))
-
-
-def paren(value: Sql) -> Sql:
-    """The value in parentheses."""
-    return exp.Paren(this=own(value))
-
-
-def case(*branches: tuple[Sql, Sql], otherwise: Sql | None = None) -> Sql:
-    """CASE WHEN ... THEN ...; NULL otherwise."""
-    node = exp.Case()
-    for when, then in branches:
-        branch = exp.If(this=own(when))
-        branch.set("true", own(then))
-        node.append("ifs", branch)
-    if otherwise is not None:
-        node.set("default", own(otherwise))
-    return node
-
-
-def binary(kind: type[exp.Binary], left: Sql, right: Sql) -> Sql:
-    """An operator between two values; both sides in parentheses where they are operators themselves."""
-    node = kind(this=_wrapped(left))
-    node.set("expression", _wrapped(right))
-    return node
-
-
-def _wrapped(value: Sql) -> Sql:
-    return (
-        paren(value)
-        if isinstance(value, exp.Binary | exp.Neg | exp.Not | exp.Between | exp.In)
-        else own(value)
-    )
-
-
-def plus(left: Sql, right: Sql) -> Sql:
-    """left + right"""
-    return binary(exp.Add, left, right)
-
-
-def minus(left: Sql, right: Sql) -> Sql:
-    """left - right"""
-    return binary(exp.Sub, left, right)
-
-
-def times(left: Sql, right: Sql) -> Sql:
-    """left * right"""
-    return binary(exp.Mul, left, right)
-
-
-def over(left: Sql, right: Sql) -> Sql:
-    """left / right between doubles."""
-    node = exp.Div(this=_wrapped(left), typed=True)
-    node.set("expression", _wrapped(right))
-    return node
-
-
-def at_most(left: Sql, right: Sql) -> Sql:
-    """left <= right"""
-    return binary(exp.LTE, left, right)
-
-
-def at_least(left: Sql, right: Sql) -> Sql:
-    """left >= right"""
-    return binary(exp.GTE, left, right)
-
-
-def below(left: Sql, right: Sql) -> Sql:
-    """left < right"""
-    return binary(exp.LT, left, right)
-
-
-def above(left: Sql, right: Sql) -> Sql:
-    """left > right"""
-    return binary(exp.GT, left, right)
-
-
-def equal(left: Sql, right: Sql) -> Sql:
-    """left = right"""
-    return binary(exp.EQ, left, right)
-
-
-def both(terms: Sequence[Sql]) -> Sql:
-    """AND over the terms, each in parentheses."""
-    return _chain(exp.And, terms)
-
-
-def either(terms: Sequence[Sql]) -> Sql:
-    """OR over the terms, each in parentheses."""
-    return _chain(exp.Or, terms)
-
-
-def _chain(kind: type[exp.Connector], terms: Sequence[Sql]) -> Sql:
-    parts = [paren(term) if isinstance(term, exp.Connector) else own(term) for term in terms]
-    chain = parts[0]
-    for part in parts[1:]:
-        chain = kind(this=chain, expression=part)
-    return chain
-
-
-def nan() -> Sql:
-    """Not a number."""
-    return number(math.nan)
-
-
-def infinity() -> Sql:
-    """Beyond all doubles."""
-    return number(math.inf)
-
-
-def zero() -> Sql:
-    """0 as a double."""
-    return number(0.0)
-
-
-def absolute(value: Sql) -> Sql:
-    """Absolute value."""
-    return call("abs", value)
-
-
-def finite(value: Sql) -> Sql:
-    """Whether a double is neither NaN nor infinite; NaN sorts above infinity on both engines."""
-    return below(absolute(value), infinity())
-
-
-# --- emitters ---
 
 
 def named(name: str) -> Emitter:
@@ -241,7 +102,7 @@ def power(arguments: Sequence[Sql], dialect: str) -> Sql:
     exponent = times(y, call("ln", absolute(x)))
     fraction = exp.NEQ(this=own(y), expression=call("trunc", y))
     return case(
-        (exp.Or(this=exp.Is(this=own(x), expression=exp.Null()), expression=_is_null(y)), exp.Null()),
+        (exp.Or(this=exp.Is(this=own(x), expression=exp.Null()), expression=is_null(y)), exp.Null()),
         (exp.Not(this=paren(both([finite(x), finite(y)]))), call("power", x, y)),
         (both([equal(x, zero()), below(y, zero())]), exp.Null()),
         (both([below(x, zero()), fraction]), exp.Null()),
@@ -250,10 +111,6 @@ def power(arguments: Sequence[Sql], dialect: str) -> Sql:
         (below(exponent, number(SMALLEST_EXPONENT)), zero()),
         otherwise=call("power", x, y),
     )
-
-
-def _is_null(value: Sql) -> Sql:
-    return exp.Is(this=own(value), expression=exp.Null())
 
 
 def cotangent(arguments: Sequence[Sql], dialect: str) -> Sql:
@@ -267,7 +124,7 @@ def remainder(arguments: Sequence[Sql], dialect: str) -> Sql:
     """Remainder with the sign of x; NULL for y = 0."""
     x, y = arguments
     if dialect == "duckdb":
-        value: Sql = exp.Mod(this=_wrapped(x), expression=_wrapped(y))  # fmod there takes the sign of y
+        value: Sql = exp.Mod(this=wrapped(x), expression=wrapped(y))  # fmod there takes the sign of y
     else:
         value = minus(x, times(y, call("trunc", over(x, y))))
     return case((both([finite(x), exp.NEQ(this=own(y), expression=zero())]), value), (equal(x, nan()), x))
@@ -350,9 +207,7 @@ def _windows(arguments: Sequence[Sql], dialect: str, holds: Callable[[Sql, Sql, 
     rest, zmin, zmax, support = arguments
     first = times(rest, plus(number(1.0), zmin))
     last = times(rest, plus(number(1.0), zmax))
-    known = both(
-        [exp.Not(this=_is_null(zmin)), exp.Not(this=_is_null(zmax)), exp.Not(this=_is_null(support))]
-    )
+    known = both([exp.Not(this=is_null(zmin)), exp.Not(this=is_null(zmax)), exp.Not(this=is_null(support))])
     found = _any_window(support, dialect, lambda lo, hi: holds(lo, hi, first, last))
     return case(
         (exp.Not(this=paren(known)), exp.Null()),

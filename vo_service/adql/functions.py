@@ -7,57 +7,14 @@ NaN for NULL; tests compare both engines with it, and constant arguments are fol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from vo_service.adql import function_sql as sql
+from vo_service.adql.function_forms import Array, Form, Function, Reference, quiet
+from vo_service.adql.function_sql import Emitter
 from vo_service.adql.kinds import Kind
 from vo_service.spectral import line_covered, line_covered_all
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Reference: TypeAlias = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One way to call a function: classes of arguments, and the type of the result.
-
-    Classes: ``number`` (becomes a double), ``integer`` (a literal), ``text``, ``intervals`` (doubles, flat),
-    ``line`` (a string literal that names a line; emitters get its rest wavelength in metres, references
-    its rest frequency).
-    """
-
-    arguments: tuple[str, ...]
-    result: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function. ``unit`` is that of the result, ``same`` for the first argument's."""
-
-    name: str
-    forms: tuple[Form, ...]
-    doc: str
-    emit: sql.Emitter
-    reference: Reference | None
-    unit: str | None = None
-    declared: str | None = None
-    """Signature in the words of TAPRegExt for user-defined functions, else None."""
-
-
-def _quiet(function: Reference) -> Reference:
-    """The function without numpy's warnings; infinite results of finite arguments become NaN."""
-
-    def run(*arguments: Any) -> Array:
-        with np.errstate(all="ignore"):
-            result = np.asarray(function(*(np.asarray(a, dtype=float) for a in arguments)), dtype=float)
-            finite = np.all([np.isfinite(np.asarray(a, dtype=float)) for a in arguments], axis=0)
-            return np.where(finite & np.isinf(result), np.nan, result)
-
-    return run
 
 
 def _power(x: Array, y: Array) -> Array:
@@ -84,16 +41,12 @@ def _half_away(x: Array) -> Array:
     return whole + (fraction >= 0.5) - (fraction <= -0.5)
 
 
-def _of_one(
-    name: str, doc: str, emit: sql.Emitter, reference: Reference, unit: str | None = None
-) -> Function:
-    return Function(name, (Form(("number",), Kind.DOUBLE),), doc, emit, _quiet(reference), unit)
+def _of_one(name: str, doc: str, emit: Emitter, reference: Reference, unit: str | None = None) -> Function:
+    return Function(name, (Form(("number",), Kind.DOUBLE),), doc, emit, quiet(reference), unit)
 
 
-def _of_two(
-    name: str, doc: str, emit: sql.Emitter, reference: Reference, unit: str | None = None
-) -> Function:
-    return Function(name, (Form(("number", "number"), Kind.DOUBLE),), doc, emit, _quiet(reference), unit)
+def _of_two(name: str, doc: str, emit: Emitter, reference: Reference, unit: str | None = None) -> Function:
+    return Function(name, (Form(("number", "number"), Kind.DOUBLE),), doc, emit, quiet(reference), unit)
 
 
 _DECIMALS = (Form(("number",), Kind.DOUBLE), Form(("number", "integer"), Kind.DOUBLE))
@@ -131,7 +84,7 @@ _ALL = (
         _DECIMALS,
         "x to n decimals (0 by default), ties away from zero.",
         sql.rounded,
-        _quiet(_scaled(_half_away)),
+        quiet(_scaled(_half_away)),
         "same",
     ),
     Function(
@@ -139,7 +92,7 @@ _ALL = (
         _DECIMALS,
         "x cut toward zero at n decimals (0 by default).",
         sql.truncated,
-        _quiet(_scaled(np.trunc)),
+        quiet(_scaled(np.trunc)),
         "same",
     ),
     Function("PI", (Form((), Kind.DOUBLE),), "The number pi.", sql.pi, lambda: np.float64(np.pi)),

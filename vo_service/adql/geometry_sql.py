@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlglot import exp
 
-from vo_service.adql import function_sql as sql
-from vo_service.adql.function_sql import Sql
+from vo_service.adql import sql_nodes as sql
+from vo_service.adql.sql_nodes import Sql
 from vo_service.sky import ALLOWANCE, Circle, Not, Polygon, Range, Region, Union, unit_vectors
 
 Vector: TypeAlias = tuple[Sql, Sql, Sql]

@@ -15,6 +15,10 @@ from vo_service.adql.resolved import (
     Value,
 )
 from vo_service.adql.resolved_queries import ResolvedQuery
+from vo_service.adql.resolved_shapes import Point
+
+_MODULES = (Reference.__module__, Point.__module__)
+"""Where the nodes of values and conditions are defined."""
 
 
 def has_aggregate(node: Value | Condition) -> bool:
@@ -39,6 +43,8 @@ def check_grouped(node: Value | Condition, terms: tuple[Value, ...], place: Plac
 def parts_of(node: Any) -> Iterator[Any]:
     """The values and conditions directly inside one; not those of subqueries, which group for themselves."""
     for each in fields(node):
+        if not each.compare:
+            continue  # facts, and what stands for the same again
         part = getattr(node, each.name)
         for item in part if isinstance(part, tuple) else (part,):
             if is_dataclass(item) and not isinstance(item, Facts | ResolvedQuery) and _is_node(item):
@@ -46,4 +52,4 @@ def parts_of(node: Any) -> Iterator[Any]:
 
 
 def _is_node(item: Any) -> bool:
-    return type(item).__module__ == Reference.__module__
+    return type(item).__module__ in _MODULES

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vo_service.adql.resolved import Value
+from vo_service.adql.resolved import (
+    Value,
+)
 from vo_service.adql.resolved_queries import Output
 
 

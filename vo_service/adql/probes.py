@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from sqlglot import exp
 
-from vo_service.adql import function_sql as sql
+from vo_service.adql import sql_nodes as sql
 from vo_service.sky import Circle, Region, unit_vectors
 
 _USUAL_RAD = 2e-2

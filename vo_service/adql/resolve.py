@@ -9,9 +9,14 @@ from vo_service.adql import tree
 from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.grouping import check_grouped, has_aggregate
 from vo_service.adql.kinds import NUMBERS, SHAPES, Facts, Kind, widest
+from vo_service.adql.names import Names
 from vo_service.adql.naming import Namer
 from vo_service.adql.resolve_tables import TableResolver
-from vo_service.adql.resolved import Condition, Constant, Value
+from vo_service.adql.resolved import (
+    Condition,
+    Constant,
+    Value,
+)
 from vo_service.adql.resolved_queries import (
     Order,
     Resolved,
@@ -23,13 +28,14 @@ from vo_service.adql.resolved_queries import (
 from vo_service.adql.scopes import Scope
 
 
-def resolve(query: tree.Tree, tables: Mapping[str, Table]) -> Resolved:
+def resolve(query: tree.Tree, tables: Mapping[str, Table], names: Names | None = None) -> Resolved:
     """What a query means against published tables, keyed by lower-case ``schema.table``.
 
     Raises AdqlError: a name that is not published (with near ones), types that do not fit, a call that is not
     declared, a geometry without an exact plan. Nothing but what is in ``tables`` can be reached.
+    ``names`` knows where the targets are that ``source`` is asked for.
     """
-    return QueryResolver(tables).whole(query)
+    return QueryResolver(tables, names).whole(query)
 
 
 class QueryResolver(TableResolver):

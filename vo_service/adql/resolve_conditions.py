@@ -24,12 +24,14 @@ from vo_service.adql.resolved import (
     Negation,
     OneOf,
     OneOfQuery,
-    Separation,
     SomeRow,
     Truth,
     Value,
 )
 from vo_service.adql.resolved_queries import ResolvedQuery
+from vo_service.adql.resolved_shapes import (
+    Separation,
+)
 
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _COMPARE: dict[str, Callable[[float, float], bool]] = {

@@ -18,19 +18,21 @@ from vo_service.adql.kinds import Facts, Kind
 from vo_service.adql.resolved import (
     Condition,
     Constant,
-    Disc,
     Fixed,
-    Footprint,
     FootprintTest,
     InRegion,
     Near,
     Negation,
-    Point,
     Reference,
-    Separation,
-    Shape,
     Truth,
     Value,
+)
+from vo_service.adql.resolved_shapes import (
+    Disc,
+    Footprint,
+    Point,
+    Separation,
+    Shape,
 )
 from vo_service.sky import Circle, Polygon, Range, Region, RegionError, parse_region, positions, unit_vectors
 

@@ -10,13 +10,13 @@ from tap_schema import Table
 from vo_service.adql import tree
 from vo_service.adql.errors import AdqlError
 from vo_service.adql.kinds import Facts, Kind, facts_of, widest
+from vo_service.adql.names import Names
 from vo_service.adql.resolve_conditions import ConditionResolver
 from vo_service.adql.resolved import (
     Both,
     Coalesce,
     Compare,
     Condition,
-    Footprint,
     Reference,
     Value,
 )
@@ -27,6 +27,9 @@ from vo_service.adql.resolved_queries import (
     ResolvedQuery,
     Source,
     SubqueryTable,
+)
+from vo_service.adql.resolved_shapes import (
+    Footprint,
 )
 from vo_service.adql.scopes import Exposed, Scope, Visible, find_column, find_table, is_exact, means
 
@@ -54,8 +57,8 @@ class Frame:
 class TableResolver(ConditionResolver):
     """Resolves FROM clauses and stars."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
-        super().__init__(tables)
+    def __init__(self, tables: Mapping[str, Table], names: Names | None) -> None:
+        super().__init__(tables, names)
         self.base_tables: dict[str, Table] = {}
         self.common: list[CommonName] = []
         self.defining: tree.Name | None = None

@@ -9,8 +9,10 @@ from tap_schema import Table
 from vo_service.adql import tree
 from vo_service.adql.constants import constant_number
 from vo_service.adql.errors import AdqlError, Place
-from vo_service.adql.functions import FUNCTIONS, Form, Function, find_function
+from vo_service.adql.function_forms import Form, Function
+from vo_service.adql.functions import FUNCTIONS, find_function
 from vo_service.adql.kinds import INTEGERS, LIMITS, NUMBERS, SHAPES, Facts, Kind, result_of_arithmetic, widest
+from vo_service.adql.names import Names
 from vo_service.adql.resolve_geometry import GEOMETRY, GeometryResolver
 from vo_service.adql.resolved import (
     Apply,
@@ -37,8 +39,9 @@ _NO_AGGREGATES = ("WHERE", "ON", "GROUP BY")
 class ValueResolver(GeometryResolver):
     """Resolves values in the scope at hand; ``clause`` says where in the query they stand."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(self, tables: Mapping[str, Table], names: Names | None) -> None:
         self.tables = tables
+        self.names = names
         self.warnings: list[str] = []
         self.scope = Scope([], [])
         self.clause = "SELECT"

@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from vo_service.adql.kinds import Facts
+from vo_service.adql.resolved_shapes import (
+    Cross,
+    Disc,
+    Footprint,
+    Point,
+    Ring,
+    Separation,
+    Shape,
+    Stored,
+)
 from vo_service.sky import Region
 
 if TYPE_CHECKING:
@@ -100,52 +110,6 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A position, degrees; ``vector`` names the stored unit vector where there is one, ``cell`` its pixel."""
-
-    lon: Value
-    lat: Value
-    facts: Facts = field(compare=False)
-    vector: tuple[Reference, Reference, Reference] | None = None
-    cell: Reference | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Disc:
-    """A circle that is no constant; radius in degrees."""
-
-    centre: Point
-    radius: Value
-    facts: Facts = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A constant geometry other than a point."""
-
-    region: Region
-    facts: Facts = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """A published region column: its text, and the key of the region among the distinct ones."""
-
-    text: Reference
-    key: Reference | None
-    facts: Facts = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """Great-circle distance, degrees."""
-
-    one: Point
-    other: Point
-    facts: Facts = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Truth:
     """1 where a geometric condition holds, 0 where not, NULL where unknown."""
 
@@ -165,8 +129,11 @@ Value: TypeAlias = (
     | Conversion
     | Point
     | Disc
+    | Ring
+    | Cross
     | Shape
     | Footprint
+    | Stored
     | Separation
     | Truth
 )

@@ -7,7 +7,10 @@ from typing import TypeAlias
 
 from tap_schema import Column, Table
 from vo_service.adql.kinds import Facts, Kind
-from vo_service.adql.resolved import Condition, Value
+from vo_service.adql.resolved import (
+    Condition,
+    Value,
+)
 
 # --- sources ---
 

@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from tap_schema import Column, Table
 from tap_schema.reserved import is_regular
 from vo_service.adql.errors import AdqlError
-from vo_service.adql.resolved import Value
+from vo_service.adql.resolved import (
+    Value,
+)
 from vo_service.adql.tree import Name
 
 

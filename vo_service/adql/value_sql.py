@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from vo_service.adql import function_sql as sql
 from vo_service.adql import geometry_sql
-from vo_service.adql.function_sql import Sql
+from vo_service.adql import sql_nodes as sql
 from vo_service.adql.functions import FUNCTIONS
 from vo_service.adql.kinds import INTEGERS, NUMBERS, Kind
 from vo_service.adql.resolve_geometry import constant_position
@@ -21,17 +20,21 @@ from vo_service.adql.resolved import (
     Condition,
     Constant,
     Conversion,
-    Disc,
-    Footprint,
     Joined,
     Negative,
-    Point,
     Reference,
-    Separation,
-    Shape,
     Truth,
     Value,
 )
+from vo_service.adql.resolved_shapes import (
+    Disc,
+    Footprint,
+    Point,
+    Separation,
+    Shape,
+    Stored,
+)
+from vo_service.adql.sql_nodes import Sql
 from vo_service.sky import Circle, Polygon
 
 _OPERATORS: dict[str, type[exp.Binary]] = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
@@ -89,8 +92,11 @@ class ValueWriter:
                 return sql.case((condition, one), (negated, zero))
             case Separation():
                 return geometry_sql.separation(self.vector(value.one), self.vector(value.other))
+            case Stored():
+                return self.value(value.value)
             case Point() | Disc() | Shape():
                 return self._shape(value)
+        raise TypeError(f"no SQL for {type(value).__name__}")
 
     def double(self, value: Value) -> Sql:
         """A number as a double."""

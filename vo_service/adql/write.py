@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from vo_service.adql import function_sql as sql
+from vo_service.adql import sql_nodes as sql
 from vo_service.adql.condition_sql import ConditionWriter
-from vo_service.adql.function_sql import Sql
 from vo_service.adql.kinds import Kind
 from vo_service.adql.plan import Plan
 from vo_service.adql.probes import Probe
-from vo_service.adql.resolved import Constant, Reference
+from vo_service.adql.resolved import (
+    Constant,
+    Reference,
+)
 from vo_service.adql.resolved_queries import (
     BaseTable,
     JoinedTable,
@@ -31,6 +33,7 @@ from vo_service.adql.resolved_queries import (
     Source,
     SubqueryTable,
 )
+from vo_service.adql.sql_nodes import Sql
 
 DIALECTS = ("duckdb", "postgres")
 _SETS: dict[str, type[exp.SetOperation]] = {
