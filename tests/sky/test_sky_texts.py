@@ -107,7 +107,9 @@ def test_forms_that_are_written() -> None:
         ("Union ICRS ( )", 14, "one or more"),
         ("Circle ICRS 1 2 3 )", 18, "end of the text"),
         ("Circle ICRS 1;2 3", 13, "a word"),
-        ("Intersection ICRS ( Circle 1 2 3 )", 0, "Circle, Polygon"),
+        ("Intersection ICRS Circle 1 2 3", 18, "( after Intersection"),
+        ("Intersection ICRS ( Circle 1 2 3", 32, ") at the end of Intersection"),
+        ("Difference ICRS ( Circle 1 2 3 )", 0, "Circle, Polygon"),
         ("Not " * 30 + "Circle 1 2 3", 84, "nested"),
     ],
 )

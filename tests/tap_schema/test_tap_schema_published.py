@@ -265,6 +265,9 @@ def test_hidden_tables_cannot_be_resolved():
         "cap_y",
         "cap_z",
         "cap_r",
+        "area",
+        "centre_lon",
+        "centre_lat",
         "region",
     ]
 

@@ -151,8 +151,8 @@ def footprint_rows(regions: pa.Array, table: Table, known: set[int]) -> pa.Table
     fresh = np.array([at for at in positions if int(identifiers[at]) not in known], dtype=np.int64)
     known.update(int(identifiers[at]) for at in fresh)
     words = words.take(pa.array(fresh))
-    caps = sky.caps_of(words)
-    x, y, z = (np.asarray(caps[name], dtype=np.float64) for name in ("x", "y", "z"))
+    measures = sky.measures_of(words)
+    x, y, z = (measures[name] for name in ("x", "y", "z"))
     longitude = np.degrees(np.arctan2(y, x)) % 360.0
     latitude = np.degrees(np.arctan2(z, np.hypot(x, y)))
     return complete(
@@ -162,7 +162,10 @@ def footprint_rows(regions: pa.Array, table: Table, known: set[int]) -> pa.Table
             "cap_x": pa.array(x),
             "cap_y": pa.array(y),
             "cap_z": pa.array(z),
-            "cap_r": pa.array(np.asarray(caps["r"], dtype=np.float64)),
+            "cap_r": pa.array(measures["r"]),
+            "area": nullable(measures["area"]),
+            "centre_lon": nullable(measures["lon"]),
+            "centre_lat": nullable(measures["lat"]),
             "region": words,
         },
         table,

@@ -7,6 +7,7 @@ through ``parse_region``, once for each distinct text.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vo_service.sky.caps import SLACK
+from vo_service.sky.chains import Chains, closed_chains
 from vo_service.sky.errors import RegionError
 from vo_service.sky.stcs import parse_region
 from vo_service.sky.vectors import Floats, unit_vectors
@@ -22,9 +24,9 @@ from vo_service.sky.vectors import Floats, unit_vectors
 _NUMBER = r" -?[0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]+)?"
 _PLAIN: Final = rf"^(?:Circle ICRS(?:{_NUMBER}){{3}}|Polygon ICRS(?:{_NUMBER}{_NUMBER}){{3,}})$"
 _PREFIX_LENGTH: Final = {"Circle": len("Circle ICRS "), "Polygon": len("Polygon ICRS ")}
-_CHUNK: Final = 100_000
-_WIDE = np.cos(np.radians(80.0))  # larger polygons are rare: the careful way
-_THIN = 1e-15  # radians per radian of size: rounding of the corners in an area
+CHUNK: Final = 100_000
+
+Places = NDArray[np.intp]
 
 
 def canonical_stcs(text: str) -> str:
@@ -73,7 +75,7 @@ def caps_of(texts: pa.Array | pa.ChunkedArray) -> dict[str, NDArray[np.float64] 
     Where ``ok`` is false (null, or no region) the numbers are NaN.
     """
     chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
-    rows = [_caps(chunk.slice(i, _CHUNK)) for chunk in chunks for i in range(0, len(chunk), _CHUNK)]
+    rows = [_caps(chunk.slice(i, CHUNK)) for chunk in chunks for i in range(0, len(chunk), CHUNK)]
     found = np.concatenate(rows) if rows else np.empty((0, 4))
     return {
         "x": found[:, 0],
@@ -87,18 +89,59 @@ def caps_of(texts: pa.Array | pa.ChunkedArray) -> dict[str, NDArray[np.float64] 
 def _caps(texts: pa.Array) -> Floats:
     """Rows ``x y z r`` of one chunk."""
     caps = np.full((len(texts), 4), np.nan)
-    plain = _is_plain(texts)
-    for name, read in (("Circle", _circle_caps), ("Polygon", _polygon_caps)):
-        mine = np.flatnonzero(_filled(pc.and_(plain, pc.starts_with(texts, name + " "))))
-        if len(mine):
-            bodies = pc.utf8_slice_codeunits(texts.take(pa.array(mine)), _PREFIX_LENGTH[name])
-            caps[mine] = read(bodies)
+    plain = plain_texts(texts)
+    circles, chains = caps_of_plain(plain)
+    caps[plain.circles] = circles
+    if len(plain.polygons):
+        caps[plain.polygons[chains.good], :3] = chains.centre[chains.good]
+        caps[plain.polygons[chains.good], 3] = chains.radius[chains.good]
     odd = np.flatnonzero(np.isnan(caps[:, 3]) & _filled(pc.is_valid(texts)))
     if len(odd):
         coded = texts.take(pa.array(odd)).dictionary_encode()
         distinct = np.array([_cap_by_parsing(text) for text in coded.dictionary.to_pylist()])
         caps[odd] = distinct[coded.indices.to_numpy(zero_copy_only=False)]
     return caps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainTexts:
+    """Rows of texts that are plain circles and polygons with their numbers, and all other rows.
+
+    ``circle_values`` are ``(n, 3)``; a polygon's numbers lie from ``polygon_offsets[i]`` on.
+    """
+
+    circles: Places
+    circle_values: Floats
+    polygons: Places
+    polygon_values: Floats
+    polygon_offsets: Places
+    others: Places
+
+
+def caps_of_plain(plain: PlainTexts) -> tuple[Floats, Chains]:
+    """Rows ``x y z r`` of the circles, NaN where they are none or wide, and the chains of the polygons."""
+    lon, lat, radius = plain.circle_values.T
+    circles = np.column_stack([unit_vectors(lon, lat), np.minimum(np.pi, np.radians(radius) + SLACK)])
+    circles[~(np.isfinite(lon) & (np.abs(lat) <= 90.0) & (radius >= 0.0) & (radius < 180.0))] = np.nan
+    values = plain.polygon_values
+    return circles, closed_chains(values[::2], values[1::2], plain.polygon_offsets // 2)
+
+
+def plain_texts(texts: pa.Array) -> PlainTexts:
+    """Reads texts column by column; rows that are null belong to the others."""
+    plain = _is_plain(texts)
+    is_circle, is_polygon = (
+        _filled(pc.and_(plain, pc.starts_with(texts, name + " "))) for name in ("Circle", "Polygon")
+    )
+    circles, polygons = np.flatnonzero(is_circle), np.flatnonzero(is_polygon)
+    circle_values, _ = _numbers(_bodies(texts, circles, "Circle"))
+    values, offsets = _numbers(_bodies(texts, polygons, "Polygon"))
+    others = np.flatnonzero(~(is_circle | is_polygon))
+    return PlainTexts(circles, circle_values.reshape(-1, 3), polygons, values, offsets, others)
+
+
+def _bodies(texts: pa.Array, rows: Places, name: str) -> pa.Array:
+    return pc.utf8_slice_codeunits(texts.take(pa.array(rows)), _PREFIX_LENGTH[name])
 
 
 def _filled(flags: pa.Array) -> NDArray[np.bool_]:
@@ -114,53 +157,11 @@ def _cap_by_parsing(text: str) -> tuple[float, float, float, float]:
     return (cap.x, cap.y, cap.z, cap.radius)
 
 
-def _numbers(bodies: pa.Array) -> tuple[Floats, NDArray[np.int64]]:
+def _numbers(bodies: pa.Array) -> tuple[Floats, Places]:
     """All numbers of all texts, and where each text's begin (one more than texts)."""
+    if len(bodies) == 0:
+        return np.empty(0), np.zeros(1, dtype=np.intp)
     words = pc.split_pattern(bodies, " ")
-    offsets = words.offsets.to_numpy().astype(np.int64)
+    offsets = words.offsets.to_numpy().astype(np.intp)
     values = words.values.slice(offsets[0], offsets[-1] - offsets[0])
     return pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), offsets - offsets[0]
-
-
-def _circle_caps(bodies: pa.Array) -> Floats:
-    values, _ = _numbers(bodies)
-    lon, lat, radius = values.reshape(-1, 3).T
-    caps = np.column_stack([unit_vectors(lon, lat), np.minimum(np.pi, np.radians(radius) + SLACK)])
-    caps[~(np.isfinite(lon) & (np.abs(lat) <= 90.0) & (radius >= 0.0) & (radius < 180.0))] = np.nan
-    return caps
-
-
-def _polygon_caps(bodies: pa.Array) -> Floats:
-    """Caps round the middle of each polygon's coordinate box; NaN for those that need a careful look."""
-    values, offsets = _numbers(bodies)
-    lat = values[1::2]
-    corners = unit_vectors(values[::2], lat)
-    starts = offsets[:-1] // 2
-    counts = np.diff(offsets) // 2
-    middle = np.minimum.reduceat(corners, starts) + np.maximum.reduceat(corners, starts)
-    length = np.sqrt(np.einsum("ij,ij->i", middle, middle))
-    middle /= np.where(length > 0.0, length, 1.0)[:, None]
-    step = corners - np.repeat(middle, counts, axis=0)
-    chord = np.sqrt(np.maximum.reduceat(np.einsum("ij,ij->i", step, step), starts))
-    radius = 2.0 * np.arcsin(np.minimum(1.0, 0.5 * chord)) + SLACK
-    good = (length > 1e-3) & (np.cos(radius) > _WIDE) & ~_may_be_flat(corners, starts, middle, chord)
-    good &= np.maximum.reduceat(np.abs(lat), starts) <= 90.0
-    caps = np.column_stack([middle, radius])
-    caps[~good] = np.nan
-    return caps
-
-
-def _may_be_flat(
-    corners: Floats, starts: NDArray[np.int64], middle: Floats, chord: Floats
-) -> NDArray[np.bool_]:
-    """Polygons with hardly any area for their size, as seen from their middle; those without an inside are
-    among them."""
-    counts = np.diff(np.append(starts, len(corners)))
-    first = np.repeat(corners[starts], counts, axis=0)
-    following = np.empty_like(corners)
-    following[:-1] = corners[1:]
-    following[starts + counts - 1] = corners[starts]
-    twice = np.add.reduceat(np.cross(corners - first, following - first), starts)
-    area = 0.5 * np.abs(np.einsum("ij,ij->i", twice, middle))
-    flat: NDArray[np.bool_] = area <= np.maximum(_THIN * chord, 1e-9 * chord * chord)
-    return flat

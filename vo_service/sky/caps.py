@@ -84,6 +84,11 @@ def cap_round_caps(caps: Sequence[Cap]) -> Cap:
     if any(cap.radius >= math.pi / 2.0 for cap in caps):
         return WHOLE_SKY
     centres = np.array([[cap.x, cap.y, cap.z] for cap in caps])
+    return cap_round_circles(centres, np.array([cap.radius for cap in caps]))
+
+
+def cap_round_circles(centres: Floats, radii: Floats) -> Cap:
+    """A cap that holds all circles of ``radii`` (radians) round the rows of ``centres``."""
     middle = cap_of_points(centres)
-    reach = separations(centres, middle.centre) + np.array([cap.radius for cap in caps])
+    reach = separations(centres, middle.centre) + radii
     return make_cap(middle.centre, float(reach.max()))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from vo_service.sky import covers
+from vo_service.sky import covers, relations
 from vo_service.sky.caps import WHOLE_SKY, Cap, make_cap
 from vo_service.sky.errors import RegionError
 from vo_service.sky.outlines import Outline, no_outline, perpendicular
@@ -25,6 +26,8 @@ class Circle(Region):
     A radius of 0 is the point itself, one of 180 or more the whole sky (ADQL-137).
     """
 
+    precedence: ClassVar[int] = 1
+
     lon: float
     lat: float
     radius: float
@@ -38,6 +41,11 @@ class Circle(Region):
         object.__setattr__(self, "lon", reduce_longitude(float(self.lon)))
         object.__setattr__(self, "lat", float(self.lat))
         object.__setattr__(self, "radius", float(self.radius))
+
+    @property
+    def centre(self) -> Floats:
+        """The centre as a unit vector ``(3,)``."""
+        return vector(self.lon, self.lat)
 
     def cap(self) -> Cap:
         if self.radius >= 180.0:
@@ -54,10 +62,36 @@ class Circle(Region):
             return gap >= chord_of(math.radians(180.0 - self.radius)) - slack
         return _chords(xyz, centre) <= chord_of(math.radians(self.radius)) + slack
 
+    def intersects(self, other: Region) -> bool:
+        if isinstance(other, Circle):
+            widest = max(self.radius, other.radius)
+            return widest >= 180.0 or self._within(other, self.radius + other.radius)
+        if other.precedence > self.precedence:
+            return other.intersects(self)
+        if self.radius == 0.0:
+            return bool(other.contains(self.centre[None, :])[0])
+        return relations.meet(self, other)
+
+    def lies_in(self, shape: Region) -> bool:
+        if isinstance(shape, Circle):
+            return shape.radius >= 180.0 or self._within(shape, shape.radius - self.radius)
+        if self.radius == 0.0:
+            return bool(shape.contains(self.centre[None, :])[0])
+        return relations.holds_all(shape, self)
+
+    def _within(self, other: Circle, limit: float) -> bool:
+        """Whether the centres are at most ``limit`` degrees apart, with the allowance of a border; beyond 90
+        degrees from the far side, where the chord keeps its digits."""
+        if limit <= 90.0:
+            near = chord_of(math.radians(limit)) + ALLOWANCE
+            return near >= 0.0 and math.dist(self.centre, other.centre) <= near
+        far = chord_of(math.radians(180.0 - min(180.0, limit))) - ALLOWANCE
+        return math.dist(self.centre, -other.centre) >= far
+
     def hpx29_ranges(self, inflate_radius_rad: float = 0.0) -> list[tuple[int, int]]:
         radius = math.radians(self.radius) + inflate_radius_rad
         if radius > math.pi / 2:
-            return covers.ranges_of(self, inflate_radius_rad)
+            return list(covers.kept_ranges_of(self, inflate_radius_rad))
         return covers.ranges_of_cone(self.lon, self.lat, radius)
 
     def distance(self, xyz: Floats) -> Floats:

@@ -7,6 +7,8 @@ centre to a corner at that order. Both sides err towards keeping, so a cover is 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import cdshealpix.nested
@@ -14,14 +16,13 @@ import numpy as np
 from astropy.coordinates import Angle, Latitude, Longitude
 from numpy.typing import NDArray
 
-from vo_service.sky.vectors import positions, unit_vectors
+from vo_service.sky.cells import Cells, cell_of, middles_of
+from vo_service.sky.vectors import Flags, Floats, positions
 
 if TYPE_CHECKING:
     import mocpy
 
     from vo_service.sky.region import Region
-
-Cells = NDArray[np.uint64]
 
 ORDER: Final = 29
 _REACH = 1.08  # centre to corner at order k is at most this over 2**k (1.0690 in the limit, 0.841 at order 0)
@@ -44,7 +45,7 @@ def moc_of(region: Region, order: int) -> mocpy.MOC:
         if depth == order or len(border) == 0:
             kept.append((depth, border))
             break
-        depth, cells = depth + 1, _children(border)
+        depth, cells = depth + 1, children_of(border)
     ipix = np.concatenate([part for _, part in kept])
     depths = np.concatenate([np.full(len(part), at, dtype=np.uint8) for at, part in kept])
     if len(ipix) == 0:
@@ -57,7 +58,7 @@ def ranges_of(region: Region, inflate: float) -> list[tuple[int, int]]:
     depth, cells = _first_cells(region, inflate, ORDER)
     # Two orders at once: small enough still, and half the rounds.
     for _ in range(min(2, ORDER - depth)):
-        depth, cells = depth + 1, _children(cells)
+        depth, cells = depth + 1, children_of(cells)
     parts: list[tuple[int, Cells]] = []
     while True:
         whole, border = _sort_cells(region, cells, depth, inflate)
@@ -65,7 +66,13 @@ def ranges_of(region: Region, inflate: float) -> list[tuple[int, int]]:
         parts += [(depth, whole), (depth, border)] if done else [(depth, whole)]
         if done:
             return _merge(parts)
-        depth, cells = depth + 1, _children(border)
+        depth, cells = depth + 1, children_of(border)
+
+
+@lru_cache(maxsize=256)
+def kept_ranges_of(region: Region, inflate: float) -> tuple[tuple[int, int], ...]:
+    """The same, kept for the regions that were asked for last."""
+    return tuple(ranges_of(region, inflate))
 
 
 def ranges_of_cone(lon: float, lat: float, radius_rad: float) -> list[tuple[int, int]]:
@@ -92,26 +99,59 @@ def _first_cells(region: Region, inflate: float, deepest: int) -> tuple[int, Cel
     if radius > _NARROWEST or deepest == 0:
         return 0, np.arange(12, dtype=np.uint64)
     depth = min(deepest, int(math.log2(_NARROWEST / radius)))
-    lon, lat = positions(cap.centre[None, :])
-    middle = cdshealpix.nested.lonlat_to_healpix(
-        Longitude(lon, unit="deg"), Latitude(lat, unit="deg"), depth, num_threads=1
-    )
+    middle = np.array([cell_of(cap.centre, depth)], dtype=np.uint64)
     around = np.unique(cdshealpix.nested.neighbours(middle, depth, num_threads=1))
     return depth, around[around >= 0].astype(np.uint64)
 
 
 def _sort_cells(region: Region, cells: Cells, depth: int, inflate: float) -> tuple[Cells, Cells]:
     """Cells wholly inside the (inflated) region, and those that may meet its border; the rest goes."""
-    lon, lat = cdshealpix.nested.healpix_to_lonlat(cells, depth, num_threads=1)
-    centres = unit_vectors(lon.deg, lat.deg)
-    reach = _REACH / 2.0**depth + _ROUNDING
-    meets = region.distance(centres) <= inflate + reach
-    cells, centres = cells[meets], centres[meets]
-    whole = region.depth(centres) > reach
-    return cells[whole], cells[~whole]
+    centres, reach = circles_of_cells(cells, depth)
+    away, inside = region.distance_and_depth(centres)
+    whole = inside > reach
+    return cells[whole], cells[~whole & (away <= inflate + reach)]
 
 
-def _children(cells: Cells) -> Cells:
+def circles_of_cells(cells: Cells, order: int) -> tuple[Floats, float]:
+    """Centres ``(n, 3)`` of cells and the radius, radians, of circles that hold them."""
+    return middles_of(cells, order), _REACH / 2.0**order + _ROUNDING
+
+
+def moc_of_ranges(ranges: Sequence[tuple[int, int]], order: int) -> mocpy.MOC:
+    """Coverage at ``order`` of half-open ranges of order-29 cells, never too small."""
+    import mocpy  # here alone, as above
+
+    if not ranges:
+        return mocpy.MOC.new_empty(order)
+    return mocpy.MOC.from_depth29_ranges(order, np.array(ranges, dtype=np.uint64))
+
+
+def orders_round(radii: Floats) -> NDArray[np.int64]:
+    """Orders at which a circle lies in the cell of its centre and that one's neighbours; -1 if at none."""
+    orders = np.floor(np.log2(_NARROWEST / (radii + _ROUNDING))).astype(np.int64)
+    limited: NDArray[np.int64] = np.clip(orders, -1, ORDER - 2)
+    return limited
+
+
+def cells_round(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.int64], int, Flags]:
+    """Cells ``(n, m)`` that cover circles of one of the orders above, two orders finer; that order; and which
+    cells are near enough to have a point of the circle."""
+    lon, lat = positions(centres)
+    middle = cdshealpix.nested.lonlat_to_healpix(
+        Longitude(lon, unit="deg"), Latitude(lat, unit="deg"), order, num_threads=1
+    )
+    around = np.asarray(cdshealpix.nested.neighbours(middle, order, num_threads=1), dtype=np.int64)
+    fine = (np.maximum(around, 0)[:, :, None] << 4) + np.arange(16)
+    cells = fine.reshape(len(centres), -1)
+    middles, reach = circles_of_cells(cells.ravel().astype(np.uint64), order + 2)
+    step = middles.reshape(*cells.shape, 3) - centres[:, None, :]
+    chord = np.sqrt(np.einsum("ijk,ijk->ij", step, step))
+    near: Flags = chord <= 2.0 * np.sin(0.5 * np.minimum(math.pi, radii + reach))[:, None]
+    return cells, order + 2, near & np.repeat(around >= 0, 16, axis=1)
+
+
+def children_of(cells: Cells) -> Cells:
+    """The four cells of the next order in each."""
     children = cells[:, None] * np.uint64(4) + np.arange(4, dtype=np.uint64)
     return children.ravel().astype(np.uint64)
 
@@ -121,7 +161,13 @@ def _merge(parts: list[tuple[int, Cells]]) -> list[tuple[int, int]]:
     shifts = np.concatenate([np.full(len(cells), 2 * (ORDER - depth)) for depth, cells in parts])
     numbers = np.concatenate([cells for _, cells in parts]).astype(np.int64)
     order = np.argsort(numbers << shifts)
-    starts, stops = (numbers << shifts)[order], ((numbers + 1) << shifts)[order]
+    return few_ranges((numbers << shifts)[order], ((numbers + 1) << shifts)[order])
+
+
+def few_ranges(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Sorted ranges joined where they touch and, if they are too many, over their narrowest gaps."""
+    if len(starts) == 0:
+        return []
     gaps = starts[1:] - stops[:-1]
     wide = gaps > 0
     if np.count_nonzero(wide) >= _RANGES_AT_MOST:

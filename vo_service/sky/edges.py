@@ -14,7 +14,7 @@ import numpy as np
 
 from vo_service.sky.caps import WHOLE_SKY, Cap, cap_of_points
 from vo_service.sky.outlines import perpendicular
-from vo_service.sky.vectors import Flags, Floats
+from vo_service.sky.vectors import Flags, Floats, cross, dot
 
 _REFINE = 1e-13  # signs of products below this are worked out again from differences
 _CHUNK = 1_000_000  # point-edge pairs at once
@@ -72,7 +72,7 @@ class Edges:
     def _inside(self, xyz: Floats, sides: Floats) -> Flags:
         """For chains within a hemisphere: rays lead away from the cap's centre, to its far side."""
         centre = self.cap.centre
-        across = np.cross(centre, xyz - centre)
+        across = cross(centre, xyz - centre)
         length = np.sqrt(np.einsum("ij,ij->i", across, across))
         at_centre = length < 1e-300
         across[at_centre], length[at_centre] = perpendicular(centre), 1.0
@@ -87,7 +87,7 @@ class Edges:
         places = np.stack([place for place, _ in self.references])
         known = np.array([inside for _, inside in self.references])
         choice = np.argmin(np.abs(xyz @ places.T), axis=1)
-        across = np.cross(xyz, places[choice])
+        across = cross(xyz, places[choice])
         across /= np.sqrt(np.einsum("ij,ij->i", across, across))[:, None]
         left = self._left_of_rays(xyz, across)
         next_left = np.roll(left, -1, axis=1)
@@ -114,18 +114,16 @@ class Edges:
     def _border_distance(self, xyz: Floats) -> Floats:
         from_start = xyz[:, None, :] - self.start[None]
         from_end = xyz[:, None, :] - self.end[None]
-        along = self.end - self.start
-        beside = (
-            (np.einsum("ijk,jk->ij", from_start, along) >= 0.0)
-            & (np.einsum("ijk,jk->ij", from_end, along) <= 0.0)
-            & (xyz @ self.middle.T > 0.0)
+        # the point is beside an edge where it is ahead of its start and behind its end
+        beside = xyz @ cross(self.normal, self.start).T >= 0.0
+        beside &= xyz @ cross(self.normal, self.end).T <= 0.0
+        to_plane = np.abs(np.einsum("ijk,jk->ij", from_start, self.normal))
+        to_end = 0.5 * np.sqrt(np.minimum(dot(from_start, from_start), dot(from_end, from_end)))
+        nearest = np.where(
+            beside, np.arcsin(np.minimum(1.0, to_plane)), 2.0 * np.arcsin(np.minimum(1.0, to_end))
         )
-        to_plane = np.arcsin(np.minimum(1.0, np.abs(np.einsum("ijk,jk->ij", from_start, self.normal))))
-        to_corner = 2.0 * np.arcsin(
-            np.minimum(1.0, 0.5 * np.sqrt(np.einsum("ijk,ijk->ij", from_start, from_start)))
-        )
-        nearest: Floats = np.minimum(np.where(beside, to_plane, math.pi).min(axis=1), to_corner.min(axis=1))
-        return nearest
+        found: Floats = nearest.min(axis=1)
+        return found
 
 
 def make_edges(corners: Floats) -> Edges:
@@ -142,7 +140,7 @@ def make_edges(corners: Floats) -> Edges:
         raise ValueError("neighbouring corners that are not opposite on the sky")
     if _on_one_great_circle(corners):
         raise ValueError("corners that are not all on one great circle")
-    normal = np.cross(start, along)
+    normal = cross(start, along)
     normal /= np.sqrt(np.einsum("ij,ij->i", normal, normal))[:, None]
     middle, half = total / opposite[:, None], np.arctan2(length, opposite)
     cap = cap_of_points(corners)
@@ -156,7 +154,7 @@ def make_edges(corners: Floats) -> Edges:
 
 
 def _on_one_great_circle(corners: Floats) -> bool:
-    across = np.cross(corners[0], corners - corners[0])
+    across = cross(corners[0], corners - corners[0])
     length = np.sqrt(np.einsum("ij,ij->i", across, across))
     widest = int(np.argmax(length))
     if length[widest] == 0.0:
@@ -169,7 +167,7 @@ def _signed_area(start: Floats, end: Floats, cap: Cap) -> float:
     """Sum of signed triangles with a common corner; in (-2 pi, 2 pi], the smaller side's."""
     common = cap.centre if cap != WHOLE_SKY else _generic_place(start, end)
     one, two = start - common, end - common
-    volume = np.cross(one, two) @ common
+    volume = cross(one, two) @ common
     below = 1.0 + np.einsum("ij,ij->i", start, end) + end @ common + start @ common
     total = float(np.sum(2.0 * np.arctan2(volume, below)))
     return math.remainder(total, 4.0 * math.pi)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sky.vectors import Flags, Floats
+from vo_service.sky.vectors import Flags, Floats, cross
 
 Places = NDArray[np.intp]
 
@@ -39,7 +39,7 @@ class Outline:
     def at(self, arc: int, angles: Floats) -> Floats:
         """Points ``(n, 3)`` on one arc at angles from its middle."""
         centre, middle = self.c[arc], self.e[arc]
-        across = np.cross(centre, middle)
+        across = cross(centre, middle)
         q = float(self.q[arc])
         radius = math.sqrt(q * (1.0 - 0.25 * q))
         round_it = np.cos(angles)[:, None] * middle + np.sin(angles)[:, None] * across
@@ -48,7 +48,7 @@ class Outline:
 
     def angles(self, arc: int, xyz: Floats) -> Floats:
         """Angles from the middle of one arc of points that lie on its circle."""
-        across = np.cross(self.c[arc], self.e[arc])
+        across = cross(self.c[arc], self.e[arc])
         angles: Floats = np.arctan2(xyz @ across, xyz @ self.e[arc])
         return angles
 
@@ -74,7 +74,7 @@ def perpendicular(axis: Floats) -> Floats:
     """Some unit vector at right angles to ``axis``."""
     other = np.zeros(3)
     other[int(np.argmin(np.abs(axis)))] = 1.0
-    across = np.cross(axis, other)
+    across = cross(axis, other)
     return across / math.sqrt(float(across @ across))
 
 
@@ -127,7 +127,7 @@ def _circle_crossings(c1: Floats, q1: Floats, c2: Floats, q2: Floats) -> tuple[F
     pair = np.flatnonzero(meets)
     gamma = np.sqrt(np.maximum(gamma2[pair], 0.0))[:, None]
     unit_side = side[pair] / safe[pair, None]
-    third = np.cross(small[pair], unit_side)
+    third = cross(small[pair], unit_side)
     base = (1.0 - 0.5 * qs[pair, None]) * small[pair] + beta[pair, None] * unit_side
     found = np.concatenate([base + gamma * third, base - gamma * third])
     found /= np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]

@@ -46,6 +46,11 @@ class Polygon(Region):
         object.__setattr__(self, "_edges", edges)
         object.__setattr__(self, "_cap", edges.cap)
 
+    @property
+    def corners(self) -> Floats:
+        """The vertices as unit vectors ``(n, 3)``."""
+        return self._edges.start
+
     def cap(self) -> Cap:
         return self._cap
 
@@ -63,17 +68,26 @@ class Polygon(Region):
         return xyz @ self._cap.centre >= cosine
 
     def distance(self, xyz: Floats) -> Floats:
-        return np.where(self.contains(xyz), 0.0, self._edges.border_distance(xyz))
+        return self.distance_and_depth(xyz)[0]
 
     def depth(self, xyz: Floats) -> Floats:
-        return np.where(self.contains(xyz), self._edges.border_distance(xyz), 0.0)
+        return self.distance_and_depth(xyz)[1]
+
+    def distance_and_depth(self, xyz: Floats) -> tuple[Floats, Floats]:
+        border, inside = self._edges.border_distance(xyz), self.contains(xyz)
+        return np.where(inside, 0.0, border), np.where(inside, border, 0.0)
 
     def outline(self) -> Outline:
         edges = self._edges
         return Outline(edges.normal, np.full(len(edges), 2.0), edges.middle, edges.half, edges.start)
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether the border does not cross itself."""
+        return not crosses_itself(self._edges)
+
     def area(self) -> float:
-        if crosses_itself(self._edges):
+        if not self.is_simple:
             return area_of(self)
         return abs(self._edges.signed) * (180.0 / math.pi) ** 2
 

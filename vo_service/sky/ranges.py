@@ -148,6 +148,20 @@ class Range(Region):
         height = 2.0 * math.sin(0.5 * (high - low)) * math.cos(0.5 * (high + low))
         return self.width * height * 180.0 / math.pi
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Longitude and latitude halfway."""
+        return reduce_longitude(self.lon1 + 0.5 * self.width), 0.5 * (self.lat1 + self.lat2)
+
+    def moment(self) -> Floats:
+        """The sum ``(3,)`` of all places, weighted by area (radians squared)."""
+        low, high, width = math.radians(self.lat1), math.radians(self.lat2), math.radians(self.width)
+        height, twice = math.sin(high - low), high + low
+        across = math.sin(0.5 * width) * ((high - low) + math.cos(twice) * height)
+        up = 0.5 * width * math.sin(twice) * height
+        middle = vector(self.middle[0], 0.0)
+        return across * middle + up * np.array([0.0, 0.0, 1.0])
+
     def stcs_words(self, frame: str) -> str:
         first, last = f"{number(self.lon1)} {number(self.lat1)}", f"{number(self.lon2)} {number(self.lat2)}"
         return f"PositionInterval{frame} {first} {last}"

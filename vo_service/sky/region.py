@@ -8,10 +8,10 @@ rounding allowance of ADQL-150. Relations of two regions are worked out in ``rel
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from vo_service.sky import covers, relations
-from vo_service.sky.caps import Cap
+from vo_service.sky.caps import SLACK, Cap
 from vo_service.sky.outlines import Outline
 from vo_service.sky.vectors import ALLOWANCE, Flags, Floats
 
@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     import mocpy
 
 FRAME: Final = "ICRS"
+_PLACES: Final = 6
 
 
 class Region(ABC):
     """A closed set of points on the sphere."""
 
     __slots__ = ()
+
+    precedence: ClassVar[int] = 0
+    """Of two kinds of regions the one with the larger number decides whether they meet."""
+
+    by_cells: ClassVar[bool] = False
+    """Whether the region is a set of cells, without a border of arcs."""
 
     @abstractmethod
     def cap(self) -> Cap:
@@ -44,6 +51,22 @@ class Region(ABC):
     @abstractmethod
     def depth(self, xyz: Floats) -> Floats:
         """Angles, radians, by which the rows are inside; 0 outside; never larger than the true one."""
+
+    def distance_and_depth(self, xyz: Floats) -> tuple[Floats, Floats]:
+        """Both at once, for shapes of which one look tells either."""
+        return self.distance(xyz), self.depth(xyz)
+
+    def against_caps(self, centres: Floats, radii: Floats) -> tuple[Flags, Flags]:
+        """Which circles (unit vectors, radians) surely have nothing in common with the region, and which
+        surely lie in it."""
+        away, inside = self.distance_and_depth(centres)
+        return away > radii + SLACK, inside >= radii + SLACK
+
+    def places(self) -> Floats:
+        """A few points ``(n, 3)`` of the region, far from each other where it is large; perhaps none."""
+        corners = self.outline().points
+        corners = corners[self.contains(corners, relations.CLOSE)]
+        return corners[:: max(1, len(corners) // _PLACES)]
 
     @abstractmethod
     def outline(self) -> Outline:
@@ -67,11 +90,17 @@ class Region(ABC):
 
     def intersects(self, other: Region) -> bool:
         """Whether the regions share a point; touching counts (ADQL-150)."""
+        if other.precedence > self.precedence:
+            return other.intersects(self)
         return relations.meet(self, other)
 
     def covers(self, other: Region) -> bool:
         """Whether ``other`` lies wholly in this region, borders included."""
-        return relations.holds_all(self, other)
+        return other.lies_in(self)
+
+    def lies_in(self, shape: Region) -> bool:
+        """Whether this region lies wholly in a shape (which is no set of cells)."""
+        return relations.holds_all(shape, self)
 
     def cover(self, order: int) -> mocpy.MOC:
         """HEALPix coverage at ``order`` (0 to 29), never too small."""
@@ -79,7 +108,7 @@ class Region(ABC):
 
     def hpx29_ranges(self, inflate_radius_rad: float = 0.0) -> list[tuple[int, int]]:
         """Half-open ranges of order-29 NESTED cells of all points within a distance of the region."""
-        return covers.ranges_of(self, inflate_radius_rad)
+        return list(covers.kept_ranges_of(self, inflate_radius_rad))
 
 
 def number(value: float) -> str:

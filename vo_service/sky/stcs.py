@@ -2,16 +2,16 @@
 
 Grammar, without regard to case, blanks free::
 
-    text     = region holes
+    text     = region holes | "Moc" ascii-moc
     holes    = ("Not" [frame] ["("] region [")"])*
     region   = shape [frame] [position-word] [flavour] numbers
-             | "Union" [frame] "(" region+ ")"  |  "Not" [frame] ["("] region [")"]
+             | ("Union" | "Intersection") [frame] "(" region+ ")"  |  "Not" [frame] ["("] region [")"]
     shape    = Circle | Polygon | Box | Position | PositionInterval | Range
 
 Frames ICRS, FK5, J2000 and UNKNOWN count as ICRS (FK5 differs by 0.02 arcsec; ADQL-133); GALACTIC,
 FK4 and ECLIPTIC are refused rather than ignored. Words of an observatory's place (TOPOCENTER and its
 like) are read over. A ``Not`` inside a ``Union``, or behind a lone shape, cuts a hole (ALMA-113). A
-Position is a circle of radius 0.
+Position is a circle of radius 0. Coverage maps stand alone and are no STC-S: DALI's text with a word ahead.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
+from vo_service.sky.boxes import make_box
 from vo_service.sky.circles import Circle
 from vo_service.sky.errors import RegionError
+from vo_service.sky.intersections import Intersection
+from vo_service.sky.mocs import parse_moc
 from vo_service.sky.polygons import Polygon
 from vo_service.sky.ranges import Range
 from vo_service.sky.region import Region
 from vo_service.sky.unions import Not, Union
-from vo_service.sky.vectors import positions, vector
 
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z_0-9]*)|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|([()]))")
+_MOC = re.compile(r"\s*moc(?![a-z_0-9])", re.IGNORECASE)
 _ICRS_FRAMES: Final = frozenset({"ICRS", "FK5", "J2000", "UNKNOWN", "UNKNOWNFRAME"})
 _OTHER_FRAMES: Final = frozenset({"GALACTIC", "GALACTIC_II", "FK4", "B1950", "ECLIPTIC", "SUPER_GALACTIC"})
 _READ_OVER: Final = frozenset(
@@ -40,6 +41,10 @@ _READ_OVER: Final = frozenset(
     "LOCAL_GROUP_CENTER RELOCATABLE UNKNOWNREFPOS SPHERICAL2".split()
 )
 _DEEPEST: Final = 20
+_JOINED: Final[dict[str, Callable[[tuple[Region, ...]], Region]]] = {
+    "UNION": Union,
+    "INTERSECTION": Intersection,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,9 @@ def parse_region(text: str) -> Region:
     Raises:
         RegionError: with the place and what was expected there.
     """
+    map_of_cells = _MOC.match(text)
+    if map_of_cells is not None:
+        return parse_moc(text, map_of_cells.end())
     reader = _Reader(text)
     region = _region(reader, 0)
     holes = []
@@ -118,19 +126,19 @@ def parse_region(text: str) -> Region:
 
 
 def _region(reader: _Reader, depth: int) -> Region:
-    names = "Circle, Polygon, Box, Range, Position, PositionInterval, Union or Not"
+    names = "Circle, Polygon, Box, Range, Position, PositionInterval, Union, Intersection or Not"
     if depth > _DEEPEST:
         raise reader.fail(f"shapes nested at most {_DEEPEST} deep")
     word = reader.next
     if word.kind != "word":
         raise reader.fail(names)
     name = word.text.upper()
-    if name not in ("UNION", "NOT") and name not in _SHAPES:
+    if name not in (*_JOINED, "NOT") and name not in _SHAPES:
         raise reader.fail(names)
     reader.take()
     _frame(reader)
-    if name == "UNION":
-        return _union(reader, depth)
+    if name in _JOINED:
+        return _JOINED[name](_members(reader, word.text, depth))
     if name == "NOT":
         return _not(reader, depth)
     numbers = reader.numbers()
@@ -153,17 +161,17 @@ def _frame(reader: _Reader) -> None:
         reader.take()
 
 
-def _union(reader: _Reader, depth: int) -> Region:
+def _members(reader: _Reader, name: str, depth: int) -> tuple[Region, ...]:
     if not reader.bracket("("):
-        raise reader.fail("( after Union")
+        raise reader.fail(f"( after {name}")
     members = []
     while not reader.bracket(")"):
         if reader.next.kind == "end":
-            raise reader.fail(") at the end of Union")
+            raise reader.fail(f") at the end of {name}")
         members.append(_region(reader, depth + 1))
     if not members:
-        raise reader.fail("one or more shapes in Union")
-    return Union(tuple(members))
+        raise reader.fail(f"one or more shapes in {name}")
+    return tuple(members)
 
 
 def _not(reader: _Reader, depth: int) -> Region:
@@ -172,22 +180,6 @@ def _not(reader: _Reader, depth: int) -> Region:
     if bracketed and not reader.bracket(")"):
         raise reader.fail(") at the end of Not")
     return Not(region)
-
-
-def _box(numbers: list[float]) -> Region:
-    """ADQL-138: arms of half the width and height along the centre's own east and north."""
-    lon, lat, width, height = numbers
-    if not (0.0 < width < 180.0 and 0.0 < height < 180.0) or abs(lat) > 90.0:
-        raise RegionError("box", -1, "a width and height above 0 and below 180 degrees")
-    centre = vector(lon, lat)
-    east = vector(lon + 90.0, 0.0)
-    north = np.cross(centre, east)
-    x, y = math.tan(math.radians(width / 2.0)), math.tan(math.radians(height / 2.0))
-    corners = np.stack(
-        [centre + a * x * east + b * y * north for a, b in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
-    )
-    lons, lats = positions(corners)
-    return Polygon(tuple(zip(lons.tolist(), lats.tolist())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +196,7 @@ _SHAPES: Final[dict[str, _Shape]] = {
         lambda n: n >= 6 and n % 2 == 0,
         lambda v: Polygon(tuple(zip(v[::2], v[1::2]))),
     ),
-    "BOX": _Shape("lon lat width height", lambda n: n == 4, _box),
+    "BOX": _Shape("lon lat width height", lambda n: n == 4, lambda v: make_box(*v)),
     "POSITION": _Shape("lon lat", lambda n: n == 2, lambda v: Circle(v[0], v[1], 0.0)),
     "POSITIONINTERVAL": _Shape(
         "lon1 lat1 lon2 lat2", lambda n: n == 4, lambda v: Range(v[0], v[2], v[1], v[3])

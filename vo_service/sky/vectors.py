@@ -20,10 +20,6 @@ Flags = NDArray[np.bool_]
 ALLOWANCE: Final = 4e-15
 """Rounding allowance of a closed border, as a chord (radians); 1e-9 arcsec, see ADQL-150."""
 
-# The galactic pole in ICRS, degrees, and the galactic longitude of the celestial pole: the definition of
-# 1958 carried through FK5 to ICRS (the same numbers as astropy's Galactic frame ends up with).
-_POLE_LON, _POLE_LAT, _POLE_GALACTIC_LON = 192.8594812065348, 27.12825118085622, 122.9319185680026
-
 
 def reduce_longitude(lon: float) -> float:
     """Longitude in [0, 360); a value that is in there already comes back unchanged."""
@@ -74,21 +70,17 @@ def healpix29(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
     return cells
 
 
-def galactic(lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
-    """Galactic longitude and latitude, degrees, of ICRS positions in degrees."""
-    lon_deg, lat_deg = positions(unit_vectors(lon, lat) @ _galactic_rotation().T)
-    return lon_deg, lat_deg
+def cross(one: Floats, two: Floats) -> Floats:
+    """Cross products of rows; on many short rows several times faster than numpy's own."""
+    x1, y1, z1 = one[..., 0], one[..., 1], one[..., 2]
+    x2, y2, z2 = two[..., 0], two[..., 1], two[..., 2]
+    return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2], axis=-1)
 
 
-def _galactic_rotation() -> Floats:
-    """Rows are the galactic axes in ICRS, built from the galactic pole and the longitude of ours."""
-    pole = vector(_POLE_LON, _POLE_LAT)
-    towards_north = np.array([0.0, 0.0, 1.0]) - pole[2] * pole
-    towards_north /= math.sqrt(float(towards_north @ towards_north))
-    beside = np.cross(pole, towards_north)
-    turn = math.radians(_POLE_GALACTIC_LON)
-    first = math.cos(turn) * towards_north - math.sin(turn) * beside
-    return np.stack([first, np.cross(pole, first), pole])
+def dot(one: Floats, two: Floats) -> Floats:
+    """Scalar products of rows."""
+    products: Floats = np.einsum("...i,...i->...", one, two)
+    return products
 
 
 def finite_rows(xyz: Floats) -> Flags:
