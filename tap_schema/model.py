@@ -129,15 +129,28 @@ class Table:
 
     @cached_property
     def _by_name(self) -> dict[str, Column]:
-        return {column.name.lower(): column for column in (*self.hidden, *self.columns)}
+        every = (*self.hidden, *self.columns)
+        # columns of users may differ in case only: the very spelling counts before the name in any case
+        return {column.name.lower(): column for column in every} | {column.name: column for column in every}
 
     def column(self, name: str) -> Column:
-        """The column of that name in any case, hidden ones included; raises KeyError."""
-        return self._by_name[name.lower()]
+        """The column of that very name, else of that name in any case, hidden ones too; raises KeyError."""
+        found = self._by_name.get(name)
+        return self._by_name[name.lower()] if found is None else found
 
     def has(self, name: str) -> bool:
         """Whether there is a column of that name in any case, hidden ones included."""
-        return name.lower() in self._by_name
+        return name in self._by_name or name.lower() in self._by_name
+
+    @cached_property
+    def made(self) -> Mapping[str, Column]:
+        """The columns that are not for everybody what is stored under their names: computed, measured or
+        restricted ones, by name."""
+        return {
+            column.name: column
+            for column in self.columns
+            if column.restricted or column.computed is not None or column.measured is not None
+        }
 
     @cached_property
     def stored(self) -> tuple[Column, ...]:

@@ -25,11 +25,12 @@ from vo_service.access import Rights
 from vo_service.dali.addresses import service_address
 from vo_service.dali.current import Current
 from vo_service.dali.edge import Edge
-from vo_service.dali.errors import ServiceError
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.replies import answer_http_error, answer_service_error
-from vo_service.engines import DuckDBEngine, Engine, Limits
+from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded
 from vo_service.files.digests import Digests
 from vo_service.files.handlers import FileService
+from vo_service.query import ProbeLimits, Resolver
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, Snapshots
 from vo_service.store.processes import Process, is_dead, this_process
@@ -58,7 +59,8 @@ class Service:
         _sweep_spill(settings.home)
         snapshots = Snapshots(settings.home, catalogue)
         parts.callback(snapshots.close)
-        self.current: Current[Engine] = Current(snapshots, partial(_engine_on, settings))
+        engines = Engines(settings, catalogue, settings.home / "spill" / _spill_name(this_process()))
+        self.current: Current[Engine] = Current(snapshots, partial(_engine_on, engines))
         parts.callback(self.current.close)
         executor = ThreadPoolExecutor(settings.queries, thread_name_prefix="query")
         parts.callback(executor.shutdown, wait=True, cancel_futures=True)
@@ -75,6 +77,8 @@ class Service:
                 body_bytes=settings.body_bytes,
                 queue_seconds=settings.queue_seconds,
                 limits=limits,
+                resolver=Resolver(settings.resolver_url) if settings.resolver_url else None,
+                probes=ProbeLimits(settings.probe_rows, settings.probe_pairs),
             ),
             published(),
             self.current,
@@ -147,17 +151,16 @@ def create_app_from_environment() -> Starlette:
 
 
 @contextmanager
-def _engine_on(settings: Settings, snapshot: Snapshot) -> Iterator[Engine]:
-    """An engine on a snapshot; what does not fit into memory goes to a directory of this process alone."""
-    engine = DuckDBEngine(
-        snapshot.engine_file,
-        memory_bytes=settings.memory_bytes,
-        spill_directory=settings.home / "spill" / _spill_name(this_process()),
-    )
-    try:
+def _engine_on(engines: Engines, snapshot: Snapshot) -> Iterator[Engine]:
+    """An engine on a snapshot. Raises ServiceError (503) while the snapshot is being loaded into it."""
+    with ExitStack() as closing:
+        try:
+            engine = closing.enter_context(engines.on(snapshot))
+        except SnapshotNotLoaded as error:
+            raise ServiceError(
+                ErrorKind.UNAVAILABLE, "The service is loading its data.", "Try again in a minute."
+            ) from error
         yield engine
-    finally:
-        engine.close()
 
 
 def _sweep_spill(home: Path) -> None:

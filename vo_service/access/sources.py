@@ -34,23 +34,24 @@ class ColumnSources(Mapping[tuple[str, str], exp.Expression]):
 
     def __getitem__(self, key: tuple[str, str]) -> exp.Expression:
         table, column = key
-        made = self._expression(self._tables[table].column(column))
+        made = self._expression(self._tables[table].made[column])
         if made is None:
             raise KeyError(key)
         return made
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for name, table in self._tables.items():
-            yield from ((name, column.name) for column in table.columns if self._is_made(column))
+            yield from ((name, column.name) for column in table.made.values() if self._is_made(column))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, key: object) -> bool:
-        if not isinstance(key, tuple) or len(key) != 2 or key[0] not in self._tables:
+        if not isinstance(key, tuple) or len(key) != 2:
             return False
-        table = self._tables[key[0]]
-        return table.has(key[1]) and self._is_made(table.column(key[1]))
+        table = self._tables.get(key[0])
+        column = None if table is None else table.made.get(key[1])
+        return column is not None and self._is_made(column)
 
     @property
     def rows(self) -> dict[str, exp.Condition]:
@@ -110,7 +111,8 @@ def link_expression(base_url: str) -> exp.Expression:
 
 def _is_open(rights: Rights, now: datetime) -> exp.Condition:
     moment = now.astimezone(UTC) if now.tzinfo else now
-    literal = exp.cast(exp.Literal.string(moment.strftime("%Y-%m-%d %H:%M:%S.%f")), "timestamp")
+    text = exp.Literal.string(moment.strftime("%Y-%m-%d %H:%M:%S.%f"))
+    literal = exp.Cast(this=text, to=exp.DataType(this=exp.DType.TIMESTAMP))
     released = exp.LTE(this=_column(RELEASE_DATE), expression=literal)
     if not rights.unlisted_open:
         return released

@@ -5,30 +5,40 @@ Each stage takes the former's type, so that nothing which was not resolved can b
 
 from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.explain import explain
-from vo_service.adql.function_forms import Function
-from vo_service.adql.functions import FUNCTIONS
+from vo_service.adql.functions.forms import Function
+from vo_service.adql.functions.table import FUNCTIONS
+from vo_service.adql.language.features import FEATURES, LANGUAGES, VERSIONS, Feature, declared
+from vo_service.adql.language.parser import parse
+from vo_service.adql.language.printing import print_tree
+from vo_service.adql.language.tree import Tree
+from vo_service.adql.meaning.resolve import resolve
 from vo_service.adql.names import Names, UnknownName
-from vo_service.adql.parser import parse
-from vo_service.adql.plan import Plan, plan_query
-from vo_service.adql.printing import print_tree
-from vo_service.adql.probes import Probe
-from vo_service.adql.resolve import resolve
-from vo_service.adql.resolved_queries import Resolved
-from vo_service.adql.tree import Tree
-from vo_service.adql.write import Written, write
+from vo_service.adql.nodes.resolved_queries import Resolved
+from vo_service.adql.planning.plan import Plan, plan_query
+from vo_service.adql.probes import Ask, Probe, TooManyCandidates
+from vo_service.adql.writing.write import write
+from vo_service.adql.writing.written import Uploaded, Written
 
 __all__ = [
+    "FEATURES",
     "FUNCTIONS",
+    "LANGUAGES",
+    "VERSIONS",
     "AdqlError",
+    "Ask",
+    "Feature",
     "Function",
     "Names",
     "Place",
     "Plan",
     "Probe",
     "Resolved",
+    "TooManyCandidates",
     "Tree",
     "UnknownName",
+    "Uploaded",
     "Written",
+    "declared",
     "explain",
     "parse",
     "plan_query",

@@ -10,18 +10,29 @@ import sqlglot
 
 from tap_schema import Table
 from vo_service.adql.errors import Place
-from vo_service.adql.kinds import Facts
-from vo_service.adql.parser import parse
-from vo_service.adql.plan import plan_query
-from vo_service.adql.resolve import resolve
-from vo_service.adql.write import write
+from vo_service.adql.language.features import VERSIONS
+from vo_service.adql.language.parser import parse
+from vo_service.adql.meaning.resolve import resolve
+from vo_service.adql.names import Names
+from vo_service.adql.nodes.kinds import Facts
+from vo_service.adql.planning.plan import plan_query
+from vo_service.adql.writing.write import write
 from vo_service.sky import Region
 
 
-def explain(text: str, tables: Mapping[str, Table], dialect: str = "duckdb") -> str:
-    """Tree, resolved plan, output columns, warnings, probes and SQL of a query. Raises AdqlError."""
-    tree = parse(text)
-    plan = plan_query(resolve(tree, tables))
+def explain(
+    text: str,
+    tables: Mapping[str, Table],
+    dialect: str = "duckdb",
+    version: str = VERSIONS[-1],
+    names: Names | None = None,
+) -> str:
+    """Tree, resolved plan, output columns, warnings, probes and SQL of a query. Raises AdqlError.
+
+    ``version`` is one of ``LANGUAGES``; ``names`` knows the targets that ``source`` is asked for.
+    """
+    tree = parse(text, version)
+    plan = plan_query(resolve(tree, tables, names))
     written = write(plan, dialect)
     lines = ["-- tree", *_outline(tree, 0), "", "-- plan", *_outline(plan.query, 0), "", "-- columns"]
     for column in plan.columns:
@@ -30,7 +41,7 @@ def explain(text: str, tables: Mapping[str, Table], dialect: str = "duckdb") -> 
         lines.append(f"{column.adql_name}: " + ", ".join(fact for fact in facts if fact))
     lines += [f"-- warning: {warning}" for warning in plan.warnings]
     for probe in written.probes:
-        lines += ["", f"-- probe {probe.name}: footprints, {probe.test} {probe.region.to_stcs()}"]
+        lines += ["", f"-- probe {probe.name}: {probe.purpose}"]
         lines.append(_pretty(probe.sql, dialect))
     lines += ["", f"-- sql ({dialect})", _pretty(written.sql, dialect)]
     return "\n".join(lines)

@@ -1,24 +1,23 @@
-"""From a question to an answer: parse, resolve, plan, write, probe the footprints, run."""
+"""From a question to an answer: parse, resolve, plan, write, settle the probes, run."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 
 import pyarrow as pa
 
 from tap_schema import Column, published
 from vo_service.access import ColumnSources
-from vo_service.adql import Plan, Probe, Written, parse, plan_query, resolve, write
-from vo_service.engines import Engine, Limits, QueryFailed, Statement
+from vo_service.adql import Plan, Written, parse, plan_query, resolve, write
+from vo_service.engines import Engine, QueryFailed, Statement
 from vo_service.query.model import Answer, Context, Question
+from vo_service.query.names import Targets
+from vo_service.query.probing import Deadline, settle
 from vo_service.query.stopping import Stop
-from vo_service.sky import parse_region
+from vo_service.query.uploads import Uploads
 from vo_service.store import Snapshot
-
-_CANDIDATES = 1000  # footprints that are tested between two looks at the clock
 
 
 @contextmanager
@@ -28,49 +27,65 @@ def ask(question: Question, context: Context, snapshot: Snapshot, engine: Engine
     Raises AdqlError for a question that is none. Nothing runs before the first batch is asked for; reading
     raises EngineError for a question that cannot be answered.
     """
-    limit = None if question.maxrec is None else question.maxrec + 1
-    plan = plan_query(resolve(parse(question.adql, question.version), published()), limit)
+    uploaded = Uploads(question.uploads)
+    plan = _planned(question, uploaded, context, snapshot)
     stop = Stop()
-    with closing(_batches(plan, question, context, engine, stop)) as batches:
+    with closing(_batches(plan, question, uploaded, context, engine, stop)) as batches:
         yield Answer(plan.columns, batches, question, snapshot.number, plan.warnings, stop.ask)
 
 
+def engine_plan(question: Question, context: Context, snapshot: Snapshot, engine: Engine) -> str:
+    """How the engine would run the statement of a question, in its own words; only its probes are run.
+
+    Raises AdqlError and EngineError.
+    """
+    uploaded = Uploads(question.uploads)
+    plan = _planned(question, uploaded, context, snapshot)
+    return engine.explain(_statement(plan, uploaded, context, engine, Deadline(context.limits), Stop()))
+
+
+def _planned(question: Question, uploaded: Uploads, context: Context, snapshot: Snapshot) -> Plan:
+    limit = None if question.maxrec is None else question.maxrec + 1
+    tables = uploaded.tables_with(published())
+    names = Targets(snapshot, context.resolver)
+    tree = parse(question.adql, question.version)
+    return plan_query(resolve(tree, tables, names, uploaded.constants), limit)
+
+
 def _batches(
-    plan: Plan, question: Question, context: Context, engine: Engine, stop: Stop
+    plan: Plan, question: Question, uploaded: Uploads, context: Context, engine: Engine, stop: Stop
 ) -> Generator[pa.RecordBatch, None, None]:
     """The rows of a plan, with the types that its columns declare."""
     if question.maxrec == 0:
         return
-    statement = _statement(_written(plan, context, engine), context.limits, engine, stop)
-    with engine.run(statement, context.limits) as batches, stop.ending(batches.cancel):
+    deadline = Deadline(context.limits)
+    statement = _statement(plan, uploaded, context, engine, deadline, stop)
+    with engine.run(statement, deadline.limits()) as batches, stop.ending(batches.cancel):
         yield from _as_declared(batches.stream, plan.columns)
 
 
-def _written(plan: Plan, context: Context, engine: Engine) -> Written:
+def _statement(
+    plan: Plan, uploaded: Uploads, context: Context, engine: Engine, deadline: Deadline, stop: Stop
+) -> Statement:
+    """The statement of a plan with the tables that it reads, the answers of its probes among them."""
+    written = _written(plan, uploaded, context, engine)
+    known = settle(
+        written.probes, {**uploaded.rows, **written.tables}, engine, deadline, stop, context.probes
+    )
+    return Statement(written.sql, tables={name: known[name] for name in written.reads})
+
+
+def _written(plan: Plan, uploaded: Uploads, context: Context, engine: Engine) -> Written:
     sources = ColumnSources(published(), context.viewer, context.rights, context.now, context.base_url)
-    return write(plan, engine.dialect, sources, sources.rows, sources.staged)
-
-
-def _statement(written: Written, limits: Limits, engine: Engine, stop: Stop) -> Statement:
-    """The statement with the footprints that passed its probes."""
-    passed = {probe.name: _run_probe(probe, engine, limits, stop) for probe in written.probes}
-    return Statement(written.sql, tables=passed)
-
-
-def _run_probe(probe: Probe, engine: Engine, limits: Limits, stop: Stop) -> pa.Table:
-    """The footprints that pass: those whose caps decide it, and those that the exact test lets pass."""
-    ids: list[int] = []
-    looked_at = replace(limits, batch_rows=_CANDIDATES)
-    statement = Statement(probe.sql, probe.parameters)
-    with engine.run(statement, looked_at) as candidates, stop.ending(candidates.cancel):
-        for batch in candidates.stream:
-            columns = batch.to_pydict()
-            for footprint, region, decisive in zip(
-                columns["footprint_id"], columns["region"], columns["decisive"], strict=True
-            ):
-                if decisive or probe.passes(parse_region(region)):
-                    ids.append(footprint)
-    return pa.table({"footprint_id": pa.array(ids, pa.int64())})
+    return write(
+        plan,
+        engine.dialect,
+        sources,
+        sources.rows,
+        sources.staged,
+        schemas=engine.schemas,
+        uploads=uploaded.written,
+    )
 
 
 def _as_declared(batches: Iterator[pa.RecordBatch], columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
@@ -11,26 +11,35 @@ import pyarrow as pa
 from tap_schema import Column
 from vo_service.access import Rights, Viewer
 from vo_service.engines import Limits
+from vo_service.query.probing import ProbeLimits
+from vo_service.query.resolver import Resolver
+from vo_service.query.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """ADQL, the most rows wanted (None: as many as there are), and the version of the language."""
+    """ADQL, the most rows wanted (None: as many as there are), the version of ADQL, tables of the user."""
 
     adql: str
     maxrec: int | None = None
     version: str = "2.1"
+    uploads: tuple[Upload, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The circumstances: who asks, when (UTC), by which address, within which limits and rule."""
+    """The circumstances: who asks, when (UTC), by which address, within which limits and rule.
+
+    ``resolver`` knows names of targets that the holdings do not.
+    """
 
     viewer: Viewer
     now: datetime
     base_url: str
     limits: Limits
     rights: Rights
+    probes: ProbeLimits = field(default_factory=ProbeLimits)
+    resolver: Resolver | None = None
 
 
 class Answer:

@@ -24,6 +24,12 @@ class Stop:
             if self._end is not None:
                 self._end()
 
+    def check(self) -> None:
+        """Raises QueryCancelled where stopping was asked for."""
+        with self._lock:
+            if self._asked:
+                raise QueryCancelled("the query was stopped")
+
     @contextmanager
     def ending(self, end: Callable[[], None]) -> Iterator[None]:
         """Let ``end`` be what stops it, for the block. Raises QueryCancelled where that was asked before."""

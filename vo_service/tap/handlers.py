@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from anyio import to_thread
@@ -26,7 +26,7 @@ from vo_service.dali.replies import table_reply
 from vo_service.dali.streams import ClientGone, Pump, PumpedResponse, first_piece
 from vo_service.engines import Engine, Limits
 from vo_service.formats import Format
-from vo_service.query import Context
+from vo_service.query import Context, ProbeLimits, Resolver
 from vo_service.tap.answers import Answering
 from vo_service.tap.capabilities import TapFacts, describe
 from vo_service.tap.health import Health
@@ -35,7 +35,8 @@ from vo_service.tap.parameters import TapRequest, read_request
 
 @dataclass(frozen=True, slots=True)
 class TapSettings:
-    """What an operator sets of TAP: rows, seconds and bytes, as in `vo_service.settings`."""
+    """What an operator sets of TAP: rows, seconds and bytes, as in `vo_service.settings`; and who knows names
+    of sources that the holdings do not."""
 
     base_url: str | None
     trust_proxy: bool
@@ -44,6 +45,8 @@ class TapSettings:
     body_bytes: int
     queue_seconds: float
     limits: Limits
+    resolver: Resolver | None = None
+    probes: ProbeLimits = field(default_factory=ProbeLimits)
 
 
 class TapHandlers:
@@ -119,6 +122,8 @@ class TapHandlers:
             base_url=self._address(request),
             limits=self._settings.limits,
             rights=self._rights,
+            resolver=self._settings.resolver,
+            probes=self._settings.probes,
         )
 
     def _address(self, request: Request) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from vo_service.adql import VERSIONS  # the newest last: LANG=ADQL means it
 from vo_service.dali.errors import usage
 from vo_service.dali.parameters import (
     FORMAT,
@@ -20,7 +21,6 @@ from vo_service.dali.parameters import (
 from vo_service.formats import Format
 
 LANGUAGE = "ADQL"
-VERSIONS = ("2.0", "2.1")  # the newest last: LANG=ADQL means it
 
 QUERY = Parameter("QUERY", plain, "the query, in ADQL", keep_empty=True)
 LANG = Parameter("LANG", plain, "language of the query: ADQL, ADQL-2.0 or ADQL-2.1")

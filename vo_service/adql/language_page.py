@@ -1,0 +1,220 @@
+"""The page ``docs/adql.md``, read off the lists that the compiler runs on.
+
+``python -m vo_service.adql.language_page`` prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from vo_service.adql.functions.table import FUNCTIONS
+from vo_service.adql.language.features import EXTENSIONS, FEATURES, STRICT, SYNTAX, declared
+from vo_service.adql.language.parser import MAX_OPERANDS, MAX_TABLES
+from vo_service.adql.language.parser_cursor import CALL_HEIGHT, MAX_HEIGHT, MAX_NESTING, MAX_SHAPES
+from vo_service.adql.language.signatures import CALL_FORMS
+from vo_service.adql.language.tokens import MAX_NAME, MAX_TEXT
+from vo_service.adql.language.words import (
+    INSTEAD,
+    INSTEAD_OF_CALLS,
+    INSTEAD_OF_MARKS,
+    INSTEAD_OF_TAILS,
+    NEW_IN_21,
+    STRANGERS,
+)
+
+_GROUPS = {
+    "adqlgeo": "Geometry",
+    "string": "Strings",
+    "common-table": "Common tables",
+    "sets": "Set operators",
+    "type": "Types",
+    "unit": "Units",
+    "offset": "OFFSET",
+    "conditional": "COALESCE",
+}
+_NEW = ", ".join(f"`{word}`" for word in sorted(NEW_IN_21))
+_WRITTEN = {
+    "ILIKE": "`text ILIKE pattern`",
+    "WITH": "`WITH name AS (query), ... query`",
+    "UNION": "`query UNION [ALL] query`",
+    "EXCEPT": "`query EXCEPT [ALL] query`",
+    "INTERSECT": "`query INTERSECT [ALL] query`",
+    "CAST": "`CAST(value AS type)`",
+    "OFFSET": "`query OFFSET n`",
+}
+_CALL = re.compile(r"[A-Z0-9_]+\([^()]*\)")
+_HEAD = f"""
+What queries may say, and what is decided here where the standard leaves it open. Written from the lists
+that the compiler runs on by `python -m vo_service.adql.language_page`; the capabilities of TAP are read
+off the same lists.
+
+The language is ADQL 2.1 (recommendation of 2023-12-15). `LANG=ADQL` and `LANG=ADQL-2.1` mean it,
+`LANG=ADQL-2.0` takes queries of the former version: {_NEW} are plain names there, and what is marked 2.1
+below is refused by its name. `vo-service explain --version {STRICT}` judges a query by the standard to
+the letter, without the extensions at the end of this page. Whatever is not on this page, and is not in
+the core of the standard either, is refused with its place and what to write instead.
+"""
+_DECISIONS = """
+An integer divided by an integer is an integer, cut toward zero: `7/2` is 3, `1/3600` is 0 (with a
+warning). A point in either operand gives a double: `7/2.` is 3.5.
+
+Division by zero, and functions outside their domain (`LOG(0)`, `SQRT(-1)`, `EXP(1000)`), give NULL; the
+query goes on.
+
+Integers that overflow are an error, never a wrong number.
+
+`ROUND` and `CAST` to an integer take ties away from zero: `ROUND(2.5)` is 3, `ROUND(-2.5)` is -3.
+
+`CAST` to `VARCHAR(n)` cuts to n characters, to `CHAR(n)` it pads with blanks or cuts.
+
+Strings are compared and sorted by code point. `LIKE` minds the case, `ILIKE` folds it.
+
+NULL sorts as larger than every value, NaN as larger than every number.
+
+A column of times may be compared with a string in DALI form, as in `t > '2020-01-01'`.
+
+A name in double quotes matches the published spelling to the letter, or its lower-case form where no
+other column is spelt so. A name without quotes matches in any case.
+
+In ORDER BY a name alone is a label first, then a column of the tables; inside an expression it is the
+other way round.
+
+A set operation is sorted by its output columns, and by expressions of them.
+
+`USING` and `NATURAL` merge columns; `t.x` still gives the value of one side.
+
+A geometry that is selected in a derived table or a common table is a geometry outside, with all that is
+indexed of it. `UNION ALL` takes geometries of one type; other set operators, DISTINCT and GROUP BY would
+compare them, and don't.
+
+Borders belong to shapes, with an allowance of 4e-15 rad for rounding. A polygon is the smaller side of
+its border; what crosses itself is even-odd. Shapes of more than a hemisphere are circles, or written
+with Not.
+
+A position beyond latitude 90, a negative radius, a flat polygon: an error if constant, NULL if it comes
+from columns.
+
+All positions are ICRS. `'ICRS'`, `'FK5'`, `'J2000'`, `'UNKNOWN'` and `''` name the frame of the tables
+(FK5 differs from it by some 0.02 arcsec); constants and columns given in `'GALACTIC'`, `'FK4'` or
+`'ECLIPTIC'` are turned to it.
+
+Coordinate systems as arguments, `BOX` and `COORDSYS` are deprecated since 2.1: they work, with a
+warning. They and shapes made of POINTs, four numbers in `DISTANCE`, expressions in ORDER BY and GROUP BY
+are taken in both versions.
+
+`RAND(n)` ignores n; each row gets a new number.
+"""
+
+
+_OF_EXTENSIONS = f"""
+What is taken beyond the standard; nothing that the standard defines changes its meaning, but for the
+patterns of LIKE. `{STRICT}` refuses all of it. Functions beyond the standard are declared, as it asks;
+only the two that make regions are refused with the rest.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = (_head(), _features(), _functions(), _decisions(), _instead(), _limits(), _extensions())
+    return "\n".join(text for part in parts for text in part)
+
+
+def _head() -> Iterator[str]:
+    yield "# ADQL\n"
+    yield "\n\n".join(_paragraphs(_HEAD)) + "\n"
+
+
+def _features() -> Iterator[str]:
+    yield "## Optional features\n"
+    for group, title in _GROUPS.items():
+        yield f"{title} (`features-{group if group == 'adqlgeo' else 'adql-' + group}`):\n"
+        rows = []
+        for feature in declared()[group]:
+            how = _WRITTEN.get(feature.name) or _written(feature.name)
+            doc = feature.doc + (" Deprecated." if feature.deprecated else "")
+            rows.append((how, feature.since, doc))
+        yield from _table(("write", "since", "meaning"), rows)
+
+
+def _functions() -> Iterator[str]:
+    yield "## Mathematical functions\n"
+    yield "Numbers of any type go in, doubles come out. Angles are radians. Both versions have them.\n"
+    offered = {feature.name for feature in FEATURES}
+    core = [one for one in FUNCTIONS.values() if not one.signatures and one.name in CALL_FORMS]
+    rows = [(_written(one.name), one.doc) for one in core if one.name not in offered]
+    yield from _table(("write", "meaning"), rows)
+    yield "## Functions beyond the standard\n"
+    yield "Their names are matched in any case. Those that begin with `ivo_` are of the IVOA's catalogue.\n"
+    yield from _table(
+        ("signature", "meaning"), [(_code(feature.form), feature.doc) for feature in declared()["udf"]]
+    )
+
+
+def _decisions() -> Iterator[str]:
+    yield "## What is decided here\n"
+    yield "\n".join(f"- {text}" for text in _paragraphs(_DECISIONS)) + "\n"
+
+
+def _instead() -> Iterator[str]:
+    yield "## What ADQL does not have\n"
+    yield "Each of these is refused with this hint.\n"
+    words = {word: hint for word, hint in INSTEAD.items() if word not in ("SELECT", "DISTINCT")}
+    words |= {**INSTEAD_OF_TAILS, **INSTEAD_OF_MARKS}
+    words |= {mark: STRANGERS[mark] for mark in "%&|^~[?:@#"}
+    words |= {f"{name}(...)": hint for name, hint in INSTEAD_OF_CALLS.items()}
+    hints: dict[str, list[str]] = {}
+    for word, hint in words.items():
+        hints.setdefault(hint, []).append(_code(word))
+    rows = [(" ".join(found), hint[0].upper() + hint[1:]) for hint, found in hints.items()]
+    yield from _table(("not ADQL", "instead"), rows)
+
+
+def _limits() -> Iterator[str]:
+    yield "## Limits of a query\n"
+    rows = (
+        ("characters", MAX_TEXT),
+        ("characters of a name", MAX_NAME),
+        ("levels of parentheses, calls and subqueries", MAX_NESTING),
+        (f"operators inside each other (a call counts as {CALL_HEIGHT})", MAX_HEIGHT),
+        ("geometries inside each other", MAX_SHAPES),
+        ("tables", MAX_TABLES),
+        ("operands of one set operator in a row", MAX_OPERANDS),
+    )
+    yield from _table(("at most", "number"), [(what, f"{number:,}") for what, number in rows])
+    yield "AND, OR and the list of IN have no limit but the length of the text.\n"
+
+
+def _extensions() -> Iterator[str]:
+    yield "## Extensions\n"
+    yield _paragraphs(_OF_EXTENSIONS)[0] + "\n"
+    rows = [
+        (feature.name if feature.group == SYNTAX else _code(feature.name), feature.doc)
+        for feature in EXTENSIONS
+    ]
+    yield from _table(("extension", "meaning"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    lines = [head, tuple("---" for _ in head), *rows]
+    yield (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
+
+
+def _written(name: str) -> str:
+    """How a reserved function is called, its forms as code."""
+    return _CALL.sub(lambda form: _code(form[0]), CALL_FORMS[name][1])
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

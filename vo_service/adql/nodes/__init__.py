@@ -1,0 +1,1 @@
+"""What a query is made of once its names are known: values, shapes, conditions, sources, plans."""

@@ -1,0 +1,133 @@
+"""Sources and queries made of resolved values and conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tap_schema import Column, Table
+from vo_service.adql.nodes.kinds import Facts, Kind
+from vo_service.adql.nodes.planned import KeptTable, LinkedTable
+from vo_service.adql.nodes.resolved import (
+    Condition,
+    Value,
+)
+
+# --- sources ---
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTable:
+    """A published table under an alias."""
+
+    alias: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class SubqueryTable:
+    """A derived table under an alias."""
+
+    alias: str
+    query: ResolvedQuery
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTable:
+    """A common table under an alias; ``name`` is that of its definition in the statement."""
+
+    alias: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedTable:
+    """INNER LEFT RIGHT FULL join on a condition."""
+
+    kind: str
+    left: Source
+    right: Source
+    condition: Condition
+
+
+Source: TypeAlias = BaseTable | SubqueryTable | NamedTable | JoinedTable | LinkedTable | KeptTable
+
+# --- queries ---
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One column of a result: the name users see, the name unique in the statement, the value."""
+
+    name: str
+    alias: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSelect:
+    """One SELECT."""
+
+    outputs: tuple[Output, ...]
+    sources: tuple[Source, ...]
+    distinct: bool
+    top: int | None
+    where: Condition | None
+    group_by: tuple[Value, ...]
+    having: Condition | None
+
+    @property
+    def columns(self) -> tuple[tuple[str, str, Facts], ...]:
+        """Name, alias and facts of each output column."""
+        return tuple((output.name, output.alias, output.value.facts) for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedOperation:
+    """UNION, EXCEPT, INTERSECT."""
+
+    operator: str
+    keep_all: bool
+    left: ResolvedBody
+    right: ResolvedBody
+    columns: tuple[tuple[str, str, Facts], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A sort term: the value, or an output column by its alias."""
+
+    term: Value | str
+    kind: Kind
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedQuery:
+    """Body, order, offset."""
+
+    body: ResolvedBody
+    order: tuple[Order, ...] = ()
+    offset: int | None = None
+
+    @property
+    def columns(self) -> tuple[tuple[str, str, Facts], ...]:
+        """Name, alias and facts of each output column."""
+        return self.body.columns
+
+
+ResolvedBody: TypeAlias = ResolvedSelect | ResolvedOperation | ResolvedQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A whole query, ready to be planned. ``warnings`` are for the user."""
+
+    query: ResolvedQuery
+    common_tables: tuple[tuple[str, ResolvedQuery], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The output columns with type, unit, UCD."""
+        return tuple(facts.as_column(name) for name, _, facts in self.query.columns)

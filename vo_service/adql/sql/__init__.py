@@ -1,0 +1,1 @@
+"""Fragments of SQL for each engine: numbers, texts, positions. They know no query."""

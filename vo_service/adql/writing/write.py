@@ -1,0 +1,387 @@
+"""The only place that makes SQL text: a plan as a statement of an engine.
+
+Every identifier is quoted, every alias is ours, every literal is escaped by sqlglot's writer. Columns that
+are made at query time come as expressions in ``sources``; a table they are used of is wrapped in a derived
+table.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+import pyarrow as pa
+from sqlglot import exp
+
+from vo_service.adql.nodes.kinds import Kind
+from vo_service.adql.nodes.planned import KeptTable, LinkedTable
+from vo_service.adql.nodes.resolved import (
+    Constant,
+    Reference,
+)
+from vo_service.adql.nodes.resolved_queries import (
+    BaseTable,
+    JoinedTable,
+    NamedTable,
+    Order,
+    Output,
+    ResolvedBody,
+    ResolvedOperation,
+    ResolvedQuery,
+    ResolvedSelect,
+    Source,
+    SubqueryTable,
+)
+from vo_service.adql.planning.plan import Plan
+from vo_service.adql.planning.sides import parts_of
+from vo_service.adql.probes import Probe
+from vo_service.adql.probes.footprints import HIDDEN
+from vo_service.adql.sql import nodes as sql
+from vo_service.adql.sql.nodes import Sql
+from vo_service.adql.writing.condition_sql import ConditionWriter
+from vo_service.adql.writing.probe_sql import ProbeWriter
+from vo_service.adql.writing.written import Circumstances, Uploaded, Written
+
+DIALECTS = ("duckdb", "postgres")
+_SETS: dict[str, type[exp.SetOperation]] = {
+    "UNION": exp.Union,
+    "EXCEPT": exp.Except,
+    "INTERSECT": exp.Intersect,
+}
+
+
+def write(
+    plan: Plan,
+    dialect: str,
+    sources: Mapping[tuple[str, str], Sql] | None = None,
+    rows: Mapping[str, Sql] | None = None,
+    staged: Sql | None = None,
+    schemas: Mapping[str, str] | None = None,
+    uploads: Mapping[str, Uploaded] | None = None,
+) -> Written:
+    """The statement of a plan for ``duckdb`` or ``postgres``.
+
+    ``sources`` maps (``schema.table``, column) to an expression over stored, unqualified columns of that
+    table; columns that are not in it are stored under their own names. ``rows`` has, for tables of which
+    not all rows are to be seen, the condition on such columns that those meet which are. ``staged`` is the
+    footprint that a row of ``_hidden.staged_footprint`` stands for. ``schemas`` has the engine's names of
+    schemas where they differ, ``uploads`` what stands for the tables of users, by their qualified names.
+    """
+    if dialect not in DIALECTS:
+        raise ValueError(f"no such dialect: {dialect}")
+    aliases = _aliases(plan, uploads) if uploads else {}
+    circumstances = Circumstances(dialect, sources or {}, rows or {}, staged, schemas or {}, aliases)
+    writer = StatementWriter(circumstances, dict(plan.common_tables), {}, {})
+    text = writer.text(writer.statement(plan))
+    return Written(text, tuple(writer.probes.values()), tuple(writer.handed), writer.tables)
+
+
+class StatementWriter:
+    """Writes one statement; knows which columns of which table were used, and what must be handed over.
+
+    ``common`` are the common tables of the query; ``probes`` and ``tables`` collect what all its statements
+    read.
+    """
+
+    def __init__(
+        self,
+        circumstances: Circumstances,
+        common: Mapping[str, ResolvedQuery],
+        probes: dict[str, Probe],
+        tables: dict[str, pa.Table],
+    ) -> None:
+        self._circumstances = circumstances
+        self._common = common
+        self.dialect = circumstances.dialect
+        self.staged = circumstances.staged
+        self.schemas = circumstances.schemas
+        self.hidden = circumstances.schemas.get(HIDDEN, HIDDEN)
+        self.probes = probes
+        self.tables = tables
+        self.handed: dict[str, None] = {}
+        self._used: dict[str, dict[str, None]] = {}
+        self._ones = 0
+        self._probing = ProbeWriter(self, self._nested)
+        self.conditions = ConditionWriter(self, self._probing)
+        self.values = self.conditions.values
+
+    def _nested(self) -> StatementWriter:
+        return StatementWriter(self._circumstances, self._common, self.probes, self.tables)
+
+    def add(self, probe: Probe) -> None:
+        """A probe whose answer this statement reads."""
+        self.probes.setdefault(probe.name, probe)
+        self.handed[probe.name] = None
+
+    def hand(self, table: pa.Table) -> str:
+        """Name of a table of constants that this statement reads."""
+        known = next((name for name, other in self.tables.items() if other is table), None)
+        name = known or f"constants_{len(self.tables) + 1}"
+        self.tables[name] = table
+        self.handed[name] = None
+        return name
+
+    def reference(self, reference: Reference) -> Sql:
+        """A column of a source; remembered, since a wrapped table lists what is used of it."""
+        column = reference.column
+        uploaded = self._circumstances.aliases.get(reference.source)
+        if uploaded is not None:
+            column = uploaded.columns[column]
+        else:
+            self._used.setdefault(reference.source, {})[column] = None
+        return exp.Var(this=f"{_quoted(reference.source)}.{_quoted(column)}")
+
+    def text(self, query: exp.Query) -> str:
+        """SQL as the engine takes it."""
+        return query.sql(dialect=self.dialect, identify=True, comments=False, copy=False)
+
+    def statement(self, plan: Plan) -> exp.Query:
+        """The whole statement: common tables, query, limit."""
+        query = self._limited(plan.query, plan.limit)
+        for name in self._common:
+            query = self._with(query, name)
+        return query
+
+    def with_common(self, query: exp.Query) -> exp.Query:
+        """The query of a probe with the common tables that it reads."""
+        reached = {table.name for table in query.find_all(exp.Table) if not table.db}
+        wanted = []
+        for name in reversed(list(self._common)):
+            if name in reached:
+                wanted.append(name)
+                found = parts_of(self._common[name])
+                reached |= {part.name for part in found if isinstance(part, NamedTable)}
+        for name in reversed(wanted):
+            query = self._with(query, name)
+        return query
+
+    def _with(self, query: exp.Query, name: str) -> exp.Query:
+        body = self.query(self._common[name])
+        return query.with_(exp.to_identifier(name, quoted=True), as_=body, copy=False)
+
+    def _limited(self, query: ResolvedQuery, limit: int | None) -> exp.Query:
+        if limit is None:
+            return self.query(query)
+        if isinstance(query.body, ResolvedSelect):
+            top = limit if query.body.top is None else min(limit, query.body.top)
+            return self._sorted_select(query, query.body, top)
+        return self.query(query).limit(limit, copy=False)
+
+    def query(self, query: ResolvedQuery) -> exp.Query:
+        """A query: ORDER BY, then OFFSET, then TOP (ADQL-026, ADQL-030)."""
+        if isinstance(query.body, ResolvedSelect):
+            return self._sorted_select(query, query.body, query.body.top)
+        return self._sorted_outside(query, self._body(query.body), None)
+
+    def _sorted_select(self, query: ResolvedQuery, select: ResolvedSelect, top: int | None) -> exp.Query:
+        if select.distinct and query.order:
+            return self._sorted_outside(query, self.select(select), top)
+        # before FROM is written: sort terms use columns, too
+        order = [self._order_within(term, select) for term in query.order]
+        return _cut(self.select(select), [term for term in order if term is not None], query.offset, top)
+
+    def _sorted_outside(self, query: ResolvedQuery, written: exp.Query, top: int | None) -> exp.Query:
+        """Sorted by output columns, from outside, where every engine agrees what a name means."""
+        if not query.order:
+            return _cut(written, [], query.offset, top)
+        aliases = [exp.column(alias, quoted=True) for _, alias, _ in query.columns]
+        wrapped = exp.Select(expressions=aliases).from_(
+            exp.Subquery(this=written, alias=_table_alias("s")), copy=False
+        )
+        order = [self._ordered(exp.column(str(term.term), quoted=True), term) for term in query.order]
+        return _cut(wrapped, order, query.offset, top)
+
+    def _order_within(self, order: Order, select: ResolvedSelect) -> exp.Ordered | None:
+        """A sort term of one SELECT: an output column by its position, else the value itself."""
+        if not isinstance(order.term, str):
+            return self._ordered(self.values.value(order.term), order)
+        position = next(i for i, output in enumerate(select.outputs, start=1) if output.alias == order.term)
+        value = select.outputs[position - 1].value
+        if isinstance(value, Constant):
+            return None  # sorts nothing, and a literal would be read as a position
+        if order.kind is Kind.TEXT and self.dialect == "postgres":
+            return self._ordered(self.values.value(value), order)
+        return _ordered(exp.Literal.number(position), order)
+
+    def _ordered(self, term: Sql, order: Order) -> exp.Ordered:
+        return _ordered(self.values.sortable(term) if order.kind is Kind.TEXT else term, order)
+
+    def _body(self, body: ResolvedBody) -> exp.Query:
+        if isinstance(body, ResolvedSelect):
+            select = self.select(body)
+            return select if body.top is None else select.limit(body.top, copy=False)
+        if isinstance(body, ResolvedQuery):
+            return self.query(body)
+        return self._operation(body)
+
+    def _operation(self, operation: ResolvedOperation) -> exp.Query:
+        """Both sides in parentheses: precedence was settled by the parser."""
+        left = exp.Subquery(this=self._body(operation.left))
+        right = exp.Subquery(this=self._body(operation.right))
+        kind = _SETS[operation.operator]
+        return kind(this=left, expression=right, distinct=not operation.keep_all)
+
+    def select(self, select: ResolvedSelect) -> exp.Select:
+        """One SELECT without order and limit; FROM comes last, when the used columns are known."""
+        outputs = _listed([self._output(output) for output in select.outputs])
+        written = exp.Select(expressions=outputs)
+        if select.distinct:
+            written.set("distinct", exp.Distinct())
+        if select.where is not None:
+            written.set("where", exp.Where(this=self.conditions.condition(select.where)))
+        if select.group_by:
+            terms = [self.values.grouped(term) for term in select.group_by]
+            written.set("group", exp.Group(expressions=terms))
+        if select.having is not None:
+            written.set("having", exp.Having(this=self.conditions.condition(select.having)))
+        self._attach(written, select)
+        return written
+
+    def _output(self, output: Output) -> Sql:
+        """A column of the result under its alias."""
+        value = self.values.value(output.value)
+        if isinstance(value, exp.Var):
+            return exp.Var(this=f"{value.name} AS {_quoted(output.alias)}")
+        return sql.labelled(value, output.alias)
+
+    # --- FROM ---
+
+    def _attach(self, written: exp.Select, select: ResolvedSelect) -> None:
+        # conditions of joins first: they use columns, too
+        conditions = {id(join): self.conditions.condition(join.condition) for join in _joins(select.sources)}
+        tables = [self.source(source, conditions) for source in select.sources]
+        written.from_(tables[0], copy=False)
+        for table in tables[1:]:
+            written.join(table, join_type="CROSS", copy=False)
+
+    def source(self, source: Source, conditions: Mapping[int, Sql] = MappingProxyType({})) -> Sql:
+        """A source under its alias; ``conditions`` are those of the joins in it."""
+        match source:
+            case BaseTable():
+                return self._table(source)
+            case SubqueryTable():
+                return exp.Subquery(this=self.query(source.query), alias=_table_alias(source.alias))
+            case NamedTable():
+                return exp.Table(
+                    this=exp.to_identifier(source.name, quoted=True), alias=_table_alias(source.alias)
+                )
+            case LinkedTable():
+                return self._probing.linked_table(source)
+            case KeptTable():
+                return self._probing.kept_table(source)
+            case JoinedTable():
+                left, right = self.source(source.left, conditions), self.source(source.right, conditions)
+                side = None if source.kind == "INNER" else source.kind
+                if side == "FULL" and self.dialect == "postgres":
+                    return self._full_join(left, right, conditions[id(source)])
+                join = exp.Join(
+                    this=right, side=side, kind="INNER" if side is None else None, on=conditions[id(source)]
+                )
+                left.set("joins", [*(left.args.get("joins") or []), join])
+                return exp.Subquery(this=left)  # a Paren would not print joins of its own
+
+    def _full_join(self, left: Sql, right: Sql, condition: Sql) -> Sql:
+        """PostgreSQL wants an equality in every FULL JOIN: both sides get a column that is 1 everywhere."""
+        ones: list[Sql] = []
+        sides: list[Sql] = []
+        for side in (left, right):
+            self._ones += 1
+            name = f"one{self._ones}"
+            one = exp.Select(expressions=[sql.labelled(exp.Literal.number(1), "one")])
+            ones.append(exp.column("one", table=name, quoted=True))
+            join = exp.Join(this=exp.Subquery(this=one, alias=_table_alias(name)), kind="CROSS")
+            side.set("joins", [*(side.args.get("joins") or []), join])
+            sides.append(exp.Subquery(this=side))
+        terms = sql.both([sql.equal(ones[0], ones[1]), condition])
+        sides[0].set("joins", [exp.Join(this=sides[1], side="FULL", on=terms)])
+        return exp.Subquery(this=sides[0])
+
+    def _table(self, source: BaseTable) -> Sql:
+        uploaded = self._circumstances.aliases.get(source.alias)
+        if uploaded is not None:
+            self.handed[uploaded.name] = None
+            name = exp.to_identifier(uploaded.name, quoted=True)
+            return exp.Table(this=name, alias=_table_alias(source.alias))
+        schema = source.table.schema
+        table = exp.Table(
+            this=exp.to_identifier(source.table.name, quoted=True),
+            db=exp.to_identifier(self.schemas.get(schema, schema), quoted=True),
+        )
+        used = self._used.get(source.alias, {})
+        qualified = source.table.qualified
+        sources = self._circumstances.sources
+        condition = self._circumstances.rows.get(qualified)
+        if condition is None and not any((qualified, column) in sources for column in used):
+            table.set("alias", _table_alias(source.alias))
+            return table
+        columns: list[Sql] = []
+        for column in used:
+            if (qualified, column) in sources:
+                columns.append(sql.labelled(sources[qualified, column].copy(), column))
+            else:
+                columns.append(exp.Var(this=_quoted(column)))
+        listed = _listed(columns) or [exp.Literal.number(1)]
+        inner = exp.Select(expressions=listed).from_(table, copy=False)
+        if condition is not None:
+            inner.set("where", exp.Where(this=condition.copy()))
+        return exp.Subquery(this=inner, alias=_table_alias(source.alias))
+
+
+def _listed(columns: list[Sql]) -> list[Sql]:
+    """The columns of a SELECT; those that are texts and follow each other as one text."""
+    listed: list[Sql] = []
+    for are_texts, some in itertools.groupby(columns, lambda column: isinstance(column, exp.Var)):
+        if are_texts:
+            listed.append(exp.Var(this=", ".join(column.name for column in some)))
+        else:
+            listed.extend(some)
+    return listed
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(name: str) -> str:
+    """A name as SQL text. Columns are most of many statements: a text costs a fraction of nodes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _aliases(plan: Plan, uploads: Mapping[str, Uploaded]) -> dict[str, Uploaded]:
+    """The aliases of uploads in all of a plan."""
+    queries = (plan.query, *(query for _, query in plan.common_tables))
+    tables = [part for part in parts_of(queries) if isinstance(part, BaseTable)]
+    return {
+        table.alias: uploads[table.table.qualified] for table in tables if table.table.qualified in uploads
+    }
+
+
+def _ordered(term: Sql, order: Order) -> exp.Ordered:
+    """NULLs sort as larger than every value: last upwards, first downwards (ADQL-077)."""
+    return exp.Ordered(this=term, desc=order.descending, nulls_first=order.descending)
+
+
+def _cut(written: exp.Query, order: list[exp.Ordered], offset: int | None, top: int | None) -> exp.Query:
+    """ORDER BY, OFFSET and LIMIT behind a query."""
+    if order:
+        written.set("order", exp.Order(expressions=order))
+    if top is not None:
+        written.set("limit", exp.Limit(expression=exp.Literal.number(top)))
+    if offset:
+        written.set("offset", exp.Offset(expression=exp.Literal.number(offset)))
+    return written
+
+
+def _joins(sources: tuple[Source, ...]) -> list[JoinedTable]:
+    """All joins of a FROM, also those inside joins."""
+    found: list[JoinedTable] = []
+    waiting = list(sources)
+    while waiting:
+        source = waiting.pop()
+        if isinstance(source, JoinedTable):
+            found.append(source)
+            waiting += [source.left, source.right]
+    return found
+
+
+def _table_alias(name: str) -> exp.TableAlias:
+    return exp.TableAlias(this=exp.to_identifier(name, quoted=True))

@@ -1,0 +1,194 @@
+"""Tables that come with a question, as Arrow: typed by ADQL-161, and handed to the engine under our names.
+
+A table of the user's is ``tap_upload.<name>`` in the query. The engine knows it as ``upload_<n>`` with
+columns ``c1`` and so on: names that differ in case only, hold blanks or are words of SQL reach no engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tap_schema import Column, Table
+from vo_service.adql import Uploaded
+from vo_service.sky import Region, RegionError, parse_moc
+
+SCHEMA: Final = "tap_upload"
+_SHORTS = ("boolean", "unsignedByte", "bit")
+"""Types that ADQL has no operators for: they are SMALLINT, so that ``= 1`` works (ADQL-164)."""
+_FIXED = re.compile(r"\d+")
+_TIMESTAMP = re.compile(r"\s*(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}(?:\.\d+)?))?Z?\s*")
+_BY_ARROW = (
+    (pa.types.is_boolean, "short"),
+    (pa.types.is_uint8, "short"),
+    (pa.types.is_int8, "short"),
+    (pa.types.is_int16, "short"),
+    (pa.types.is_uint16, "int"),
+    (pa.types.is_int32, "int"),
+    (pa.types.is_integer, "long"),
+    (pa.types.is_float16, "float"),
+    (pa.types.is_float32, "float"),
+    (pa.types.is_floating, "double"),
+    (pa.types.is_decimal, "double"),
+)
+
+
+class UploadError(ValueError):
+    """A table that cannot be taken: which column, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A table of the user's: what its columns are, and its rows in the same order and types."""
+
+    table: Table
+    rows: pa.Table
+
+
+class Uploads:
+    """The tables of one question, as the stages of a query want them."""
+
+    def __init__(self, uploads: Sequence[Upload]) -> None:
+        self._uploads = tuple(uploads)
+        names = [upload.table.name.lower() for upload in uploads]
+        for name in names:
+            if names.count(name) > 1:
+                raise UploadError(f"two tables are called {name}")
+
+    def tables_with(self, published: Mapping[str, Table]) -> Mapping[str, Table]:
+        """All tables that the question may name, by their lower-case names."""
+        if not self._uploads:
+            return published
+        mine = {upload.table.qualified.lower(): upload.table for upload in self._uploads}
+        return {**published, **mine}
+
+    @cached_property
+    def written(self) -> dict[str, Uploaded]:
+        """What stands for each table in SQL, by its qualified name."""
+        return {
+            upload.table.qualified: Uploaded(
+                f"upload_{number}",
+                {column.name: f"c{index}" for index, column in enumerate(upload.table.columns, start=1)},
+            )
+            for number, upload in enumerate(self._uploads, start=1)
+        }
+
+    @cached_property
+    def constants(self) -> dict[tuple[str, str], Region]:
+        """Coverage maps that are the only row of their table: queries take them for constants."""
+        found: dict[tuple[str, str], Region] = {}
+        for upload in self._uploads:
+            for column in upload.table.columns if upload.rows.num_rows == 1 else ():
+                text = upload.rows[column.name][0].as_py() if column.xtype == "moc" else None
+                if text is not None:
+                    with suppress(RegionError):  # to be told where it is used
+                        found[upload.table.qualified, column.name] = parse_moc(text)
+        return found
+
+    @cached_property
+    def rows(self) -> dict[str, pa.Table]:
+        """The tables to be handed to the engine."""
+        named = {}
+        for upload in self._uploads:
+            uploaded = self.written[upload.table.qualified]
+            named[uploaded.name] = upload.rows.rename_columns(list(uploaded.columns.values()))
+        return named
+
+
+def upload_of(name: str, rows: pa.Table, columns: Sequence[Column] | None = None) -> Upload:
+    """A table of the user's from its rows.
+
+    ``columns`` are the facts of its FIELDs, in order; without them they are read off the Arrow types. Names
+    may be anything, as long as no two are the same. Raises UploadError.
+    """
+    if columns is None:
+        columns = [_described(field) for field in rows.schema]
+    if len(columns) != rows.num_columns:
+        raise UploadError(f"{name}: {rows.num_columns} columns of rows and {len(columns)} of descriptions")
+    names = [column.name for column in columns]
+    for each in names:
+        if names.count(each) > 1:
+            raise UploadError(f"{name}: two columns are called {each}")
+    taken = [_taken(column) for column in columns]
+    arrays = [
+        _values(name, given, column, rows.column(index))
+        for index, (given, column) in enumerate(zip(columns, taken))
+    ]
+    table = Table(SCHEMA, name, f"Table {name} of the user.", None, "table", 0, tuple(taken))
+    return Upload(table, pa.table(arrays, names=names))
+
+
+def upload_of_moc(name: str, moc_text: str) -> Upload:
+    """A coverage map of the user's: one row with one column ``moc``.
+
+    Raises RegionError for a text that is no MOC in ASCII.
+    """
+    text = parse_moc(moc_text).to_ascii()
+    column = Column("moc", "char", "*", "moc", None, "pos.outline", None, "The coverage map.")
+    return upload_of(name, pa.table({"moc": pa.array([text], pa.string())}), [column])
+
+
+def _described(field: pa.Field) -> Column:
+    """A column as its Arrow type tells it."""
+    kind, arraysize, xtype = field.type, None, None
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return Column(field.name, "char", "*", "timestamp", None, None, None, "")
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return Column(field.name, "unicodeChar", "*", None, None, None, None, "")
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        arraysize = str(kind.list_size) if pa.types.is_fixed_size_list(kind) else "*"
+        kind = kind.value_type
+    for is_kind, datatype in _BY_ARROW:
+        if is_kind(kind):
+            return Column(field.name, datatype, arraysize, xtype, None, None, None, "")
+    raise UploadError(f"column {field.name}: values of the type {field.type} cannot be taken")
+
+
+def _taken(column: Column) -> Column:
+    """The column as queries see it: what ADQL has no type for is SMALLINT."""
+    if column.datatype in _SHORTS:
+        column = replace(column, datatype="short")
+    return replace(column, indexed=False, principal=True, restricted=False, computed=None, measured=None)
+
+
+def _values(table: str, given: Column, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values in the type of the column; NULL stays NULL."""
+    try:
+        if column.is_text:
+            return _text(given, values)
+        if column.arrow_type == pa.timestamp("us"):
+            return _timestamps(values)
+        if pa.types.is_boolean(values.type):
+            values = values.cast(pa.int8())
+        return values.cast(column.arrow_type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise UploadError(f"{table}, column {column.name}: {error}") from error
+
+
+def _text(given: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text; blanks that pad a fixed length go, so that engines agree (ADQL-217)."""
+    texts = values.cast(pa.string())
+    fixed = given.arraysize is not None and _FIXED.fullmatch(given.arraysize)
+    return pc.utf8_rtrim(texts, characters=" \x00") if fixed else texts
+
+
+def _timestamps(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Moments in microseconds, UTC; text is read as DALI writes it."""
+    if pa.types.is_timestamp(values.type):
+        return values.cast(pa.timestamp("us"), safe=False)
+    if pa.types.is_date(values.type):
+        return values.cast(pa.timestamp("us"))
+    read = []
+    for row, text in enumerate(values.cast(pa.string()).to_pylist(), start=1):
+        found = None if text is None else _TIMESTAMP.fullmatch(text)
+        if text is not None and text.strip() and found is None:
+            raise ValueError(f"row {row} has {text!r}, a timestamp such as 2026-01-31T12:00:00 is wanted")
+        read.append(None if found is None else f"{found[1]}T{(found[2] or '00:00:00')[:15]}")
+    return pa.chunked_array([pc.cast(pa.array(read, pa.string()), pa.timestamp("us"))])
