@@ -114,12 +114,13 @@ def byte_size(value: str) -> int:
     return int(float(found[1]) * _SIZES[found[2].upper()])
 
 
-def engine_name(value: str) -> str:
-    """The database engine: ``duckdb``."""
-    word = value.strip().lower()
-    if word == "postgresql":
-        raise ValueError("the engine postgresql comes with a later release; duckdb is there")
-    return choice("duckdb")(word)
+def postgresql_address(value: str) -> str | None:
+    """Address of a PostgreSQL database as libpq reads it, or None where it is empty. It may hold a password,
+    which no message repeats."""
+    address = value.strip()
+    if address and not address.startswith(("postgresql://", "postgres://")):
+        raise ValueError("an address such as postgresql://vo_owner@db.example.org/vo is wanted")
+    return address or None
 
 
 def http_url(value: str) -> str | None:
@@ -131,6 +132,14 @@ def http_url(value: str) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"an address such as https://archive.example.org/vo is wanted, got {value!r}")
     return address
+
+
+def resolver_address(value: str) -> str | None:
+    """What a name is put behind to ask where it is, or None where it is empty."""
+    address = value.strip()
+    if address and not re.match(r"https?://[^/\s]+/\S*$", address):
+        raise ValueError(f"an address such as https://sesame.example.org/-oI? is wanted, got {value!r}")
+    return address or None
 
 
 def authority_name(value: str) -> str:
@@ -155,7 +164,21 @@ class Settings:
         "./vo-home", directory, "directory of all state: catalogue, snapshots, logs"
     )
     engine: str = _setting(
-        "duckdb", engine_name, "database engine that answers queries; postgresql comes with a later release"
+        "duckdb", choice("duckdb", "postgresql"), "database engine that answers queries: duckdb or postgresql"
+    )
+    postgresql_url: str | None = _setting(
+        "",
+        postgresql_address,
+        "address of the database for the engine postgresql, as its owner: loads snapshots",
+    )
+    postgresql_reader_url: str | None = _setting(
+        "", postgresql_address, "the same as the role that may only read: runs queries"
+    )
+    postgresql_connections: int = _setting(
+        "0",
+        integer(0, 1024),
+        "connections to PostgreSQL that one server process has for queries, besides one for its health; 0: as"
+        " many as queries",
     )
     catalogue_url: str | None = _setting(
         "", optional_text, "SQLAlchemy URL of the catalogue database; empty: SQLite under HOME"
@@ -185,6 +208,12 @@ class Settings:
         optional_file,
         "table of the noise and beam that observers asked for, for QA2 criteria: columns in docs/lines.md",
     )
+    resolver_url: str | None = _setting(
+        "",
+        resolver_address,
+        "Sesame service that source('NAME') asks for names that the holdings do not know; the name is put"
+        " behind this address; empty: none",
+    )
     host: str = _setting("127.0.0.1", text, "address to listen at; 0.0.0.0 for all")
     port: int = _setting("8000", integer(0, 65535), "port to listen at; 0 for any free one")
     workers: int = _setting("2", integer(1, 256), "server processes")
@@ -193,6 +222,12 @@ class Settings:
     maxrec_default: int = _setting("100000", integer(1, 2**62), "rows given when MAXREC is not")
     maxrec_hard: int = _setting("10000000", integer(1, 2**62), "rows given at most, whatever MAXREC says")
     query_seconds: float = _setting("300", seconds, "seconds that one query may run")
+    probe_rows: int = _setting(
+        "2000000", integer(1, 2**40), "different positions or shapes that a query may have tested one by one"
+    )
+    probe_pairs: int = _setting(
+        "5000000", integer(1, 2**40), "pairs of positions or shapes that a query may have tested one by one"
+    )
     memory_bytes: int = _setting("512MiB", byte_size, "memory that the engine of one process may take")
     body_bytes: int = _setting("16MiB", byte_size, "size of a request's body at most")
     digest_bytes: int = _setting(
@@ -243,13 +278,30 @@ class Settings:
         for name, value in (overrides or {}).items():
             layers[name] = (f"--{name.replace('_', '-')}", value)
         settings = cls(**{name: _parsed(name, source, value) for name, (source, value) in layers.items()})
-        if settings.maxrec_default > settings.maxrec_hard:
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        """Raises SettingsError where one setting does not go with another."""
+        if self.maxrec_default > self.maxrec_hard:
             raise SettingsError(
                 "settings",
                 "maxrec_default",
                 "maxrec_default is above maxrec_hard; lower the one or raise the other",
             )
-        return settings
+        if self.engine != "postgresql":
+            return
+        for name in ("postgresql_url", "postgresql_reader_url"):
+            if getattr(self, name) is None:
+                raise SettingsError(
+                    "settings", name, f"the engine postgresql wants {name}; docs/operations.md says how"
+                )
+        if self.postgresql_url == self.postgresql_reader_url:
+            raise SettingsError(
+                "settings",
+                "postgresql_reader_url",
+                "postgresql_reader_url is postgresql_url: queries must not run as the owner of the tables",
+            )
 
 
 @dataclass(frozen=True, slots=True)

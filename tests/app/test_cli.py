@@ -276,6 +276,33 @@ def test_explain_shows_all_stages(capsys: pytest.CaptureFixture[str]) -> None:
         assert stage in out
 
 
+def test_explain_shows_what_the_engine_makes_of_it(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    query = "SELECT TOP 2 obs_id FROM ivoa.obscore WHERE 1 = INTERSECTS(s_region, CIRCLE(10, 20, 5))"
+    assert main(["--home", str(made / "home"), "explain", "--engine-plan", query]) == 0
+    ours, _, its = capsys.readouterr().out.partition("-- plan of the engine, as anybody's query (duckdb)")
+    assert "-- probe" in ours and "Limit: 2" in its and "ivoa.obscore" in its
+
+
+def test_an_engine_plan_needs_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["explain", "--engine-plan", "SELECT s_ra FROM ivoa.obscore"]
+    assert main(["--home", str(tmp_path), *call]) == 2
+    assert "holds no data yet" in capsys.readouterr().err
+    assert main(["--home", str(tmp_path / "nowhere"), *call]) == 2
+    assert "there is no home directory" in capsys.readouterr().err
+
+
+def test_explain_judges_by_the_version_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    # ADQL-099, ADQL-192
+    for version, query, words in (
+        ("2.0", "SELECT s_ra FROM ivoa.obscore OFFSET 2", "OFFSET came with ADQL 2.1"),
+        ("2.1-strict", "SELECT s_ra FROM ivoa.obscore;", "a semicolon at the end is an extension"),
+    ):
+        assert main(["explain", "--version", version, query]) == 2
+        assert words in capsys.readouterr().err
+        assert main(["explain", query]) == 0
+        capsys.readouterr()
+
+
 def test_explain_marks_the_place_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "SELECT s_ra,\n  nothing FROM ivoa.obscore"]) == 2
     lines = capsys.readouterr().err.splitlines()

@@ -105,7 +105,33 @@ def test_a_command_may_have_defaults_of_its_own_which_anything_given_beats(tmp_p
     assert Settings.load(environ={}, defaults=defaults).unlisted == "closed"
 
 
-def test_an_engine_that_is_to_come_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="VO_SERVICE_ENGINE: the engine postgresql comes with a later"):
-        load(tmp_path, {"VO_SERVICE_ENGINE": "postgresql"})
-    load(tmp_path, {"VO_SERVICE_POSTGRESQL_URL": "postgresql://db/vo"})  # of no use yet, and no mistake
+OWNER, READER = "postgresql://vo_owner@db/vo", "postgresql://vo_reader@db/vo"
+
+
+def test_postgresql_wants_an_owner_and_a_reader(tmp_path: Path) -> None:
+    given = {"VO_SERVICE_ENGINE": "PostgreSQL"}
+    with pytest.raises(
+        SettingsError, match=r"the engine postgresql wants postgresql_url; docs/operations\.md"
+    ):
+        load(tmp_path, given)
+    given["VO_SERVICE_POSTGRESQL_URL"] = OWNER
+    with pytest.raises(SettingsError, match="the engine postgresql wants postgresql_reader_url"):
+        load(tmp_path, given)
+    given["VO_SERVICE_POSTGRESQL_READER_URL"] = OWNER
+    with pytest.raises(SettingsError, match="queries must not run as the owner"):
+        load(tmp_path, given)
+    given["VO_SERVICE_POSTGRESQL_READER_URL"] = READER
+    settings = load(tmp_path, given)
+    assert (settings.engine, settings.postgresql_url, settings.postgresql_reader_url) == (
+        "postgresql",
+        OWNER,
+        READER,
+    )
+    assert settings.postgresql_connections == 0
+    assert load(tmp_path, {"VO_SERVICE_POSTGRESQL_URL": OWNER}).engine == "duckdb"  # and no mistake
+
+
+def test_a_wrong_address_of_a_database_is_told_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="VO_SERVICE_POSTGRESQL_URL: an address such as") as caught:
+        load(tmp_path, {"VO_SERVICE_POSTGRESQL_URL": "mysql://vo:s3cret@db/vo"})
+    assert "s3cret" not in str(caught.value)

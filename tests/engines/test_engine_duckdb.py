@@ -269,3 +269,13 @@ def test_attacks_are_refused_by_the_engine_itself(engine: DuckDBEngine, tmp_path
     assert rows(engine, Statement("SELECT count(*) AS n, max(s) AS s FROM sky.star")) == [
         {"n": 200000, "s": "99999"}
     ]
+
+
+def test_an_explained_statement_is_not_run(engine: DuckDBEngine) -> None:
+    plan = engine.explain(
+        Statement('SELECT i FROM sky.star JOIN "wanted" USING (i)', tables={"wanted": pa.table({"i": [3]})})
+    )
+    assert "join" in plan.lower()
+    with pytest.raises(QueryFailed):
+        engine.explain(Statement("ANALYZE SELECT 1"))
+    assert engine.schemas == {}

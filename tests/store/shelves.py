@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from tap_schema import Column, Published, Schema, Table
-from vo_service.store import Catalogue, Policy, Snapshot, Snapshots
+from vo_service.store import Catalogue, Mirror, Policy, Snapshot, Snapshots
 
 
 def column(name: str, datatype: str, **facts: Any) -> Column:
@@ -74,11 +74,11 @@ def star_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 class Shelf:
     """A home directory with its catalogue; ``small`` limits make every path of the store be taken."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, mirror: Mirror | None = None) -> None:
         self.home = home
         self.catalogue = Catalogue.open_in(home)
         self.small = Policy(run_bytes=300, rewrite_share=0.6, longest_tail=2)
-        self.snapshots = Snapshots(home, self.catalogue, made_up(), self.small)
+        self.snapshots = Snapshots(home, self.catalogue, made_up(), self.small, mirror)
 
     def publish(self, *changes: Mapping[str, Any], table: str = "sky.star") -> Snapshot:
         """Publish one snapshot with the changes given as keywords of ``Draft.change``."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vo_service.commands.command import CallFailed, CallMistake
 from vo_service.commands.console import Console
+from vo_service.engines import mirror_for
 from vo_service.holdings.assemble import Stated
 from vo_service.holdings.operator_table import OperatorTableError
 from vo_service.holdings.redshifts import Redshifts, read_redshifts
@@ -50,7 +51,7 @@ def open_home(settings: Settings) -> Iterator[Home]:
     try:
         catalogue = Catalogue.open(settings.catalogue_address)
         try:
-            snapshots = Snapshots(settings.home, catalogue)
+            snapshots = Snapshots(settings.home, catalogue, mirror=mirror_for(settings, catalogue))
             try:
                 yield Home(catalogue, snapshots)
             finally:

@@ -10,6 +10,8 @@ from vo_service.engines.errors import (
     QueryTooLarge,
 )
 from vo_service.engines.interface import Batches, Engine, Limits, Statement
+from vo_service.engines.postgresql import PostgreSQLEngine
+from vo_service.engines.selection import Engines, SnapshotNotLoaded, mirror_for
 
 __all__ = [
     "Batches",
@@ -17,10 +19,14 @@ __all__ = [
     "Engine",
     "EngineDown",
     "EngineError",
+    "Engines",
     "Limits",
+    "PostgreSQLEngine",
     "QueryCancelled",
     "QueryFailed",
     "QueryTimeout",
     "QueryTooLarge",
+    "SnapshotNotLoaded",
     "Statement",
+    "mirror_for",
 ]

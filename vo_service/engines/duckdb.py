@@ -8,9 +8,10 @@ that statement's own cursor, so that two queries never see each other's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -40,6 +41,7 @@ _LOCKED_DOWN = {
 MEMORY_BYTES = 2_000_000_000
 SPILL_BYTES = 4_000_000_000
 _INSIST_SECONDS = 0.1
+_EXPLAIN_SECONDS = 30.0
 
 
 class DuckDBEngine:
@@ -51,6 +53,7 @@ class DuckDBEngine:
     """
 
     dialect = "duckdb"
+    schemas: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -79,9 +82,19 @@ class DuckDBEngine:
     @contextmanager
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """As `Engine.run`; the time that is allowed begins here. Raises EngineError, as reading does."""
-        running = self._begin(limits.seconds)
-        try:
+        with self._running(limits.seconds) as running:
             yield Batches(running.read(statement, limits.batch_rows), running.cancel)
+
+    def explain(self, statement: Statement) -> str:
+        """As `Engine.explain`."""
+        with self._running(_EXPLAIN_SECONDS) as running:
+            return running.explain(statement)
+
+    @contextmanager
+    def _running(self, seconds: float) -> Iterator[_Running]:
+        running = self._begin(seconds)
+        try:
+            yield running
         finally:
             running.end()
             with self._guard:
@@ -156,9 +169,7 @@ class _Running:
         """The batches, the statement being started for the first; errors of the engine come out as ours."""
         self._check()
         with self.translated():
-            select = _single_select(self.cursor, statement.sql)
-            for name, table in statement.tables.items():
-                self.cursor.register(name, table)
+            select = self._prepared(statement)
             relation = self.cursor.sql(select, params=list(statement.parameters))
             reader = relation.to_arrow_reader(batch_rows)  # a sort or a sum is computed here, to its end
         while True:
@@ -169,6 +180,20 @@ class _Running:
             self._check()
             if batch.num_rows:
                 yield batch
+
+    def explain(self, statement: Statement) -> str:
+        """The plan of a statement."""
+        with self.translated():
+            self._prepared(statement)
+            explained = self.cursor.execute(f"EXPLAIN {statement.sql}", list(statement.parameters))
+            return "\n".join(str(row[-1]) for row in explained.fetchall())
+
+    def _prepared(self, statement: Statement) -> duckdb.Statement:
+        """The statement, if it is one that is run here, when its tables are at hand."""
+        select = _single_select(self.cursor, statement.sql)
+        for name, table in statement.tables.items():
+            self.cursor.register(name, table)
+        return select
 
     def _check(self) -> None:
         """An interrupt between two batches stops nothing by itself."""

@@ -15,6 +15,9 @@ _TYPES = {
 }
 _LONGEST = 60
 
+_SAID = re.compile(
+    r"Could not convert string 'ADQL: (?P<reason>.*)' to INT32", re.DOTALL
+)  # adql/sql/texts.py
 _TEXT = re.compile(r"Could not convert string '(?P<value>.*)' to (?P<type>\w+)", re.DOTALL)
 _TIME = re.compile(r'timestamp field[^"]*"(?P<value>[^\n]*)"(?:, expected| when casting|$)', re.MULTILINE)
 _NUMBER = re.compile(
@@ -32,6 +35,8 @@ def reason_of(message: str) -> str | None:
 
     Conversions and overflows name the value that was met first, not its row.
     """
+    if found := _SAID.search(message):
+        return found["reason"]
     if found := _TEXT.search(message):
         return f"the text {_quoted(found['value'])} is not {_type(found['type'])}"
     if found := _TIME.search(message):
@@ -40,6 +45,8 @@ def reason_of(message: str) -> str | None:
         return f"the number {found['value']} is beyond {_type(found['type'])}"
     if found := _OVERFLOW.search(message):
         return f"{found['terms']} is beyond {_type(found['type'] or 'INT64')}"
+    if "Overflow in negation" in message:
+        return "a number is beyond its type"
     return None
 
 

@@ -49,8 +49,17 @@ class Engine(Protocol):
         """The name by which sqlglot knows the engine's SQL."""
         ...
 
+    @property
+    def schemas(self) -> Mapping[str, str]:
+        """What the engine calls the schemas of the snapshot, where it does not call them by their names."""
+        ...
+
     def run(self, statement: Statement, limits: Limits) -> AbstractContextManager[Batches]:
         """Get a statement ready; leaving the context ends it, wherever it is, and frees what it held."""
+        ...
+
+    def explain(self, statement: Statement) -> str:
+        """How the engine would run a statement, in its own words, without running it. Raises EngineError."""
         ...
 
     def close(self) -> None:

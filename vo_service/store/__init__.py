@@ -11,6 +11,7 @@ from vo_service.store.errors import (
     StoreError,
     WriterBusy,
 )
+from vo_service.store.mirror import Mirror
 from vo_service.store.runs import RunEntry, RunLog
 from vo_service.store.snapshot import Snapshot
 from vo_service.store.snapshots import Snapshots
@@ -23,6 +24,7 @@ __all__ = [
     "DiskFull",
     "Draft",
     "DuplicateKey",
+    "Mirror",
     "Policy",
     "RootPlace",
     "RunEntry",

@@ -26,6 +26,7 @@ from vo_service.store.errors import CatalogueError, SnapshotConflict, StoreError
 from vo_service.store.leases import Leases, leased_numbers, void_dead_leases
 from vo_service.store.lock import hold_writer_lock
 from vo_service.store.manifest import read_manifest
+from vo_service.store.mirror import Mirror
 from vo_service.store.runs import RunLog, finish_run, run_tables
 from vo_service.store.snapshot import Snapshot
 from vo_service.store.table_draft import Policy
@@ -34,7 +35,10 @@ _DRAFT_PREFIX = ".draft-"
 
 
 class Snapshots:
-    """All snapshots of one home directory. Safe for several threads; each process makes its own."""
+    """All snapshots of one home directory. Safe for several threads; each process makes its own.
+
+    What is published is copied to ``mirror`` first, and what is dropped is dropped there as well.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class Snapshots:
         catalogue: Catalogue,
         tables: Published | None = None,
         policy: Policy = Policy(),  # noqa: B008 - immutable
+        mirror: Mirror | None = None,
     ) -> None:
         self._home = home
         self._directory = home / "snapshots"
         self._catalogue = catalogue
         self._published = tables if tables is not None else published()
         self._policy = policy
+        self._mirror = mirror
         self._leases = Leases(catalogue)
         self._writing = False
         with disk_errors("preparing the home directory"):
@@ -119,8 +125,9 @@ class Snapshots:
     def publish(self, draft: Draft, after: Snapshot | None) -> Snapshot:
         """Make the draft the current snapshot.
 
-        ``after`` is the snapshot that must still be current. Raises SnapshotConflict when it is not,
-        DuplicateKey, DiskFull, StoreError; then nothing has changed and the draft is gone.
+        ``after`` is the snapshot that must still be current. The mirror has the snapshot before anybody is
+        sent to it. Raises SnapshotConflict when another one is current, DuplicateKey, DiskFull, StoreError;
+        then nothing has changed and the draft is gone.
         """
         expected = after.number if after else None
         number = self._next_number()
@@ -136,6 +143,8 @@ class Snapshots:
                 draft.directory.rename(place)
                 renamed = True
                 flush_directory(self._directory)
+            if self._mirror is not None:
+                self._mirror.load(self.at(number))
             self._flip(expected, number, draft.run_id)
         except BaseException:
             draft.discard()
@@ -166,6 +175,9 @@ class Snapshots:
             )
         for number in dropped:
             remove_tree(self._place(number))
+        if self._mirror is not None:
+            left = (number for number in numbers if number not in dropped)
+            self._mirror.keep([self.at(number) for number in left if self._place(number).is_dir()])
         return dropped
 
     def rebuild(self, number: int) -> None:

@@ -1,0 +1,137 @@
+"""The engine that the settings name, on a snapshot that it may not have seen yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from postgres_cluster import Database
+
+from vo_service.engines import (
+    DuckDBEngine,
+    EngineDown,
+    Engines,
+    Limits,
+    PostgreSQLEngine,
+    SnapshotNotLoaded,
+    Statement,
+    mirror_for,
+)
+from vo_service.settings import Settings
+from vo_service.store import Catalogue, Snapshot, Snapshots
+
+LIMITS = Limits(seconds=20.0, memory_bytes=100_000_000, batch_rows=1000)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    opened = Catalogue.open_in(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path, catalogue: Catalogue) -> Iterator[Snapshot]:
+    """A snapshot that was published for DuckDB alone."""
+    snapshots = Snapshots(tmp_path, catalogue)
+    with snapshots.writer("a test", 0.0):
+        yield snapshots.publish(snapshots.draft(), None)
+    snapshots.close()
+
+
+def settings(home: Path, database: Database, **more: str) -> Settings:
+    given = {
+        **more,
+        "VO_SERVICE_ENGINE": "postgresql",
+        "VO_SERVICE_POSTGRESQL_URL": database.owner_url,
+        "VO_SERVICE_POSTGRESQL_READER_URL": database.reader_url,
+    }
+    return Settings.load(home, given)
+
+
+def test_duckdb_reads_the_files_of_the_snapshot(
+    tmp_path: Path, catalogue: Catalogue, snapshot: Snapshot
+) -> None:
+    plain = Settings.load(tmp_path, {})
+    assert mirror_for(plain, catalogue) is None
+    with Engines(plain, catalogue, tmp_path / "spill").on(snapshot) as engine:
+        assert isinstance(engine, DuckDBEngine)
+
+
+def test_a_snapshot_that_postgresql_lacks_is_loaded_behind(
+    tmp_path: Path, catalogue: Catalogue, snapshot: Snapshot, make_database: Callable[[], Database]
+) -> None:
+    engines = Engines(settings(tmp_path, make_database()), catalogue, tmp_path / "spill")
+    with pytest.raises(SnapshotNotLoaded, match="snapshot 1 is being loaded"), engines.on(snapshot):
+        pass
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with engines.on(snapshot) as engine:
+                assert isinstance(engine, PostgreSQLEngine)
+                sql = f'SELECT count(*) AS n FROM "{engine.schemas["tap_schema"]}"."tables"'
+                with engine.run(Statement(sql), LIMITS) as batches:
+                    [row] = next(batches.stream).to_pylist()
+                assert row["n"] > 10
+            return
+        except SnapshotNotLoaded:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_load_that_fails_is_told_and_tried_again(
+    tmp_path: Path,
+    catalogue: Catalogue,
+    snapshot: Snapshot,
+    make_database: Callable[[], Database],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    database = make_database()
+    database.rows(f"ALTER ROLE {database.reader} CREATEROLE", database.superuser_url)
+    engines = Engines(settings(tmp_path, database), catalogue, tmp_path / "spill")
+    deadline = time.monotonic() + 30
+    while not caplog.messages:
+        with pytest.raises(SnapshotNotLoaded), engines.on(snapshot):
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "not fit to run queries: it may make roles" in caplog.messages[0]
+    database.rows(f"ALTER ROLE {database.reader} NOCREATEROLE", database.superuser_url)
+    while True:
+        try:
+            with engines.on(snapshot):
+                return
+        except SnapshotNotLoaded:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_database_that_does_not_answer_is_down(
+    tmp_path: Path, catalogue: Catalogue, snapshot: Snapshot, make_database: Callable[[], Database]
+) -> None:
+    database = make_database()
+    engines = Engines(settings(tmp_path, database), catalogue, tmp_path / "spill")
+    database.rows(f"ALTER ROLE {database.name}_owner NOLOGIN", database.superuser_url)
+    with pytest.raises(EngineDown) as caught, engines.on(snapshot):
+        pass
+    assert not isinstance(caught.value, SnapshotNotLoaded)
+
+
+def test_a_service_that_is_busy_with_queries_can_still_be_asked_for_its_health(
+    tmp_path: Path, catalogue: Catalogue, snapshot: Snapshot, make_database: Callable[[], Database]
+) -> None:
+    chosen = settings(tmp_path, make_database(), VO_SERVICE_QUERIES="2")
+    mirror = mirror_for(chosen, catalogue)
+    assert mirror is not None
+    mirror.load(snapshot)
+    endless = Statement("SELECT a FROM generate_series(1, 100000) a, generate_series(1, 100000) b")
+    with (
+        Engines(chosen, catalogue, tmp_path / "spill").on(snapshot) as engine,
+        engine.run(endless, LIMITS) as one,
+        engine.run(endless, LIMITS) as other,
+    ):
+        assert next(one.stream).num_rows == next(other.stream).num_rows == 1000
+        with engine.run(Statement("SELECT 1 AS one"), LIMITS) as health:
+            assert next(health.stream).to_pylist() == [{"one": 1}]

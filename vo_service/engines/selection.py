@@ -1,0 +1,95 @@
+"""The engine that the settings name, opened on snapshots."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vo_service.engines.duckdb import DuckDBEngine
+from vo_service.engines.errors import EngineDown
+from vo_service.engines.interface import Engine
+from vo_service.engines.postgresql import PostgreSQLEngine
+from vo_service.engines.postgresql_loader import PostgreSQLMirror
+from vo_service.engines.postgresql_tables import schema_names
+from vo_service.settings import Settings
+from vo_service.store import Catalogue, Snapshot, StoreError
+
+_FOR_HEALTH = 1  # connections that are not for queries: a busy service is well
+_LOG = logging.getLogger(__name__)
+
+
+class SnapshotNotLoaded(EngineDown):
+    """The engine is still loading the snapshot; it takes minutes at most."""
+
+
+def mirror_for(settings: Settings, catalogue: Catalogue) -> PostgreSQLMirror | None:
+    """Where snapshots are loaded before they are published; None for an engine that reads their files."""
+    if settings.postgresql_url is None or settings.postgresql_reader_url is None:
+        return None
+    if settings.engine != "postgresql":
+        return None
+    identity = catalogue.settled("home", uuid.uuid4().hex)
+    return PostgreSQLMirror(
+        settings.postgresql_url, settings.postgresql_reader_url, identity, settings.wait_seconds
+    )
+
+
+class Engines:
+    """Opens engines for one process. ``spill`` is its own directory for what does not fit into memory."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, spill: Path) -> None:
+        self._settings = settings
+        self._spill = spill
+        self._mirror = mirror_for(settings, catalogue)
+        self._loading: threading.Thread | None = None
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def on(self, snapshot: Snapshot) -> Iterator[Engine]:
+        """An engine on a snapshot for the block.
+
+        Raises EngineDown where it cannot be had, and SnapshotNotLoaded, which is one, where the engine was
+        not in use when the snapshot was published: then it is loaded behind this, to be there later.
+        """
+        engine = self._open(snapshot)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    def _open(self, snapshot: Snapshot) -> Engine:
+        memory = self._settings.memory_bytes
+        if self._mirror is None or self._settings.postgresql_reader_url is None:
+            return DuckDBEngine(snapshot.engine_file, memory_bytes=memory, spill_directory=self._spill)
+        if not self._mirror.is_loaded(snapshot):
+            self._load(self._mirror, snapshot)
+            raise SnapshotNotLoaded(f"snapshot {snapshot.number} is being loaded into PostgreSQL")
+        return PostgreSQLEngine(
+            self._settings.postgresql_reader_url,
+            schema_names(snapshot),
+            memory_bytes=memory,
+            connections=(self._settings.postgresql_connections or self._settings.queries) + _FOR_HEALTH,
+        )
+
+    def _load(self, mirror: PostgreSQLMirror, snapshot: Snapshot) -> None:
+        """Start loading, unless that is going on."""
+        with self._guard:
+            if self._loading is None or not self._loading.is_alive():
+                self._loading = threading.Thread(
+                    target=_load_behind, args=(mirror, snapshot), name="snapshot-loader", daemon=True
+                )
+                self._loading.start()
+
+
+def _load_behind(mirror: PostgreSQLMirror, snapshot: Snapshot) -> None:
+    _LOG.info("snapshot %d is not in PostgreSQL yet: loading it", snapshot.number)
+    try:
+        mirror.load(snapshot)
+    except StoreError as error:
+        _LOG.error("%s", error)
+    else:
+        _LOG.info("snapshot %d is loaded", snapshot.number)
