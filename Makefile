@@ -13,8 +13,12 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not soak"
 
+# Everything that is too long for the suite: dumps, load, all generated queries, mutants; then half an hour of fuzz.
+FUZZ_SECONDS ?= 1800
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak -s
+	VO_SERVICE_FUZZ_SECONDS=$(FUZZ_SECONDS) VO_SERVICE_FUZZ_SEED=$$(date +%s) \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -s tests/adql/test_adql_fuzz.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -28,6 +32,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.adql
 
 # New versions on purpose only: rewrites both locks (needs uv on the PATH).
 lock:

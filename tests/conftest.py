@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from postgres_cluster import Cluster, Database, find_binaries, start_cluster
 from service_processes import free_port, run_command, start_server
+from two_engines import Engines
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEED = 7
@@ -51,11 +55,14 @@ def xsd_directory() -> Path:
 def judge(command: str) -> str:
     """Path of an outside judge; a missing one skips the test, or fails it where judges are required."""
     found = shutil.which(command)
-    if found is None:
-        if JUDGES_REQUIRED:
-            pytest.fail(f"judge missing: {command} is not installed and VO_SERVICE_REQUIRE_JUDGES=1")
-        pytest.skip(f"judge missing: {command}")
-    return found
+    return found if found is not None else judge_missing(command)
+
+
+def judge_missing(name: str) -> NoReturn:
+    """Skip the test for want of an outside judge, or fail it where judges are required."""
+    if JUDGES_REQUIRED:
+        pytest.fail(f"judge missing: {name} is not installed and VO_SERVICE_REQUIRE_JUDGES=1")
+    pytest.skip(f"judge missing: {name}")
 
 
 @pytest.fixture(scope="session")
@@ -84,12 +91,57 @@ class Holdings:
         return json.loads((self.sample / "truth.json").read_text(encoding="utf-8"))
 
 
+def _shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all test processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """A PostgreSQL cluster, one for all test processes; it ends with the one that started them."""
+    binaries = find_binaries()
+    if binaries is None:
+        judge_missing("PostgreSQL")
+    controller = os.getppid() if os.environ.get("PYTEST_XDIST_WORKER") else os.getpid()
+    shared = _shared_directory(tmp_path_factory)
+    told = shared / "postgresql.json"
+    with (shared / "postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            told.write_text(json.dumps(asdict(start_cluster(binaries, controller))))
+    return Cluster(**json.loads(told.read_text()))
+
+
+@pytest.fixture(scope="session")
+def make_database(postgresql_cluster: Cluster) -> Callable[[], Database]:
+    """Makes an empty PostgreSQL database with an owner and a reader of its own, at each call another."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    numbers = itertools.count(1)
+    return lambda: postgresql_cluster.make_database(f"test_{worker}_{next(numbers)}")
+
+
+@pytest.fixture(scope="session")
+def engines(
+    make_database: Callable[[], Database], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engines]:
+    """Engines on published snapshots, closed at the end of the session; skips without PostgreSQL.
+
+    ``engines.postgresql(snapshot)`` loads a snapshot into a database of its own and opens PostgreSQL on it
+    (0.5 s: call it from a fixture of a module or session). ``engines.on({"ivoa.obscore": rows, ...})``
+    publishes rows and opens both: it gives ``snapshot`` (for `query.ask`), ``duckdb``, ``postgresql`` and
+    ``run(engine, sql, tables={...})``, the rows of one statement as an Arrow table. ``engine.dialect`` and
+    ``engine.schemas`` are what `adql.write` wants; SQL written by hand names schemas so too:
+    ``engine.schemas.get("ivoa", "ivoa")``.
+    """
+    with ExitStack() as closing:
+        yield Engines(make_database, lambda: tmp_path_factory.mktemp("two-engines"), closing)
+
+
 @pytest.fixture(scope="session")
 def holdings(tmp_path_factory: pytest.TempPathFactory) -> Holdings:
     """The sample of seed 7, made once for all test processes; read only."""
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
+    shared = _shared_directory(tmp_path_factory)
     made = Holdings(home=shared / "holdings-home", sample=shared / "holdings-sample")
     with (shared / "holdings.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from engines_under_test import UnderTest
 
-from vo_service.adql import FUNCTIONS
-from vo_service.adql.resolve_geometry import GEOMETRY as COMPILED
-from vo_service.tap.capabilities import FEATURES, GEOMETRY
+from vo_service.adql import declared
+from vo_service.adql.meaning.shapes import GEOMETRY as COMPILED
 
 WHERE_TRUE = "SELECT COUNT(*) AS n FROM ivoa.obscore WHERE "
 RUNS = {
@@ -34,24 +34,41 @@ RUNS = {
     "CAST": "SELECT MAX(CAST(s_ra AS INTEGER)) AS v FROM ivoa.obscore",
     "OFFSET": "SELECT obs_id FROM ivoa.obscore ORDER BY obs_id OFFSET 5",
     "COALESCE": "SELECT MAX(COALESCE(s_ra, 0)) AS v FROM ivoa.obscore",
+    "IN_UNIT": "SELECT MAX(IN_UNIT(s_ra, 'arcsec')) AS v FROM ivoa.obscore",
+    "MOC": f"{WHERE_TRUE} 1 = CONTAINS(POINT(s_ra, s_dec), MOC('1/0-20'))",
     "line_covered": f"{WHERE_TRUE} line_covered('CO(2-1)', 0, 9, em_support) >= 0",
     "line_covered_all": f"{WHERE_TRUE} line_covered_all('CO(2-1)', 0, 0.1, em_support) >= 0",
     "line_frequency": "SELECT TOP 1 line_frequency('CO(2-1)') AS v FROM ivoa.obscore",
+    "source": "SELECT TOP 1 source('M83') AS v FROM ivoa.obscore",
+    "ivo_healpix_index": "SELECT MAX(ivo_healpix_index(5, s_ra, s_dec)) AS v FROM ivoa.obscore",
+    "ivo_healpix_center": "SELECT TOP 1 ivo_healpix_center(0, 6) AS v FROM ivoa.obscore",
+    "ivo_epoch_prop_pos": "SELECT TOP 1 ivo_epoch_prop_pos(7.6, 11.8, 125, 300, -428.8, 52.5, 2016, 1992) "
+    "AS v FROM ivoa.obscore",
+    "ivo_geom_transform": "SELECT TOP 1 ivo_geom_transform('ICRS', 'GALACTIC', POINT(120, -23)) AS v "
+    "FROM ivoa.obscore",
+    "ivo_to_jd": "SELECT MAX(ivo_to_jd(obs_release_date)) AS v FROM ivoa.obscore",
+    "ivo_to_mjd": "SELECT MAX(ivo_to_mjd(obs_release_date)) AS v FROM ivoa.obscore",
+    "ivo_interval_overlaps": f"{WHERE_TRUE} 1 = ivo_interval_overlaps(s_ra, s_ra + 1, 10, 11)",
+    "ivo_nocasematch": f"{WHERE_TRUE} 1 = ivo_nocasematch(target_name, 'm8%')",
+    "ivo_hasword": f"{WHERE_TRUE} 1 = ivo_hasword(obs_title, 'dense')",
+    "ivo_hashlist_has": f"{WHERE_TRUE} 1 = ivo_hashlist_has('m81#m83', target_name)",
+    "ivo_hms_to_degrees": "SELECT TOP 1 ivo_hms_to_degrees('3:34:45.4') AS v FROM ivoa.obscore",
+    "ivo_dms_to_degrees": "SELECT TOP 1 ivo_dms_to_degrees('-00:15:00') AS v FROM ivoa.obscore",
+    "ivo_string_agg": "SELECT ivo_string_agg(target_name, '; ') AS v FROM ivoa.obscore",
+    "ivo_histogram": "SELECT ivo_histogram(s_ra, 0, 360, 4) AS v FROM ivoa.obscore",
+    "ivo_normal_random": "SELECT MAX(ivo_normal_random(100, 1)) AS v FROM ivoa.obscore",
 }
 
 
-def declared() -> set[str]:
-    own = {name for name, function in FUNCTIONS.items() if function.declared is not None}
-    return {*GEOMETRY, *(name for names in FEATURES.values() for name in names), *own}
-
-
 def test_every_declaration_has_a_query_here() -> None:
-    assert declared() | COMPILED == set(RUNS)
-    assert set(GEOMETRY) | {"RANGE_S2D"} == COMPILED
+    # ADQL-167, ADQL-172
+    names = {feature.name for features in declared().values() for feature in features}
+    assert names == set(RUNS)
+    assert names >= COMPILED
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_what_is_declared_runs(sky, name: str) -> None:
-    # TAP-292, ADQL-160
-    found = sky.column(RUNS[name])
+def test_what_is_declared_runs(engine_under_test: UnderTest, name: str) -> None:
+    # TAP-292, ADQL-160, ADQL-169
+    found = [row[0] for row in engine_under_test.ask(RUNS[name]).rows]
     assert found and any(value not in (None, 0) for value in found)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
+import mocpy
 import numpy as np
 import pytest
+from astropy import units as u
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from vo_service.adql import geometry_sql as geo
-from vo_service.adql import sql_nodes as sql
+from vo_service.adql.sql import geometry as geo
+from vo_service.adql.sql import nodes as sql
 from vo_service.sky import Circle, Polygon, Range, Region, parse_region, unit_vectors
 
 CIRCLES = [
@@ -246,7 +248,9 @@ def test_polygon_sql_agrees_with_the_sky(sky, lon, lat, size, corners, seed) -> 
     xyz = unit_vectors([p[0] for p in points], [p[1] for p in points])
     expected = polygon.contains(xyz)
     vector = tuple(exp.column(name, quoted=True) for name in "xyz")
-    test = geo.in_region(vector, (sql.zero(), sql.zero()), polygon).sql(dialect="duckdb", identify=True)
+    test = geo.in_region(vector, (sql.zero(), sql.zero()), polygon, "duckdb").sql(
+        dialect="duckdb", identify=True
+    )
     rows = ", ".join(
         f"({i}, {x!r}::DOUBLE, {y!r}::DOUBLE, {z!r}::DOUBLE)" for i, (x, y, z) in enumerate(xyz.tolist())
     )
@@ -258,3 +262,32 @@ def test_polygon_sql_agrees_with_the_sky(sky, lon, lat, size, corners, seed) -> 
     far = polygon._edges.border_distance(xyz) > 1e-14
     assert (got[far] == expected[far]).all()
     assert got[-len(polygon.vertices) :].all()
+
+
+@pytest.mark.parametrize("text", ["3/10-40 100", "0/4 6", "29/1-3 5/77-400 6/30", "10/1000-900000"])
+def test_positions_in_mocs(sky, text: str) -> None:
+    # ADQL-151, ADQL-160: by the number of the cell, as mocpy finds it
+    known = _known(sky)
+    lon = np.array([sky.rows["s_ra"][i].as_py() for i in known])
+    lat = np.array([sky.rows["s_dec"][i].as_py() for i in known])
+    moc = mocpy.MOC.from_string(text)
+    inside = moc.contains_lonlat(lon * u.deg, lat * u.deg)
+    expected = [row for row, held in zip(known, inside) if held]
+    assert sky.ids(f"1 = CONTAINS(POINT(s_ra, s_dec), MOC('{text}'))") == expected
+    assert sky.ids(f"0 = CONTAINS(POINT(s_ra, s_dec), MOC('{text}'))") == sorted(set(known) - set(expected))
+    # a position without a stored cell
+    assert sky.ids(f"1 = INTERSECTS(MOC('{text}'), POINT(s_ra + 0, s_dec))") == expected
+
+
+def test_a_polygon_wider_than_a_hemisphere(sky) -> None:
+    # ADQL-151: a band of 190 degrees along the equator, ten degrees high
+    band = "POLYGON(0, 5, 60, 5, 120, 5, 190, 5, 190, -5, 120, -5, 60, -5, 0, -5)"
+    found = set(sky.ids(f"1 = CONTAINS(POINT(s_ra, s_dec), {band})"))
+    known = _known(sky)
+    assert found and set(sky.ids(f"0 = CONTAINS(POINT(s_ra, s_dec), {band})")) == set(known) - found
+    for row in known:
+        lon, lat = sky.rows["s_ra"][row].as_py() % 360.0, sky.rows["s_dec"][row].as_py()
+        if 0.1 < lon < 189.9 and abs(lat) < 4.9:
+            assert row in found
+        if 190.1 < lon < 359.9 or abs(lat) > 8.0:
+            assert row not in found

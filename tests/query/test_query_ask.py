@@ -20,7 +20,7 @@ from vo_service.adql import AdqlError
 from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryFailed, QueryTimeout
 from vo_service.query import Answer, Context, Question, ask
 from vo_service.query.stopping import Stop
-from vo_service.sky import Circle, caps_of, footprint_ids, healpix29, parse_region, unit_vectors
+from vo_service.sky import Circle, footprint_ids, healpix29, measures_of, parse_region, unit_vectors
 from vo_service.store import Catalogue, Snapshot, Snapshots
 
 ROWS = 300
@@ -97,7 +97,7 @@ def _typed(values: Any, kind: pa.DataType) -> pa.Array:
 
 def footprint_rows(rows: pa.Table) -> pa.Table:
     texts = rows["s_region"].combine_chunks().drop_null()
-    caps = caps_of(texts)
+    caps = measures_of(texts)
     lon = np.degrees(np.arctan2(caps["y"], caps["x"])) % 360
     lat = np.degrees(np.arcsin(caps["z"]))
     return pa.table(
@@ -105,6 +105,9 @@ def footprint_rows(rows: pa.Table) -> pa.Table:
             "footprint_id": footprint_ids(texts),
             "hpx29": healpix29(lon, lat),
             **{f"cap_{axis}": caps[axis] for axis in "xyzr"},
+            "area": caps["area"],
+            "centre_lon": caps["lon"],
+            "centre_lat": caps["lat"],
             "region": texts,
         }
     )
