@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.rows import positions
 from tap_schema import Table, published
 from vo_service.holdings.known_footprints import KnownFootprints
 from vo_service.sky import footprint_ids, healpix29, unit_vectors
@@ -67,25 +68,18 @@ def publish(home: Path, rows: int, seed: int = 7) -> Snapshot:
     return snapshot
 
 
-def positions(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Uniform over the southern sky, with a tenth on a hundred well-known spots."""
-    ra = random.uniform(0, 360, count)
-    dec = np.degrees(np.arcsin(random.uniform(-1, 0.64, count)))
-    spots = np.random.default_rng(1)
-    spot_ra, spot_dec = spots.uniform(0, 360, 100), np.degrees(np.arcsin(spots.uniform(-1, 0.64, 100)))
-    famous = random.random(count) < 0.1
-    choice = random.integers(0, 100, count)
+def scattered(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions as archive rows have them, none of them twice."""
+    ra, dec = positions(random, count)
     near = random.normal(0, 0.01, (2, count))
-    return np.where(famous, spot_ra[choice] + near[0], ra) % 360, np.where(
-        famous, spot_dec[choice] + near[1], dec
-    )
+    return (ra + near[0]) % 360, np.clip(dec + near[1], -90, 90)
 
 
 def match_table(rows: int, ra: np.ndarray, dec: np.ndarray, seed: int = 3) -> pa.Table:
     """Positions to be matched: half of them within two arcseconds of given ones, half anywhere."""
     random = np.random.default_rng(seed)
     chosen = random.integers(0, len(ra), rows)
-    anywhere = positions(random, rows)
+    anywhere = scattered(random, rows)
     known = random.random(rows) < 0.5
     jitter = random.normal(0, 2 / 3600, (2, rows))
     lon = np.where(known, ra[chosen] + jitter[0], anywhere[0]) % 360
@@ -116,7 +110,7 @@ def _regions(ra: np.ndarray, dec: np.ndarray, fov: np.ndarray, polygon: np.ndarr
 
 def _batch(table: Table, random: np.random.Generator, start: int, count: int) -> pa.Table:
     index = np.arange(start, start + count)
-    ra, dec = positions(random, count)
+    ra, dec = scattered(random, count)
     vectors = unit_vectors(ra, dec)
     frequency = random.uniform(84, 950, count)
     width = random.choice([0.0586, 0.234, 0.9375, 1.875], count)
@@ -168,6 +162,11 @@ def _batch(table: Table, random: np.random.Generator, start: int, count: int) ->
         **{name: pa.array(["ALMA"] * 1).take(pa.array(np.zeros(count, np.int64))) for name in TEXTS},
         **{name: random.normal(size=count) for name in NUMBERS},
     }
+    return _completed(columns, table, count)
+
+
+def _completed(columns: dict[str, Any], table: Table, count: int) -> pa.Table:
+    """All stored columns of a table; those that are not given are null."""
     schema = table.arrow_schema()
     arrays = [
         pa.nulls(count, field.type)

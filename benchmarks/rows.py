@@ -38,7 +38,7 @@ def write_rows(path: Path, rows: int, seed: int = 7) -> Path:
     return path
 
 
-def _positions(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+def positions(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Uniform over the southern sky, with a tenth of the rows on a hundred well-known spots."""
     ra = random.uniform(0, 360, count)
     dec = np.degrees(np.arcsin(random.uniform(-1, 0.64, count)))
@@ -72,7 +72,7 @@ def _text(random: np.random.Generator, count: int, words: int) -> pa.Array:
 def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatch:
     index = np.arange(start, start + count)
     mous = index // 4
-    ra, dec = _positions(random, count)
+    ra, dec = positions(random, count)
     band = random.choice(BANDS, count, p=BAND_WEIGHTS)
     low, high = np.array([BAND_EDGES_GHZ[b] for b in band], dtype=float).T
     frequency = random.uniform(low + 1, high - 1)
@@ -84,16 +84,14 @@ def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatc
     fov = 1.13 * np.degrees(C / (frequency * 1e9) / 12)
     uid = [f"uid://A001/X{m % 4096:x}/X{m // 4096:x}" for m in mous]
     project = [f"{2011 + m % 13}.1.{m // 40 % 100000:05d}.S" for m in mous]
-    released = np.array("2010-01-01", dtype="datetime64[s]") + (started - 55197 + 400).astype(
-        "timedelta64[D]"
-    )
-    spw = index % 4 * 2 + 17
+    days = (started - 55197 + 400).astype("timedelta64[D]")
+    released = np.array("2010-01-01", dtype="datetime64[s]") + days
     columns: dict[str, object] = {
         "obs_publisher_did": [f"ADS/JAO.ALMA#{p}" for p in project],
         "obs_collection": ["ALMA"] * count,
         "facility_name": ["JAO"] * count,
         "instrument_name": ["ALMA"] * count,
-        "obs_id": [f"{u}.source.T{m:06d}.spw.{s}" for u, m, s in zip(uid, mous, spw)],
+        "obs_id": [f"{u}.source.T{m:06d}.spw.{s}" for u, m, s in zip(uid, mous, index % 4 * 2 + 17)],
         "dataproduct_type": np.where(channels > 128, "cube", "image"),
         "calib_level": np.full(count, 2, dtype=np.int32),
         "target_name": [f"T{m:06d}" for m in mous],
@@ -126,12 +124,17 @@ def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatc
         "is_mosaic": np.where(random.random(count) < 0.3, "T", "F"),
         "spatial_resolution": resolution,
         "spatial_scale_max": resolution * 10,
-        "frequency_support": [
-            f"[{f - w / 2e9:.2f}..{f + w / 2e9:.2f}GHz,{w / c / 1e3:.2f}kHz,"
-            "1.2mJy/beam@10km/s,40.5uJy/beam@native, XX YY]"
-            for f, w, c in zip(frequency, bandwidth, channels)
-        ],
+        "frequency_support": _supports(frequency, bandwidth, channels),
         "velocity_resolution": C * bandwidth / channels / (frequency * 1e9),
+        **_archive_columns(random, mous, uid),
+    }
+    return pa.RecordBatch.from_pydict({name: pa.array(values) for name, values in columns.items()})
+
+
+def _archive_columns(random: np.random.Generator, mous: np.ndarray, uid: list[str]) -> dict[str, object]:
+    """What an archive adds to ObsCore: sensitivities, identifiers, texts."""
+    count = len(mous)
+    return {
         "sensitivity_10kms": 10 ** random.uniform(-1, 2, count),
         "cont_sensitivity_bandwidth": 10 ** random.uniform(-2.5, 0, count),
         "pwv": random.uniform(0.2, 4, count).astype(np.float32),
@@ -154,4 +157,12 @@ def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatc
         "publication_year": np.full(count, 2019, dtype=np.int32),
         "lastModified": ["2024-02-12T16:29:51.502"] * count,
     }
-    return pa.RecordBatch.from_pydict({name: pa.array(values) for name, values in columns.items()})
+
+
+def _supports(frequency: np.ndarray, bandwidth: np.ndarray, channels: np.ndarray) -> list[str]:
+    """One window a row, as the archive writes it."""
+    return [
+        f"[{f - w / 2e9:.2f}..{f + w / 2e9:.2f}GHz,{w / c / 1e3:.2f}kHz,"
+        "1.2mJy/beam@10km/s,40.5uJy/beam@native, XX YY]"
+        for f, w, c in zip(frequency, bandwidth, channels)
+    ]

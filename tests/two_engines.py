@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vo_service.engines.postgresql_loader import PostgreSQLMirror
 from vo_service.engines.postgresql_tables import schema_names
 from vo_service.store import Catalogue, Snapshot, Snapshots
 
-LIMITS = Limits(seconds=30.0, memory_bytes=200_000_000, batch_rows=1000)
+LIMITS = Limits(seconds=30.0, batch_rows=1000)
 MEMORY_BYTES = 200_000_000
 
 
@@ -38,6 +38,21 @@ class TwoEngines:
         with engine.run(Statement(sql, tables=tables or {}), limits) as batches:
             found = list(batches.stream)
         return pa.Table.from_batches(found) if found else pa.table({})
+
+
+@contextmanager
+def publish(home: Path, contents: Mapping[str, pa.Table]) -> Iterator[Snapshot]:
+    """The first snapshot of a home directory, with these rows by ``schema.table``."""
+    catalogue = Catalogue.open_in(home)
+    snapshots = Snapshots(home, catalogue)
+    with snapshots.writer("a test", 0.0):
+        draft = snapshots.draft()
+        for name, rows in contents.items():
+            draft.change(name, insert=rows)
+        snapshot = snapshots.publish(draft, None)
+    yield snapshot
+    snapshots.close()
+    catalogue.close()
 
 
 class Engines:
@@ -66,16 +81,7 @@ class Engines:
         The rows go by ``schema.table``, hidden tables too, and have the stored columns
         (``published().storage[name].arrow_schema()``); what is not given is empty.
         """
-        home = self._make_home()
-        catalogue = Catalogue.open_in(home)
-        self._closing.callback(catalogue.close)
-        snapshots = Snapshots(home, catalogue)
-        self._closing.callback(snapshots.close)
-        with snapshots.writer("a test", 0.0):
-            draft = snapshots.draft()
-            for name, rows in contents.items():
-                draft.change(name, insert=rows)
-            snapshot = snapshots.publish(draft, None)
+        snapshot = self._closing.enter_context(publish(self._make_home(), contents))
         duckdb = DuckDBEngine(snapshot.engine_file, memory_bytes=MEMORY_BYTES)
         self._closing.callback(duckdb.close)
         return TwoEngines(snapshot, duckdb, self.postgresql(snapshot))

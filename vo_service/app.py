@@ -27,10 +27,10 @@ from vo_service.dali.current import Current
 from vo_service.dali.edge import Edge
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.replies import answer_http_error, answer_service_error
-from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded
+from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
 from vo_service.files.digests import Digests
 from vo_service.files.handlers import FileService
-from vo_service.query import ProbeLimits, Resolver
+from vo_service.query import ProbeLimits, Resolver, Targets
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, Snapshots
 from vo_service.store.processes import Process, is_dead, this_process
@@ -53,7 +53,7 @@ class Service:
     """The parts of one process, and the handlers that are made of them."""
 
     def __init__(self, settings: Settings, parts: ExitStack) -> None:
-        limits = Limits(settings.query_seconds, settings.memory_bytes, _BATCH_ROWS)
+        limits = Limits(settings.query_seconds, _BATCH_ROWS)
         catalogue = Catalogue.open(settings.catalogue_address)
         parts.callback(catalogue.close)
         _sweep_spill(settings.home)
@@ -77,7 +77,7 @@ class Service:
                 body_bytes=settings.body_bytes,
                 queue_seconds=settings.queue_seconds,
                 limits=limits,
-                resolver=Resolver(settings.resolver_url) if settings.resolver_url else None,
+                targets=Targets(Resolver(settings.resolver_url) if settings.resolver_url else None),
                 probes=ProbeLimits(settings.probe_rows, settings.probe_pairs),
             ),
             published(),
@@ -152,13 +152,20 @@ def create_app_from_environment() -> Starlette:
 
 @contextmanager
 def _engine_on(engines: Engines, snapshot: Snapshot) -> Iterator[Engine]:
-    """An engine on a snapshot. Raises ServiceError (503) while the snapshot is being loaded into it."""
+    """An engine on a snapshot. Raises ServiceError (503) while the snapshot is being loaded into it, and
+    where another version of this software made it."""
     with ExitStack() as closing:
         try:
             engine = closing.enter_context(engines.on(snapshot))
         except SnapshotNotLoaded as error:
             raise ServiceError(
                 ErrorKind.UNAVAILABLE, "The service is loading its data.", "Try again in a minute."
+            ) from error
+        except SnapshotOutdated as error:
+            raise ServiceError(
+                ErrorKind.UNAVAILABLE,
+                f"The data (snapshot {snapshot.number}) were written by another version of this service.",
+                "Its operator brings them up to date by starting it again.",
             ) from error
         yield engine
 

@@ -114,12 +114,25 @@ def byte_size(value: str) -> int:
     return int(float(found[1]) * _SIZES[found[2].upper()])
 
 
+_USER = r"(?:(?!%00)%[0-9A-Fa-f]{2}|[^%@/?#\s])*"
+_WORD = r"(?:(?!%00)%[0-9A-Fa-f]{2}|[^%@/?#:,&=\s\[\]])*"
+_HOST = rf"(?:\[[0-9A-Fa-f:.%]+\]|{_WORD})(?::[0-9]{{1,5}})?"
+POSTGRESQL_ADDRESS = re.compile(
+    rf"postgres(?:ql)?://(?:{_USER}@)?(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<database>{_WORD}))?"
+    r"(?:\?(?P<options>(?:[a-z_]+=(?:(?!%00)%[0-9A-Fa-f]{2}|[^%@?#&=\s])*(?:&(?!$)|$))*))?"
+)
+"""An address in which nothing of a password is taken for a host or a database, which messages name."""
+
+
 def postgresql_address(value: str) -> str | None:
     """Address of a PostgreSQL database as libpq reads it, or None where it is empty. It may hold a password,
-    which no message repeats."""
+    which no message repeats. Raises ValueError."""
     address = value.strip()
-    if address and not address.startswith(("postgresql://", "postgres://")):
-        raise ValueError("an address such as postgresql://vo_owner@db.example.org/vo is wanted")
+    if address and not POSTGRESQL_ADDRESS.fullmatch(address):
+        raise ValueError(
+            "an address such as postgresql://vo_owner@db.example.org:5432/vo is wanted; in a name or "
+            "password write / as %2F, ? as %3F, # as %23, @ as %40, % as %25 and other marks likewise"
+        )
     return address or None
 
 
@@ -228,7 +241,11 @@ class Settings:
     probe_pairs: int = _setting(
         "5000000", integer(1, 2**40), "pairs of positions or shapes that a query may have tested one by one"
     )
-    memory_bytes: int = _setting("512MiB", byte_size, "memory that the engine of one process may take")
+    memory_bytes: int = _setting(
+        "512MiB",
+        byte_size,
+        "memory for queries in one process: of DuckDB for all of them, of PostgreSQL for eight sorts",
+    )
     body_bytes: int = _setting("16MiB", byte_size, "size of a request's body at most")
     digest_bytes: int = _setting(
         "64MB",

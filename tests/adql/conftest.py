@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from corpus.small_sky import footprints, obscore_rows
-from engines_under_test import PublishedSky, UnderTest, publish_sky
-from postgres_cluster import Database
+from corpus.small_sky import footprints, obscore_rows, rows_of_snapshot
+from engines_under_test import PublishedSky, UnderTest
+from plain_engines import PlainEngine, plain_duckdb, plain_postgresql
+from shape_rows import Bench, open_bench
 from sqlglot import exp
-from udf_rows import Given, open_given
+from two_engines import publish
+from udf_rows import Given
 from value_rows import Values, open_values
 
 from tap_schema import Published, published
 from vo_service.adql import AdqlError, Plan, parse, plan_query, resolve, write
+
+ENGINES = ("duckdb", "postgresql")
 
 
 @dataclass(frozen=True)
@@ -124,38 +130,81 @@ def refusal(sky: Sky) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def published_sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublishedSky]:
     """The small sky as the snapshot of a home directory of its own."""
-    with publish_sky(tmp_path_factory.mktemp("small-sky")) as sky:
-        yield sky
-
-
-@pytest.fixture(scope="session", params=["duckdb", "postgresql"])
-def engine_under_test(request: pytest.FixtureRequest, published_sky: PublishedSky) -> Iterator[UnderTest]:
-    """The small sky on one engine after the other."""
-    opened = published_sky.on(request.param, request.getfixturevalue)
-    yield opened
-    opened.close()
+    home = tmp_path_factory.mktemp("small-sky")
+    with publish(home, rows_of_snapshot()) as snapshot:
+        yield PublishedSky(home, snapshot)
 
 
 @pytest.fixture(scope="session")
-def both_engines(
+def open_sky(
     request: pytest.FixtureRequest, published_sky: PublishedSky
-) -> Iterator[tuple[UnderTest, UnderTest]]:
-    """The small sky on both engines, to have one question answered twice."""
-    one, other = (published_sky.on(name, request.getfixturevalue) for name in ("duckdb", "postgresql"))
-    yield one, other
-    one.close()
-    other.close()
+) -> Iterator[Callable[[str], UnderTest]]:
+    """Gives the small sky on an engine by its name, opened at the first call and kept for the session."""
+    with ExitStack() as closing:
 
+        @cache
+        def opened(name: str) -> UnderTest:
+            under_test = published_sky.on(name, request.getfixturevalue)
+            closing.callback(under_test.close)
+            return under_test
 
-@pytest.fixture(scope="session")
-def given(make_database: Callable[[], Database]) -> Iterator[Given]:
-    """Both engines for rows of a test's own."""
-    with open_given(make_database()) as given:
-        yield given
-
-
-@pytest.fixture(scope="session")
-def values(make_database: Callable[[], Database]) -> Iterator[Values]:
-    """A table of values that are hard on expressions, on both engines."""
-    with open_values(make_database()) as opened:
         yield opened
+
+
+@pytest.fixture(params=ENGINES)
+def engine_under_test(request: pytest.FixtureRequest, open_sky: Callable[[str], UnderTest]) -> UnderTest:
+    """The small sky on one engine after the other."""
+    return open_sky(request.param)
+
+
+@pytest.fixture
+def both_engines(open_sky: Callable[[str], UnderTest]) -> tuple[UnderTest, UnderTest]:
+    """The small sky on both engines, to have one question answered twice."""
+    one, other = (open_sky(name) for name in ENGINES)
+    return one, other
+
+
+@pytest.fixture(scope="session")
+def open_plain(request: pytest.FixtureRequest) -> Iterator[Callable[[str], PlainEngine]]:
+    """Gives an engine for tables of tests' own by its name, opened at the first call."""
+    with ExitStack() as closing:
+
+        @cache
+        def opened(name: str) -> PlainEngine:
+            if name == "duckdb":
+                return closing.enter_context(plain_duckdb())
+            database = request.getfixturevalue("make_database")()
+            return closing.enter_context(plain_postgresql(database.owner_url))
+
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def plain_engines(open_plain: Callable[[str], PlainEngine]) -> tuple[PlainEngine, PlainEngine]:
+    """Both engines for tables of tests' own."""
+    one, other = (open_plain(name) for name in ENGINES)
+    return one, other
+
+
+@pytest.fixture(scope="session")
+def open_shapes(open_plain: Callable[[str], PlainEngine]) -> Callable[[str], Bench]:
+    """Gives the table of hard shapes on an engine by its name, filled at the first call."""
+    return cache(lambda name: open_bench(open_plain(name)))
+
+
+@pytest.fixture(params=ENGINES)
+def bench(request: pytest.FixtureRequest, open_shapes: Callable[[str], Bench]) -> Bench:
+    """The table of hard shapes on one engine after the other."""
+    return open_shapes(request.param)
+
+
+@pytest.fixture(scope="session")
+def given(plain_engines: tuple[PlainEngine, PlainEngine]) -> Given:
+    """Both engines for rows of a test's own."""
+    return Given(plain_engines)
+
+
+@pytest.fixture(scope="session")
+def values(plain_engines: tuple[PlainEngine, PlainEngine]) -> Values:
+    """A table of values that are hard on expressions, on both engines."""
+    return open_values(plain_engines)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from corpus.small_sky import NOW, rows_of_snapshot
+from corpus.small_sky import NOW
 
 from tap_schema import Column
 from vo_service.access import ANONYMOUS, READ_ALL, Rights, Viewer
 from vo_service.engines import DuckDBEngine, Engine, Limits
 from vo_service.query import Context, Question, ask
-from vo_service.store import Catalogue, Snapshot, Snapshots
+from vo_service.store import Snapshot
 
 BASE_URL = "https://vo.example"
 MEMORY_BYTES = 200_000_000
-LIMITS = Limits(seconds=20.0, memory_bytes=MEMORY_BYTES, batch_rows=10_000)
+LIMITS = Limits(seconds=20.0, batch_rows=10_000)
 ASTRONOMER = Viewer("astronomer", frozenset({READ_ALL}))
 
 
@@ -89,18 +88,3 @@ class PublishedSky:
 
     def _duckdb(self) -> DuckDBEngine:
         return DuckDBEngine(self.snapshot.engine_file, memory_bytes=MEMORY_BYTES)
-
-
-@contextmanager
-def publish_sky(home: Path) -> Iterator[PublishedSky]:
-    """A home directory whose first snapshot is the small sky."""
-    catalogue = Catalogue.open_in(home)
-    snapshots = Snapshots(home, catalogue)
-    with snapshots.writer("the corpus", 0.0):
-        draft = snapshots.draft()
-        for table, rows in rows_of_snapshot().items():
-            draft.change(table, insert=rows)
-        snapshot = snapshots.publish(draft, None)
-    yield PublishedSky(home, snapshot)
-    snapshots.close()
-    catalogue.close()

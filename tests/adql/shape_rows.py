@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import numpy as np
-import psycopg
 import pyarrow as pa
+import pytest
 from astropy.coordinates import angular_separation
+from plain_engines import PlainEngine
+from sqlglot import parse_one
 
 from tap_schema import Column, Table
-from vo_service.adql import Plan, parse, plan_query, resolve, write
+from vo_service.adql import AdqlError, Plan, parse, plan_query, resolve, write
 from vo_service.adql.names import UnknownName
 
 NAN, INF = float("nan"), float("inf")
@@ -159,25 +159,22 @@ class Targets:
         raise UnknownName(name, ("M83",))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bench:
-    """An engine that holds ``t.shapes``; ``run`` takes SQL and tables to be handed over."""
+    """An engine that holds ``t.shapes``."""
 
-    dialect: str
-    run: Callable[[str, Mapping[str, pa.Table]], list[tuple[Any, ...]]]
+    engine: PlainEngine
     rows: list[Row]
-    probes: int = field(default=0, init=False)
 
     def ask(self, adql: str) -> list[tuple[Any, ...]]:
         """The rows of an answer, probes settled."""
         plan = plan_query(resolve(parse(adql), {"t.shapes": table()}, Targets()))
-        written = write(plan, self.dialect)
+        written = write(plan, self.engine.dialect)
         handed: dict[str, pa.Table] = {}
         for probe in written.probes:
-            self.probes += 1
-            asking = Asking(self, {name: handed[name] for name in probe.reads})
+            asking = Asking(self.engine, {name: handed[name] for name in probe.reads})
             handed[probe.name] = probe.answer(asking)
-        return self.run(written.sql, handed)
+        return self.engine.run(written.sql, handed)
 
     def column(self, expression: str) -> list[Any]:
         """One value for each row of the table, in its order."""
@@ -192,21 +189,19 @@ class Bench:
 class Asking:
     """Runs the SQL of probes."""
 
-    bench: Bench
+    engine: PlainEngine
     handed: Mapping[str, pa.Table]
     rows: int = 1_000_000
     pairs: int = 1_000_000
 
     def __call__(self, sql: str, handed: Mapping[str, pa.Table] | None = None) -> Iterator[pa.RecordBatch]:
-        found = self.bench.run(sql, {**self.handed, **(handed or {})})
+        found = self.engine.run(sql, {**self.handed, **(handed or {})})
         if found:
             columns = [pa.array(list(column)) for column in zip(*found)]
             yield pa.RecordBatch.from_arrays(columns, names=self._names(sql))
 
     def _names(self, sql: str) -> list[str]:
-        from sqlglot import parse_one
-
-        return [each.alias_or_name for each in parse_one(sql, read=self.bench.dialect).selects]
+        return [each.alias_or_name for each in parse_one(sql, read=self.engine.dialect).selects]
 
     def check(self) -> None:
         """Nobody stops a test."""
@@ -221,74 +216,10 @@ def contents() -> pa.Table:
     return pa.table({name: pa.array([row[name] for row in made], types[name]) for name in types})
 
 
-def duckdb_bench() -> Bench:
-    """In memory."""
-    connection = duckdb.connect()
-    connection.execute("CREATE SCHEMA t")
-    connection.register("incoming", contents())
-    connection.execute("CREATE TABLE t.shapes AS SELECT * FROM incoming")
-
-    def run(sql: str, handed: Mapping[str, pa.Table]) -> list[tuple[Any, ...]]:
-        for name, content in handed.items():
-            connection.register(name, content)
-        try:
-            return connection.execute(sql).fetchall()
-        finally:
-            for name in handed:
-                connection.unregister(name)
-
-    return Bench("duckdb", run, rows())
-
-
-def postgres_bench(url: str) -> tuple[Bench, psycopg.Connection[Any]]:
-    """In a database; the connection is to be closed by who asked."""
-    connection = psycopg.connect(url, autocommit=True)
-    connection.execute("CREATE SCHEMA t")
-    _load(connection, "t.shapes", contents(), "")
-
-    def run(sql: str, handed: Mapping[str, pa.Table]) -> list[tuple[Any, ...]]:
-        with connection.transaction():
-            for name, content in handed.items():
-                _load(connection, f'"{name}"', content, "TEMP")
-            cursor = connection.execute(sql)  # type: ignore[call-overload]
-            found = cursor.fetchall()
-            for name in handed:
-                connection.execute(f'DROP TABLE "{name}"')  # type: ignore[call-overload]
-        return list(found)
-
-    return Bench("postgres", run, rows()), connection
-
-
-_TYPES = {
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.float64(): "double precision",
-    pa.string(): "text",
-    pa.bool_(): "boolean",
-    pa.null(): "double precision",
-    pa.list_(pa.float64()): "double precision[]",
-}
-
-
-def _load(connection: Any, name: str, content: pa.Table, temporary: str) -> None:
-    columns = ", ".join(f'"{field.name}" {_TYPES[field.type]}' for field in content.schema)
-    connection.execute(f"CREATE {temporary} TABLE {name} ({columns})")
-    with connection.cursor().copy(f"COPY {name} FROM STDIN") as copy:
-        for row in zip(*(column.to_pylist() for column in content.columns)):
-            copy.write_row(row)
-
-
-@contextmanager
-def open_bench(name: str, fixture: Callable[[str], Any]) -> Iterator[Bench]:
-    """The table on an engine, ``duckdb`` or ``postgresql``; ``fixture`` gets a pytest fixture by its name."""
-    if name == "duckdb":
-        yield duckdb_bench()
-        return
-    bench, connection = postgres_bench(fixture("make_database")().owner_url)
-    try:
-        yield bench
-    finally:
-        connection.close()
+def open_bench(engine: PlainEngine) -> Bench:
+    """The table on an engine."""
+    engine.create("t", "shapes", contents())
+    return Bench(engine, rows())
 
 
 def is_place(row: Row) -> bool:
@@ -320,3 +251,10 @@ def apart(one: Any, other: Any) -> float:
 def plan(expression: str) -> Plan:
     """The plan of one value of the table."""
     return plan_query(resolve(parse(f"SELECT {expression} FROM t.shapes"), {"t.shapes": table()}, Targets()))
+
+
+def refused(expression: str) -> AdqlError:
+    """The error of a value of the table that must be refused."""
+    with pytest.raises(AdqlError) as caught:
+        plan(expression)
+    return caught.value

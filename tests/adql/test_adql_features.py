@@ -33,6 +33,7 @@ NEWER = {
     "COALESCE": ("SELECT COALESCE(a, 1) FROM t", 8),
 }
 EXTENDED = {
+    "a second argument of ROUND and TRUNCATE that is no literal": ("SELECT ROUND(a, b) FROM t", 17),
     "a semicolon at the end": ("SELECT a FROM t;", 16),
     "IS NULL of an expression": ("SELECT a FROM t WHERE a + 1 IS NOT NULL", 29),
     "NULL as coordinate system": ("SELECT POINT(NULL, 1, 2) FROM t", 14),

@@ -97,7 +97,7 @@ def test_functions_of_one_number(values, function) -> None:
     rows: list[tuple[float | None, ...]] = [(v,) for v in VALUES] + [(None,)]
     for found in _run(values, lambda dialect: function.emit([_column("x")], dialect), rows, "x"):
         assert found[-1] is None
-        for value, got in zip(VALUES, found):
+        for value, got in zip(VALUES, found[:-1], strict=True):
             if function.name in ("SIN", "COS", "TAN", "COT") and not abs(value) < 1e15:
                 continue  # the argument is further from exact than a period
             assert _agree(got, float(function.reference(value)), (value,)), (function.name, value, got)
@@ -110,7 +110,7 @@ def test_functions_of_two_numbers(values, function) -> None:
     arguments = [_column("x"), _column("y")]
     for found in _run(values, lambda dialect: function.emit(arguments, dialect), rows, "xy"):
         assert found[-2:] == [None, None]
-        for pair, got in zip(PAIRS, found):
+        for pair, got in zip(PAIRS, found[:-2], strict=True):
             if function.name == "MOD" and pair[1] == 0.0:
                 assert got is None or math.isnan(pair[0])
                 continue
@@ -125,19 +125,19 @@ def test_decimals(values, name: str, decimals: int) -> None:
     digits = exp.Literal.number(decimals)
     rows: list[tuple[float | None, ...]] = [(v,) for v in VALUES]
     for found in _run(values, lambda dialect: function.emit([_column("x"), digits], dialect), rows, "x"):
-        for value, got in zip(VALUES, found):
+        for value, got in zip(VALUES, found, strict=True):
             expected = float(function.reference(value, decimals))
             assert _agree(got, expected, (value,)), (value, got, expected)
 
 
 @given(st.lists(st.tuples(st.floats(allow_subnormal=True), st.floats()), min_size=20, max_size=60))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_remainders_are_exact(values, pairs: list[tuple[float, float]]) -> None:
     # ADQL-106, ADQL-224: both engines against C's fmod, to the last bit
     emit = FUNCTIONS["MOD"].emit
     arguments = [_column("x"), _column("y")]
     for found in _run(values, lambda dialect: emit(arguments, dialect), list(pairs), "xy"):
-        for (x, y), got in zip(pairs, found):
+        for (x, y), got in zip(pairs, found, strict=True):
             expected = float(np.fmod(x, y)) if math.isfinite(x) and y != 0 else math.nan
             if math.isnan(expected):
                 assert got is None or math.isnan(got)
@@ -190,12 +190,6 @@ def test_nested_geometries_mean_the_same(values) -> None:
     wanted = [away(away(away(y, y, 1, 2), y, 1, 2), y, 3, 4) for y in ROWS["y"][:13]]
     assert [v for (v,) in one] == pytest.approx(wanted, rel=1e-12)
     assert [v for (v,) in other] == pytest.approx(wanted, rel=1e-12)
-
-
-def test_random_numbers_deep_inside_functions_are_refused(refusal) -> None:
-    # ADQL-110: a random number can have no name that makes it one number a row
-    error = refusal("SELECT SQRT(SQRT(SQRT(SQRT(RAND())))) AS v FROM ivoa.obscore")
-    assert (error.column, "derived table" in (error.hint or "")) == (8, True)
 
 
 KNOWN = [

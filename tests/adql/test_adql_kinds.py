@@ -64,7 +64,8 @@ def test_types_of_arithmetic_and_of_common_columns(one: Kind, other: Kind) -> No
     whole = {Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT}
     wider = max(one, other, key=KINDS.index)
     assert result_of_arithmetic(one, other) is (wider if {one, other} <= whole else Kind.DOUBLE)
-    assert widest([one, other]) is wider
+    alone = one if one is other else Kind.DOUBLE  # a REAL holds no INTEGER beyond 2**24
+    assert widest([one, other]) is (wider if {one, other} <= whole else alone)
     assert result_of_arithmetic(one, Kind.NULL) is (one if one in whole else Kind.DOUBLE)
     assert widest([one, Kind.TEXT]) is None and widest([Kind.NULL, one]) is one
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
+from corpus.small_sky import NOW
 from engines_under_test import LIMITS, UnderTest
 
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError
 from vo_service.engines import QueryCancelled, QueryTimeout, QueryTooLarge
 from vo_service.query import Context, Question, ask
+from vo_service.tap.errors import service_error
 
 ENDLESS = (
     "SELECT COUNT(*) AS n FROM ivoa.obscore AS a, ivoa.obscore AS b, ivoa.obscore AS c, ivoa.obscore AS d "
@@ -76,7 +79,35 @@ def test_memory_is_limited(engine_under_test: UnderTest) -> None:
         "FROM ivoa.obscore AS a, ivoa.obscore AS b, ivoa.obscore AS c ORDER BY x"
     )
     with pytest.raises((QueryTooLarge, QueryTimeout)):
-        engine_under_test.ask(wide, limits=replace(LIMITS, seconds=4.0))
+        engine_under_test.ask(wide, limits=replace(LIMITS, seconds=2.0))
+
+
+def test_what_is_said_of_memory_is_about_the_query(engine_under_test: UnderTest) -> None:
+    # ADQL-257: the engines' own advice is for whoever runs them
+    huge = "SELECT COUNT(*), ivo_string_agg(a.obs_title || b.obs_title || c.obs_title, 'x') AS s FROM "
+    huge += ", ".join(f"ivoa.obscore AS {name}" for name in "abc")
+    with pytest.raises((QueryTooLarge, QueryTimeout)) as caught:
+        engine_under_test.ask(huge, limits=replace(LIMITS, seconds=8.0))
+    said = str(caught.value)
+    assert not any(word in said for word in ("temp_directory", "threads", "SET ", "work_mem"))
+    told = service_error(caught.value)
+    assert "fewer" in f"{told} {told.hint}"
+
+
+def test_a_query_whose_sql_is_too_long_is_refused_with_the_cure(engine_under_test: UnderTest) -> None:
+    # ADQL-257
+    cone = "CONTAINS(POINT(s_ra, s_dec), CIRCLE({}, 20, 1)) = 1"
+    text = " OR ".join(cone.format(number / 10.0) for number in range(1600))
+    with pytest.raises(AdqlError, match=r"\d{6} characters of SQL, 400000 is the limit.*uploaded table.*MOC"):
+        engine_under_test.ask(f"SELECT obs_id FROM ivoa.obscore WHERE {text}")
+
+
+def test_corners_of_one_polygon_are_limited(engine_under_test: UnderTest) -> None:
+    # ADQL-257
+    corners = ", ".join(f"{n / 100:.2f},{(n * n) % 89}" for n in range(10_001))
+    with pytest.raises(AdqlError, match="10001 corners, 10000 is the limit") as caught:
+        engine_under_test.ask(f"SELECT AREA(POLYGON({corners})) FROM ivoa.obscore")
+    assert (caught.value.line, caught.value.column) == (1, 13)
 
 
 def test_rows_are_limited_and_the_cut_is_told(engine_under_test: UnderTest) -> None:
@@ -88,10 +119,6 @@ def test_rows_are_limited_and_the_cut_is_told(engine_under_test: UnderTest) -> N
 
 
 def test_a_query_is_cancelled_from_another_thread(engine_under_test: UnderTest) -> None:
-    from datetime import UTC
-
-    from corpus.small_sky import NOW
-
     context = Context(ANONYMOUS, NOW.replace(tzinfo=UTC), "https://vo.example", LIMITS, Rights())
     with (
         ask(Question(ENDLESS), context, engine_under_test.snapshot, engine_under_test.engine) as answer,

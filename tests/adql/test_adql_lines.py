@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from vo_service.adql import parse, plan_query, resolve
 from vo_service.adql.nodes.resolved import Either
 from vo_service.adql.planning.sides import parts_of
 from vo_service.spectral import line, line_covered, line_covered_all
-from vo_service.store import Catalogue, Snapshots
 
 LINES = ("CO(2-1)", "CO(3-2)")
 SHIFTS = ((0.0, 0.0), (0.1, 0.6), (-0.3, 2.0), (0.5, 0.1))
@@ -41,24 +39,3 @@ def test_the_range_is_there() -> None:
     query = "SELECT obs_id FROM ivoa.obscore WHERE 1 = line_covered('CO(2-1)', 0, 0.1, em_support)"
     plan = plan_query(resolve(parse(query), published()))
     assert any(isinstance(part, Either) for part in parts_of(plan.query))
-
-
-def test_windows_lie_within_the_hull_of_their_row(holdings: Any) -> None:
-    """What the range relies on, in rows as ingest and harvest make them."""
-    home: Path = holdings.home
-    catalogue = Catalogue.open_in(home)
-    snapshots = Snapshots(home, catalogue)
-    snapshot = snapshots.current()
-    assert snapshot is not None
-    rows = snapshot.read("ivoa.obscore", ["em_min", "em_max", "em_support"])
-    snapshots.close()
-    catalogue.close()
-    checked = 0
-    for row in rows.to_pylist():
-        support = row["em_support"]
-        if not support or row["em_min"] is None or row["em_max"] is None:
-            continue
-        checked += 1
-        assert row["em_min"] * (1 - 1e-9) <= min(support)
-        assert max(support) <= row["em_max"] * (1 + 1e-9)
-    assert checked > 10

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from corpus.cases import HERE
+from corpus.mutant_runner import FAILED
 from engines_under_test import PublishedSky
 
 REPOSITORY = HERE.parent.parent.parent
@@ -50,7 +51,8 @@ def test_a_fault_is_seen(
         run = _run(service_copy, published_sky.home, requirement)
     finally:
         source.write_text(sound, encoding="utf-8")
-    assert run.returncode == 1, f"{name} was not seen by the cases of {requirement}\n{run.stdout}{run.stderr}"
+    told = f"{name} was not seen by the cases of {requirement}\n{run.stdout}{run.stderr}"
+    assert run.returncode == FAILED, told
 
 
 @pytest.mark.soak

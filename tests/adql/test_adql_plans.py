@@ -26,7 +26,7 @@ from vo_service.query.uploads import Uploads
 from vo_service.sky import caps_of, footprint_ids, healpix29, unit_vectors
 
 ROWS, FIELDS = 200_000, 4_000
-LIMITS = Limits(60.0, 300_000_000, 10_000)
+LIMITS = Limits(60.0, 10_000)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 

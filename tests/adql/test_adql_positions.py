@@ -259,7 +259,7 @@ def test_polygon_sql_agrees_with_the_sky(sky, lon, lat, size, corners, seed) -> 
     ).fetchall()
     got = np.array([bool(value) for (value,) in found])
     # within a few 1e-15 of the border the two may differ in the last bit
-    far = polygon._edges.border_distance(xyz) > 1e-14
+    far = polygon.edges.border_distance(xyz) > 1e-14
     assert (got[far] == expected[far]).all()
     assert got[-len(polygon.vertices) :].all()
 

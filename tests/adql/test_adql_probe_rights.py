@@ -6,13 +6,13 @@ The judge is a blind copy of the small sky, in which what the viewer may not see
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from corpus.small_sky import NOW, measured_shapes, plain_values, positions, rows_of_snapshot, shapes
 from engines_under_test import ASTRONOMER, MEMORY_BYTES, UnderTest
+from two_engines import publish
 
 from tap_schema import published
 from vo_service.adql import parse, plan_query, resolve, write
@@ -24,7 +24,6 @@ from vo_service.adql.probes.values import ValueProbe
 from vo_service.engines import DuckDBEngine
 from vo_service.query import upload_of
 from vo_service.sky import footprint_ids
-from vo_service.store import Catalogue, Snapshots
 
 
 def beside_a_smaller_outline() -> str:
@@ -124,19 +123,10 @@ def masked(rows: pa.Table, instead: dict[str, pa.Array | None]) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def blind_sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderTest]:
-    home: Path = tmp_path_factory.mktemp("blind-sky")
-    catalogue = Catalogue.open_in(home)
-    snapshots = Snapshots(home, catalogue)
-    with snapshots.writer("a test", 0.0):
-        draft = snapshots.draft()
-        for table, rows in blind(rows_of_snapshot()).items():
-            draft.change(table, insert=rows)
-        snapshot = snapshots.publish(draft, None)
-    engine = DuckDBEngine(snapshot.engine_file, memory_bytes=MEMORY_BYTES)
-    yield UnderTest("duckdb", engine, snapshot)
-    engine.close()
-    snapshots.close()
-    catalogue.close()
+    with publish(tmp_path_factory.mktemp("blind-sky"), blind(rows_of_snapshot())) as snapshot:
+        engine = DuckDBEngine(snapshot.engine_file, memory_bytes=MEMORY_BYTES)
+        yield UnderTest("duckdb", engine, snapshot)
+        engine.close()
 
 
 @pytest.mark.parametrize(("kind", "query"), QUERIES)

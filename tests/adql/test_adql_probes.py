@@ -81,10 +81,10 @@ def moved(xyz: NDArray[np.float64], away: NDArray[np.float64], seed: int) -> NDA
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**31), st.floats(-11.0, -1.5))
-def test_no_cell_within_a_radius_is_missed(seed: int, scale: float) -> None:  # ADQL-153
+@given(st.integers(0, 2**31), st.floats(-11.0, -1.5), st.integers(0, 6))
+def test_no_cell_within_a_radius_is_missed(seed: int, scale: float, wider: int) -> None:  # ADQL-153
     radius = 10.0**scale
-    order = order_for(radius)
+    order = max(0, order_for(radius) - wider)
     centres = places(seed, 20)
     rows, cells = cells_round(centres, radius, order)
     found = set(zip(rows.tolist(), cells.tolist()))

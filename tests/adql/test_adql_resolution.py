@@ -10,22 +10,45 @@ from vo_service.adql import AdqlError, explain, write
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "names"),
     [
-        'SELECT S_RA, "s_ra", ivoa.obscore.s_ra, obscore.s_dec, "ivoa"."obscore".s_ra FROM IVOA.ObsCore',
-        "SELECT obscore.* FROM obscore",
-        'SELECT "lastModified", lastmodified, LASTMODIFIED FROM "ivoa"."obscore" ORDER BY "lastModified"',
-        'SELECT "O".s_ra, o.s_dec FROM "obscore" AS O',
-        "SELECT o.s_ra FROM ivoa.obscore o",
-        'SELECT "My Name".s_ra FROM ivoa.obscore AS "My Name"',
-        'SELECT "size" FROM tap_schema.columns',
-        "SELECT x.s_ra FROM (SELECT * FROM ivoa.obscore) AS x",
-        "WITH obscore AS (SELECT s_ra FROM ivoa.obscore) SELECT s_ra FROM obscore",
+        (
+            'SELECT S_RA, "s_ra", ivoa.obscore.s_ra, obscore.s_dec, "ivoa"."obscore".s_ra FROM IVOA.ObsCore',
+            ("s_ra", "s_ra", "s_ra", "s_dec", "s_ra"),
+        ),
+        (
+            'SELECT "lastModified", lastmodified, LASTMODIFIED FROM "ivoa"."obscore" ORDER BY "lastModified"',
+            ("lastModified",) * 3,
+        ),
+        ('SELECT "O".s_ra, o.s_dec FROM "obscore" AS O', ("s_ra", "s_dec")),
+        ("SELECT o.s_ra FROM ivoa.obscore o", ("s_ra",)),
+        ('SELECT "My Name".s_ra FROM ivoa.obscore AS "My Name"', ("s_ra",)),
+        ("SELECT x.s_ra FROM (SELECT * FROM ivoa.obscore) AS x", ("s_ra",)),
+        ("WITH obscore AS (SELECT s_dec AS s_ra FROM ivoa.obscore) SELECT s_ra FROM obscore", ("s_dec",)),
     ],
 )
-def test_names_resolve_in_every_spelling(sky, query: str) -> None:
+def test_names_resolve_in_every_spelling(sky, query: str, names: tuple[str, ...]) -> None:
     # ADQL-007, ADQL-008, ADQL-009, ADQL-037, ADQL-057
-    assert sky.ask(query, limit=3) is not None
+    for found, name in zip(sky.ask(query).columns, names, strict=True):
+        assert sorted(map(str, found.to_pylist())) == sorted(map(str, sky.rows[name].to_pylist())), name
+
+
+@pytest.mark.parametrize(
+    ("query", "table"),
+    [
+        ("SELECT obscore.* FROM obscore", "ivoa.obscore"),
+        ('SELECT "columns".* FROM tap_schema."columns"', "tap_schema.columns"),
+    ],
+)
+def test_a_star_is_all_published_columns(sky, query: str, table: str) -> None:
+    # ADQL-037
+    assert [c.name for c in sky.plan(query).columns] == [c.name for c in sky.tables[table].columns]
+    assert sky.ask(query, limit=3).num_columns == len(sky.tables[table].columns)
+
+
+def test_a_reserved_word_in_quotes_is_a_column(sky) -> None:
+    # ADQL-008
+    assert [c.name for c in sky.plan('SELECT "size" FROM tap_schema.columns').columns] == ["size"]
 
 
 def test_names_harmless_in_adql_are_quoted(sky) -> None:

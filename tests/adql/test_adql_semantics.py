@@ -293,11 +293,11 @@ def test_arrow_types_are_what_the_columns_say(sky) -> None:
     expressions = [e for e, *_ in FACTS if not e.startswith(("COUNT", "AVG", "MIN", "SUM"))]
     query = f"SELECT {', '.join(expressions)}, obs_release_date, em_support, calib_level FROM ivoa.obscore"
     plan, answer = sky.plan(query), sky.ask(query, limit=2)
-    for column, field in zip(plan.columns, answer.schema):
+    for column, field in zip(plan.columns, answer.schema, strict=True):
         assert field.type == column.arrow_type or (column.name, str(field.type)) == ("col1", "x"), column
     sums = (
         "SELECT COUNT(*), AVG(s_resolution), MIN(target_name), SUM(calib_level), MAX(obs_release_date) "
         "FROM ivoa.obscore"
     )
-    for column, field in zip(sky.plan(sums).columns, sky.ask(sums).schema):
+    for column, field in zip(sky.plan(sums).columns, sky.ask(sums).schema, strict=True):
         assert field.type == column.arrow_type, column

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
-import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from shape_oracle import FORMS, circles_meet, in_ring, place, ring
-from shape_rows import Bench, open_bench
-
-
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, request.getfixturevalue) as opened:
-        yield opened
+from shape_rows import Bench
 
 
 def test_borders_that_touch_count(bench: Bench) -> None:

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 import pytest
 from astropy.coordinates import FK4NoETerms, Galactic, GeocentricMeanEcliptic, SkyCoord
 from shape_rows import (
     Bench,
     apart,
     is_place,
-    open_bench,
-    plan,
+    refused,
 )
-
-from vo_service.adql import AdqlError
-
-SQUARE = (180.0 / math.pi) ** 2
-
-
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, request.getfixturevalue) as opened:
-        yield opened
-
-
-def refused(expression: str) -> AdqlError:
-    with pytest.raises(AdqlError) as caught:
-        plan(expression)
-    return caught.value
-
 
 FRAMES = {"GALACTIC": Galactic(), "FK4": FK4NoETerms(equinox="B1950"), "ECLIPTIC": GeocentricMeanEcliptic()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,12 @@ from shape_rows import (
     check_numbers,
     is_place,
     is_radius,
-    open_bench,
 )
 from spherical_geometry.polygon import SphericalPolygon
 
 from vo_service.access import ANONYMOUS, Viewer
 
 SQUARE = (180.0 / math.pi) ** 2
-
-
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, request.getfixturevalue) as opened:
-        yield opened
 
 
 def test_areas(bench: Bench) -> None:
@@ -193,10 +185,11 @@ def test_footprints_in_conditions_and_order(engine_under_test: UnderTest) -> Non
     assert wide and sorted(row[0] for row in found.rows) == wide
     total = engine_under_test.ask("SELECT SUM(AREA(s_region)), COUNT(CENTROID(s_region)) FROM ivoa.obscore")
     assert total.rows[0][0] == pytest.approx(sum(row[1] for row in rows if row[1] is not None))
-    first = engine_under_test.ask(
+    one = engine_under_test.ask(
         "SELECT TOP 1 AREA(s_region) AS a FROM ivoa.obscore ORDER BY a DESC OFFSET 150"
     )
-    assert first.rows
+    down = sorted((row[1] for row in rows), key=lambda area: math.inf if area is None else area, reverse=True)
+    assert down[150] is not None and one.rows == [(pytest.approx(down[150]),)]
 
 
 def test_positions_in_their_own_footprints(engine_under_test: UnderTest) -> None:
@@ -204,8 +197,114 @@ def test_positions_in_their_own_footprints(engine_under_test: UnderTest) -> None
     rows = engine_under_test.ask(
         "SELECT obs_id, s_ra, s_dec, s_region, CONTAINS(POINT(s_ra, s_dec), s_region) FROM ivoa.obscore"
     ).rows
+    circles = 0
     for number, lon, _, text, inside in rows:
         if text is None or lon is None:
             assert inside is None, number
         elif text.startswith("Circle"):
+            circles += 1
             assert inside == 1, number
+    assert circles > 200
+
+
+RING = f"POLYGON({', '.join(CORNERS)})"
+
+
+def test_measures_of_shapes_without_a_footprint_in_conditions(bench: Bench) -> None:
+    # ADQL-141, ADQL-142: what a probe is to measure does not stand in that probe's own SQL
+    for shape in (RING, "ring", "outline", "cells", "COALESCE(ring, ring)"):
+        areas = dict(bench.ask(f"SELECT id, AREA({shape}) AS a FROM t.shapes"))
+        large = sorted(row for row, area in areas.items() if area is not None and area > 1.0)
+        assert large and bench.ids(f"AREA({shape}) > 1") == large, shape
+        assert bench.ids(f"AREA({shape}) > 1 AND CONTAINS(CENTROID({shape}), {shape}) >= 0") == large, shape
+        centres = dict(bench.ask(f"SELECT id, DISTANCE(CENTROID({shape}), POINT(10, 20)) AS d FROM t.shapes"))
+        near = sorted(row for row, away in centres.items() if away is not None and away < 30.0)
+        assert near and bench.ids(f"CONTAINS(CENTROID({shape}), CIRCLE(10, 20, 30)) = 1") == near, shape
+        found = bench.ask(
+            f"SELECT a.id FROM t.shapes AS a JOIN t.shapes AS b ON a.id = b.id AND AREA(a.{shape}) > 1"
+            if "(" not in shape
+            else f"SELECT q.id FROM (SELECT id, {shape} AS g FROM t.shapes) AS q "
+            "JOIN t.shapes AS b ON q.id = b.id AND AREA(q.g) > 1"
+        )
+        assert sorted(row[0] for row in found) == large, shape
+
+
+def test_centres_of_shapes_in_joins(bench: Bench) -> None:
+    # ADQL-141: of both sides, by a constant radius and by shapes of the other
+    rows = dict(bench.ask("SELECT id, CENTROID(ring) AS c FROM t.shapes WHERE id < 60"))
+    others = [(row["id"], row["lon"], row["lat"]) for row in bench.rows if row["id"] < 60 and is_place(row)]
+    wanted = {
+        (one, other)
+        for one, place in rows.items()
+        if place is not None
+        for other, lon, lat in others
+        if apart(place, (lon, lat)) < 1.0
+    }
+    for on in (
+        "DISTANCE(CENTROID(a.ring), POINT(b.lon, b.lat)) < 1",
+        "CONTAINS(CENTROID(a.ring), CIRCLE(b.lon, b.lat, 1)) = 1",
+    ):
+        found = bench.ask(
+            f"SELECT a.id, b.id FROM t.shapes AS a JOIN t.shapes AS b ON {on} WHERE a.id < 60 AND b.id < 60"
+        )
+        assert wanted and set(found) == wanted and len(found) == len(wanted), on
+
+
+@pytest.mark.parametrize(
+    "union",
+    [
+        "SELECT DISTINCT s_region AS g FROM ivoa.obscore",
+        "SELECT s_region AS g FROM ivoa.obscore UNION ALL SELECT s_region AS g FROM ivoa.obscore",
+    ],
+)
+def test_measures_of_shapes_of_derived_tables(engine_under_test: UnderTest, union: str) -> None:
+    # ADQL-142
+    areas = engine_under_test.ask(f"SELECT AREA(g) FROM ({union}) AS q").rows
+    large = sum(area is not None and area > 0.01 for (area,) in areas)
+    found = engine_under_test.ask(f"SELECT g FROM ({union}) AS q WHERE AREA(g) > 0.01")
+    assert large and len(found.rows) == large
+    same = "SELECT obs_id FROM ivoa.obscore WHERE AREA({}) > 0.01"
+    kept, measured = ("s_region", "COALESCE(s_region, s_region)")
+    assert sorted(engine_under_test.ask(same.format(kept)).rows) == sorted(
+        engine_under_test.ask(same.format(measured)).rows
+    )
+
+
+def test_areas_of_maps_in_conditions(engine_under_test: UnderTest) -> None:
+    # ADQL-142
+    rows = engine_under_test.ask("SELECT AREA(moc) FROM holdings.measurement").rows
+    wanted = sum(area is not None and area > 0.0 for (area,) in rows)
+    found = engine_under_test.ask("SELECT COUNT(*) FROM holdings.measurement WHERE AREA(moc) > 0").rows
+    assert found == [(wanted,)]
+
+
+@pytest.mark.parametrize("viewer", [ANONYMOUS, ASTRONOMER], ids=["anonymous", "astronomer"])
+def test_centres_of_footprints_in_joins(engine_under_test: UnderTest, viewer: Viewer) -> None:
+    # ADQL-141, ADQL-158: each is read once, and soon: 400 rows on each side
+    def ask(adql: str) -> list[tuple[Any, ...]]:
+        return engine_under_test.ask(adql, viewer=viewer).rows
+
+    rows = ask("SELECT obs_id, CENTROID(s_region), s_ra, s_dec FROM ivoa.obscore")
+    centres = [(key, place) for key, place, _, _ in rows if place is not None]
+    wanted = {
+        (one, other)
+        for one, place in centres
+        for other, _, lon, lat in rows
+        if lon is not None and lat is not None and apart(place, (lon, lat)) < 0.01
+    }
+    tables = "SELECT a.obs_id, b.obs_id FROM ivoa.obscore AS a JOIN ivoa.obscore AS b ON"
+    found = ask(f"{tables} DISTANCE(CENTROID(a.s_region), POINT(b.s_ra, b.s_dec)) < 0.01")
+    assert wanted and set(found) == wanted and len(found) == len(wanted)
+    both = ask(
+        f"{tables} DISTANCE(CENTROID(a.s_region), POINT(b.s_ra, b.s_dec)) < 0.01 "
+        "AND CONTAINS(CENTROID(a.s_region), b.s_region) = 1"
+    )
+    assert both and set(both) <= wanted
+    inside = ask(f"{tables} CONTAINS(CENTROID(a.s_region), b.s_region) = 1")
+    assert set(both) == set(inside) & wanted
+    present = "CONTAINS(CENTROID(a.s_region), b.s_region) = 1"
+    kept = ask(
+        f"SELECT a.obs_id FROM ivoa.obscore AS a WHERE "
+        f"EXISTS (SELECT b.obs_id FROM ivoa.obscore AS b WHERE {present})"
+    )
+    assert sorted(row[0] for row in kept) == sorted({one for one, _ in inside})

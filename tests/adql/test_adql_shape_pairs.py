@@ -5,7 +5,7 @@ What is right is in `shape_oracle`: astropy, spherical-geometry and closed forms
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,17 +26,9 @@ from shape_oracle import (
     rings_meet,
     same,
 )
-from shape_rows import Bench, open_bench
+from shape_rows import Bench, table
 
 from vo_service.adql import AdqlError, parse, plan_query, resolve
-from vo_service.adql.meaning.shape_tests import plan_test
-
-
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, request.getfixturevalue) as opened:
-        yield opened
-
 
 Check = tuple[str, str, str, Callable[[Any, Any], bool | None]]
 
@@ -149,17 +141,17 @@ def test_no_pair_is_refused(bench: Bench) -> None:
         "MOC('3/10-200')",
         "RANGE_S2D(350, 10, -5, 5)",
     )
+    answers: set[int | None] = set()
     for one in shapes:
         calls = [f"CONTAINS({one}, {other})" for other in shapes]
         calls += [f"INTERSECTS({other}, {one})" for other in shapes[: shapes.index(one)]]
         for answer in bench.ask(f"SELECT id, {', '.join(calls)} FROM t.shapes WHERE id < 9"):
-            assert {*answer[1:]} <= {0, 1, None}
+            answers |= {*answer[1:]}
+    assert answers == {0, 1, None}
 
 
 def test_a_swapped_contains_warns_once() -> None:
     # ADQL-149, ADQL-206
-    from shape_rows import table
-
     query = "SELECT CONTAINS(ring, spot), CONTAINS(disc, spot) FROM t.shapes"
     warnings = plan_query(resolve(parse(query), {"t.shapes": table()})).warnings
     assert [("the point comes first" in warning) for warning in warnings] == [True]
@@ -167,8 +159,6 @@ def test_a_swapped_contains_warns_once() -> None:
 
 def test_two_constants_are_decided_at_once() -> None:
     # ADQL-146: without any SQL
-    from shape_rows import table
-
     query = (
         "SELECT id FROM t.shapes WHERE 1 = CONTAINS(CIRCLE(10, 20, 1), POLYGON(8, 18, 12, 18, 12, 22, 8, 22))"
     )
@@ -178,10 +168,7 @@ def test_two_constants_are_decided_at_once() -> None:
 
 def test_what_is_no_geometry_is_refused_at_its_place() -> None:
     # ADQL-157
-    from shape_rows import table
-
     for text in ("id", "words", "lon"):
         with pytest.raises(AdqlError) as caught:
             resolve(parse(f"SELECT CONTAINS({text}, disc) FROM t.shapes"), {"t.shapes": table()})
         assert (caught.value.line, caught.value.column) == (1, 17)
-    assert plan_test.__doc__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,26 +16,12 @@ from shape_rows import (
     check_numbers,
     is_place,
     is_radius,
-    open_bench,
     plan,
+    refused,
     table,
 )
 
 from vo_service.adql import AdqlError, parse, resolve
-
-SQUARE = (180.0 / math.pi) ** 2
-
-
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with open_bench(request.param, request.getfixturevalue) as opened:
-        yield opened
-
-
-def refused(expression: str) -> AdqlError:
-    with pytest.raises(AdqlError) as caught:
-        plan(expression)
-    return caught.value
 
 
 def test_points_leave_reduced_and_only_where_they_are_some(bench: Bench) -> None:

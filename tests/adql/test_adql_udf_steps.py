@@ -26,9 +26,8 @@ def _squared(value: exp.Expr, dialect: str) -> exp.Expr:
 
 
 def _run(given: Given, value: exp.Expr, dialect: str, rest: str) -> list[tuple]:
-    text = f"SELECT {value.sql(dialect, identify=True)} AS v FROM {rest}"
-    engine = given.duck if dialect == "duckdb" else given.postgres
-    return engine.execute(text if dialect == "duckdb" else text.encode()).fetchall()
+    (engine,) = (each for each in given.engines if each.dialect == dialect)
+    return engine.run(f"SELECT {value.sql(dialect, identify=True)} AS v FROM {rest}")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -83,3 +82,38 @@ def test_columns_and_literals_need_no_name(dialect: str) -> None:
     assert "_step" not in text
     assert "SELECT" not in text
     assert '"x"' in text
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_steps_speak_of_columns_named_by_steps_around(given: Given, dialect: str) -> None:
+    # ADQL-160: columns are texts to the writer, and a step inside must not take the name of the one around
+    table = given.rows({number("x"): [1.0, 2.0, 3.0]})
+
+    def inner(row: Lookup) -> exp.Expr:
+        around = exp.Var(this=row("a").sql(dialect, identify=True))
+        arguments = {"a": around, "b": sql.plus(around, sql.number(1.0))}
+        return stepwise(dialect, arguments, [], lambda of: sql.times(of("b"), sql.plus(of("a"), of("b"))))
+
+    value = stepwise(dialect, {"a": sql.plus(_column("x"), sql.number(0.0))}, [], inner)
+    assert _run(given, value, dialect, f"{table} ORDER BY n") == [(6.0,), (15.0,), (28.0,)]
+
+
+def test_a_step_hands_on_what_is_spoken_of_behind_it(given: Given) -> None:
+    # ADQL-257: by names alone too, and nothing else
+    table = given.rows({number("x"): [1.0, 2.0, 3.0]})
+    steps = [
+        lambda row: {
+            "b": row("a"),
+            "c": sql.plus(row("a"), sql.number(1.0)),
+            "unused": sql.times(row("a"), row("a")),
+        },
+        lambda row: {"d": sql.times(row("c"), row("c"))},
+    ]
+
+    def result(row: Lookup) -> exp.Expr:
+        return sql.plus(sql.as_double(row("b")), row("d"))
+
+    for dialect in DIALECTS:
+        value = stepwise(dialect, {"a": sql.plus(_column("x"), sql.number(0.0))}, steps, result)
+        assert _run(given, value, dialect, f"{table} ORDER BY n") == [(5.0,), (11.0,), (19.0,)]
+        assert ("unused" in value.sql(dialect)) == (dialect == "postgres")

@@ -153,7 +153,7 @@ def _reference(function: Function, form: Form, rows: dict[Column, list[Any]]) ->
     ("function", "form"), CALLED, ids=[f"{f.name}-{'-'.join(form.arguments)}" for f, form in CALLED]
 )
 def test_every_function_with_every_value(given: Given, function: Function, form: Form) -> None:
-    # ADQL-100 to ADQL-119, ADQL-172, ADQL-174 to ADQL-190, ADQL-220
+    # ADQL-100 to ADQL-119, ADQL-172, ADQL-174 to ADQL-187, ADQL-189, ADQL-190, ADQL-220
     made = [column for columns in _columns(form).values() for column in columns]
     rows = _combinations(made) if made else {number("a0"): [0.0, None]}
     table = given.rows(rows)
@@ -161,9 +161,9 @@ def test_every_function_with_every_value(given: Given, function: Function, form:
         facts = given.facts(call, table)
         assert facts.datatype.removeprefix("unicode").lower() == KINDS[form.result]
         if "random" in function.name or function.name == "RAND":
-            for engine, dialect in ((given.duck, "duckdb"), (given.postgres, "postgres")):
-                sql = given.written(f"SELECT {call} FROM {table}", dialect)
-                assert len(engine.execute(sql).fetchall()) == len(next(iter(rows.values())))
+            for answer in given.each(f"SELECT {call} FROM {table}"):
+                assert len(answer) == len(next(iter(rows.values())))
+                assert all(value is None or isinstance(value, float) for (value,) in answer)
             continue
         found = given.column(call, table)
         expected = _reference(function, form, rows)
@@ -216,13 +216,12 @@ def test_every_function_of_ours_with_null_itself(
     table = given.rows({text("c"): ["a", None], intervals("w"): [[1.0, 2.0], None]})
     call = f"{function.name}({', '.join(written)})"
     try:
-        resolved = given.resolved(f"SELECT {call} AS v FROM {table}")
+        given.resolved(f"SELECT {call} AS v FROM {table}")
     except AdqlError as error:
         assert error.column > len("SELECT ")  # a constant that is needed is refused at its place
         assert (function.name, place) in NEEDED
         return
     assert (function.name, place) not in NEEDED
-    assert resolved is not None
     rows = [value for (value,) in given.ask(f"SELECT {call} AS v FROM {table}")]
     if function.name != "ivo_epoch_prop_pos":  # whose parallax and motions may be missing
         assert set(rows) == {None}

@@ -162,7 +162,7 @@ ANY = st.one_of(st.floats(), EXTREMES)
 
 
 @given(st.lists(st.tuples(ANY, ANY), min_size=30, max_size=60), st.sampled_from("*/"))
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_products_beyond_a_double_are_null_and_below_are_zero(
     values, pairs: list[tuple[float, float]], sign: str
 ) -> None:

@@ -5,20 +5,16 @@ It stands beside the published tables: its columns have all types, and units whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-import duckdb
-import psycopg
 import pyarrow as pa
-from postgres_cluster import Database
+from plain_engines import EngineError, PlainEngine
 
 from tap_schema import Column, Table
 from vo_service.adql import parse, plan_query, resolve, write
-from vo_service.engines import duckdb_reasons, postgresql_reasons
 
 NAN, INF = float("nan"), float("inf")
 
@@ -56,6 +52,8 @@ TABLE = Table(
         _column("v", "double", "km/s"),
     ),
 )
+
+TABLES = {"vals.row": TABLE}
 
 ROWS: dict[str, list[Any]] = {
     "x": [0.0, 1.0, -1.0, 2.5, -2.5, 0.1, 1e300, -1e-300, 123.456, NAN, INF, -INF, None, 57.25],
@@ -168,82 +166,28 @@ ROWS: dict[str, list[Any]] = {
 }
 ROWS["n"] = list(range(len(ROWS["x"])))
 
-_TYPES = {
-    "short": "SMALLINT",
-    "int": "INTEGER",
-    "long": "BIGINT",
-    "float": "REAL",
-    "double": "DOUBLE PRECISION",
-    "char": "TEXT",
-    "unicodeChar": "TEXT",
-}
-
-
-class EngineError(Exception):
-    """What an engine said; ``reason`` is what the service makes of it for users."""
-
-    def __init__(self, reason: str | None, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class Connection(Protocol):
-    """One engine with the table."""
-
-    dialect: str
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]: ...
-
-
-@dataclass(frozen=True)
-class DuckDB:
-    """The table in DuckDB."""
-
-    connection: duckdb.DuckDBPyConnection
-    dialect: str = "duckdb"
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return self.connection.execute(sql).fetchall()
-        except duckdb.Error as error:
-            raise EngineError(duckdb_reasons.reason_of(str(error)), str(error)) from error
-
-
-@dataclass(frozen=True)
-class PostgreSQL:
-    """The table in PostgreSQL."""
-
-    connection: psycopg.Connection
-    dialect: str = "postgres"
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return self.connection.execute(sql.encode()).fetchall()
-        except psycopg.Error as error:
-            raise EngineError(postgresql_reasons.reason_of(str(error)), str(error)) from error
-
 
 @dataclass(frozen=True)
 class Values:
     """The table on both engines."""
 
-    engines: tuple[Connection, Connection]
+    engines: tuple[PlainEngine, PlainEngine]
 
     def statement(self, adql: str, dialect: str) -> str:
-        return write(plan_query(resolve(parse(adql), {"vals.row": TABLE})), dialect).sql
-
-    def columns(self, *expressions: str) -> tuple[Column, ...]:
-        """The columns that a select list declares."""
-        adql = f"SELECT {', '.join(expressions)} FROM vals.row"
-        return plan_query(resolve(parse(adql), {"vals.row": TABLE})).columns
-
-    def warnings(self, expression: str) -> tuple[str, ...]:
-        return plan_query(resolve(parse(f"SELECT {expression} FROM vals.row"), {"vals.row": TABLE})).warnings
+        return write(plan_query(resolve(parse(adql), TABLES)), dialect).sql
 
     def ask(self, adql: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """The rows of each engine."""
         one, other = (engine.run(self.statement(adql, engine.dialect)) for engine in self.engines)
         return one, other
+
+    def columns(self, *expressions: str) -> tuple[Column, ...]:
+        """The columns that a select list declares."""
+        adql = f"SELECT {', '.join(expressions)} FROM vals.row"
+        return plan_query(resolve(parse(adql), TABLES)).columns
+
+    def warnings(self, expression: str) -> tuple[str, ...]:
+        return plan_query(resolve(parse(f"SELECT {expression} FROM vals.row"), TABLES)).warnings
 
     def column(self, expression: str, where: str = "") -> list[Any]:
         """An expression in all rows, in order: once, since both engines must say the same."""
@@ -269,28 +213,10 @@ def _comparable(row: Sequence[Any]) -> list[Any]:
     return [(type(value).__name__, repr(value)) for value in row]
 
 
-@contextmanager
-def open_values(database: Database) -> Iterator[Values]:
+def open_values(engines: tuple[PlainEngine, PlainEngine]) -> Values:
     """Both engines with the table."""
-    named = ", ".join(f'"{column.name}" {_sql_type(column)}' for column in TABLE.columns)
     schema = pa.schema([column.arrow_field for column in TABLE.columns])
     rows = pa.table({column.name: ROWS[column.name] for column in TABLE.columns}, schema=schema)
-    connection = duckdb.connect()
-    connection.execute("CREATE SCHEMA vals")
-    connection.register("incoming", rows)
-    connection.execute('CREATE TABLE vals."row" AS SELECT * FROM incoming')
-    with psycopg.connect(database.owner_url, autocommit=True) as other:
-        other.execute("CREATE SCHEMA vals")
-        other.execute(f'CREATE TABLE vals."row" ({named})')
-        marks = ", ".join(["%s"] * len(TABLE.columns))
-        with other.cursor() as cursor:
-            values = list(zip(*(ROWS[column.name] for column in TABLE.columns)))
-            cursor.executemany(f'INSERT INTO vals."row" VALUES ({marks})', values)
-        yield Values((DuckDB(connection), PostgreSQL(other)))
-    connection.close()
-
-
-def _sql_type(column: Column) -> str:
-    if column.xtype == "timestamp":
-        return "TIMESTAMP"
-    return _TYPES[column.datatype] + ("[]" if column.arraysize and column.datatype == "double" else "")
+    for engine in engines:
+        engine.create(TABLE.schema, TABLE.name, rows)
+    return Values(engines)

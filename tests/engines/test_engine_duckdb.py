@@ -24,7 +24,7 @@ from vo_service.engines import (
     Statement,
 )
 
-LIMITS = Limits(seconds=20.0, memory_bytes=200_000_000, batch_rows=1000)
+LIMITS = Limits(seconds=20.0, batch_rows=1000)
 ENDLESS = (
     "SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE (a.range * 7 + b.range) % 11 = 3"
 )
@@ -84,7 +84,7 @@ def test_leaving_the_block_ends_the_statement(engine: DuckDBEngine) -> None:
     with engine.run(Statement("SELECT a.range AS i FROM range(10000000) a, range(10000) b"), LIMITS):
         pass
     assert rows(engine, Statement("SELECT 1 AS one")) == [{"one": 1}]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15  # unstopped it takes hours
 
 
 def test_nothing_runs_before_the_first_batch_is_asked_for(engine: DuckDBEngine) -> None:
@@ -124,14 +124,14 @@ def test_a_file_can_be_open_twice_in_one_process(engine_file: Path) -> None:
 def test_time_is_limited(engine: DuckDBEngine) -> None:
     started = time.monotonic()
     with pytest.raises(QueryTimeout):
-        rows(engine, Statement(ENDLESS), Limits(0.3, 1, 1000))
-    assert time.monotonic() - started < 5
+        rows(engine, Statement(ENDLESS), Limits(0.3, 1000))
+    assert time.monotonic() - started < 15  # unstopped it takes hours
 
 
 def test_a_slow_reader_is_told_that_time_is_up(engine: DuckDBEngine) -> None:
     with (
         pytest.raises(QueryTimeout),
-        engine.run(Statement("SELECT range AS i FROM range(100000000)"), Limits(0.3, 1, 1000)) as batches,
+        engine.run(Statement("SELECT range AS i FROM range(100000000)"), Limits(0.3, 1000)) as batches,
     ):
         for _ in batches.stream:
             time.sleep(0.05)
@@ -162,7 +162,7 @@ def test_closing_the_engine_ends_what_runs(engine_file: Path) -> None:
     started = time.monotonic()
     with pytest.raises(EngineError):
         rows(engine, Statement(ENDLESS))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15  # unstopped it takes hours
     with pytest.raises(EngineDown):
         rows(engine, Statement("SELECT 1"))
 
@@ -184,7 +184,7 @@ def test_what_cannot_be_computed_is_a_failed_query(engine: DuckDBEngine) -> None
         ("CAST(1e300 + length(s) * 0 AS REAL)", "the number 1e+300 is beyond a REAL"),
         ("2147483647::INT + (length(s) * 0 + 1)::INT", "2147483647 + 1 is beyond an INTEGER"),
         ("9223372036854775807 * (length(s) * 0 + 2)", "2 * 9223372036854775807 is beyond a BIGINT"),
-        ("repeat(s, -1)::INTEGER", "the text '' is not an INTEGER"),
+        ("left(s, 0)::INTEGER", "the text '' is not an INTEGER"),
     ],
 )
 def test_a_failed_query_names_the_value_and_no_sql(
@@ -253,13 +253,40 @@ PREPARE p AS SELECT 1
 EXECUTE p
 CALL enable_logging()
 EXPLAIN ANALYZE SELECT 1
+FROM sky.star
+FROM checkpoint()
+SELECT * FROM checkpoint()
+SELECT * FROM system.main."CHECKPOINT" /* a */ ()
+SELECT * FROM (SELECT * FROM force_checkpoint())
+SELECT * FROM truncate_duckdb_logs()
+SELECT * FROM query('SELECT 1')
+SELECT write_log('x')
+SELECT * FROM (SELECT 'x'.write_log())
+SELECT 'a''b' || "repeat"('x', 3000000000)
+SELECT sleep_ms(1)
+SELECT current_setting('memory_limit')
+SELECT * FROM duckdb_databases()
+SELECT * FROM duckdb_databases
+SELECT 1 FROM sky.star, "duckdb_databases"
+SELECT * FROM duckdb_settings()
+SELECT * FROM duckdb_secrets()
+SELECT * FROM pragma_database_list
+SELECT * FROM information_schema.tables
+SELECT * FROM pg_catalog.pg_class
+SELECT sql FROM sqlite_master
+SUMMARIZE sky.star
+SUMMARIZE SELECT 1
+DESCRIBE sky.star
+SHOW TABLES
+VALUES (1)
+TABLE sky.star
 SELECT 1; SELECT 2
 SELECT 1; DROP TABLE sky.star
 SELECT 1; COPY sky.star TO '{tmp}/stolen.csv'
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", [*ATTACKS, "SELECT '\ud800'"])
 def test_attacks_are_refused_by_the_engine_itself(engine: DuckDBEngine, tmp_path: Path, attack: str) -> None:
     secret_of_the_test = pa.table({"secret": ["known to Python only"]})
     assert secret_of_the_test.num_rows == 1
@@ -269,6 +296,17 @@ def test_attacks_are_refused_by_the_engine_itself(engine: DuckDBEngine, tmp_path
     assert rows(engine, Statement("SELECT count(*) AS n, max(s) AS s FROM sky.star")) == [
         {"n": 200000, "s": "99999"}
     ]
+
+
+def test_the_fence_looks_at_words_and_not_at_what_strings_hold(engine: DuckDBEngine) -> None:
+    found = rows(
+        engine,
+        Statement(
+            "(WITH r AS (SELECT range AS n FROM range(3)) /* checkpoint() */ SELECT sum(n)::BIGINT AS "
+            "duckdb_tables, 'FROM checkpoint()' AS \"write_log(\", $$repeat('x', 1)$$ AS query FROM r)"
+        ),
+    )
+    assert found == [{"duckdb_tables": 3, "write_log(": "FROM checkpoint()", "query": "repeat('x', 1)"}]
 
 
 def test_an_explained_statement_is_not_run(engine: DuckDBEngine) -> None:

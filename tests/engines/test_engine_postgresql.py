@@ -113,7 +113,7 @@ def test_a_million_rows_stream_in_flat_memory(engine: PostgreSQLEngine) -> None:
         "SELECT i, i * 0.5::float8 AS x, i * 2.5::float8 AS y, md5(i::text) AS s, md5(i::text) || '1' AS t "
         "FROM generate_series(1, 1000000) i"
     )
-    with engine.run(Statement(sql), Limits(60.0, 1, 10_000)) as batches:
+    with engine.run(Statement(sql), Limits(60.0, 10_000)) as batches:
         count = next(batches.stream).num_rows
         before = most = resident()
         for batch in batches.stream:

@@ -11,7 +11,7 @@ from postgres_cluster import Database
 
 from vo_service.engines import EngineError, Limits, PostgreSQLEngine, Statement
 
-LIMITS = Limits(seconds=5.0, memory_bytes=100_000_000, batch_rows=100)
+LIMITS = Limits(seconds=5.0, batch_rows=100)
 
 REFUSED = [  # by the fences that stand without a superuser's help: one SELECT, a role that may only read
     # more than one statement, and statements that are no SELECT
@@ -129,6 +129,24 @@ FENCED = [  # by postgresql_setup.sql
     "SELECT pg_current_xact_id()::text AS a",
     "SELECT query_to_xml('SELECT 1', true, true, '')::text AS a",
     "SELECT database_to_xml(true, true, '')::text AS a",
+    "SELECT word FROM ts_stat('SELECT ''a b''::tsvector')",
+    "SELECT ts_rewrite('a'::tsquery, 'SELECT ''a''::tsquery, ''b''::tsquery')::text AS a",
+    "SELECT ts_rewrite('a'::tsquery, 'a'::tsquery, 'b'::tsquery)::text AS a",
+    "SELECT datname::text FROM pg_stat_database",
+    "SELECT numbackends FROM pg_stat_database",
+    "SELECT pg_stat_get_db_numbackends(1) AS a",
+    "SELECT pg_get_userbyid(10)::text AS a",
+    "SELECT pg_control_version FROM pg_control_system()",
+    "SELECT redo_lsn::text FROM pg_control_checkpoint()",
+    "SELECT pg_current_wal_lsn()::text AS a",
+    "SELECT pg_current_wal_insert_lsn()::text AS a",
+    "SELECT pid FROM pg_stat_progress_vacuum",
+    "SELECT pid FROM pg_stat_progress_create_index",
+    "SELECT pid FROM pg_stat_get_progress_info('VACUUM')",
+    "SELECT pg_postmaster_start_time()::text AS a",
+    "SELECT relname::text FROM pg_stat_user_tables",
+    "SELECT pid FROM pg_stat_ssl",
+    "SELECT pid FROM pg_stat_replication",
     "SELECT query FROM pg_stat_activity",
     "SELECT query FROM pg_stat_get_activity(NULL)",
     "SELECT pg_stat_get_backend_activity(1) AS a",

@@ -30,7 +30,7 @@ def test_leaving_the_block_ends_the_statement(engine: PostgreSQLEngine, database
             if sql == STREAM:
                 next(batches.stream)
         assert rows(engine, "SELECT 1 AS one") == [{"one": 1}]
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15  # unstopped it takes hours
     wait_until_idle(database)
 
 
@@ -113,13 +113,13 @@ def test_a_statement_that_was_cancelled_often_leaves_the_next_alone(engine: Post
 def test_time_is_limited(engine: PostgreSQLEngine, database: Database) -> None:
     started = time.monotonic()
     with pytest.raises(QueryTimeout):
-        rows(engine, ENDLESS, Limits(0.3, 1, 1000))
-    assert time.monotonic() - started < 5
+        rows(engine, ENDLESS, Limits(0.3, 1000))
+    assert time.monotonic() - started < 15  # unstopped it takes hours
     wait_until_idle(database)
 
 
 def test_a_slow_reader_is_told_that_time_is_up(engine: PostgreSQLEngine) -> None:
-    with pytest.raises(QueryTimeout), engine.run(Statement(STREAM), Limits(0.3, 1, 1000)) as batches:
+    with pytest.raises(QueryTimeout), engine.run(Statement(STREAM), Limits(0.3, 1000)) as batches:
         for _ in batches.stream:
             time.sleep(0.02)
 
@@ -133,7 +133,7 @@ def test_waiting_for_a_connection_counts(engine: PostgreSQLEngine) -> None:
         for batches in (one, two, three):
             next(batches.stream)
         with pytest.raises(QueryTimeout):
-            rows(engine, "SELECT 1 AS one", Limits(0.3, 1, 1000))
+            rows(engine, "SELECT 1 AS one", Limits(0.3, 1000))
         with (
             pytest.raises(QueryCancelled),
             engine.run(Statement("SELECT 1 AS one"), LIMITS) as waiting,
@@ -144,7 +144,7 @@ def test_waiting_for_a_connection_counts(engine: PostgreSQLEngine) -> None:
 
 
 def test_the_server_has_a_limit_of_time_of_its_own(engine: PostgreSQLEngine) -> None:
-    [found] = rows(engine, "SELECT current_setting('statement_timeout') AS t", Limits(7.0, 1, 10))
+    [found] = rows(engine, "SELECT current_setting('statement_timeout') AS t", Limits(7.0, 10))
     assert found == {"t": "12s"}
 
 

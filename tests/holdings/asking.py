@@ -14,7 +14,7 @@ from vo_service.store import Snapshot
 READER = Viewer("somebody", frozenset({READ_ALL}))
 RELEASE = datetime(2031, 5, 1, tzinfo=UTC)
 BEFORE, AFTER = datetime(2031, 4, 30, 23, 59, 59, tzinfo=UTC), datetime(2031, 5, 1, 0, 0, 1, tzinfo=UTC)
-LIMITS = Limits(seconds=20.0, memory_bytes=200_000_000, batch_rows=1000)
+LIMITS = Limits(seconds=20.0, batch_rows=1000)
 
 
 @dataclass(frozen=True)

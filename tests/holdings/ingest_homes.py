@@ -80,3 +80,8 @@ def open_home(path: Path) -> Home:
     path.mkdir(parents=True, exist_ok=True)
     catalogue = Catalogue.open_in(path)
     return Home(path, catalogue, Snapshots(path, catalogue))
+
+
+def described(home: Home) -> dict[str, dict[str, Any]]:
+    """The products of a home by their paths."""
+    return {row["path"]: row for row in home.rows("holdings.product")}

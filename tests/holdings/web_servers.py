@@ -11,6 +11,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
+STILL = 1_700_000_000
+"""Seconds since 1970 at which the files of a served folder were changed last."""
+
 
 class Web:
     """A server of one folder. ``asked``: (method, path, Range) of every request; ``sent``: bytes of bodies.

@@ -25,7 +25,7 @@ from vo_service.store import Catalogue, Snapshot, Snapshots
 
 ROWS = 300
 RELEASE = datetime(2026, 1, 1)
-LIMITS = Limits(seconds=20.0, memory_bytes=200_000_000, batch_rows=64)
+LIMITS = Limits(seconds=20.0, batch_rows=64)
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def test_errors_pass_through(archive: Archive) -> None:
     slow = "SELECT COUNT(*) FROM ivoa.obscore a, ivoa.obscore b, ivoa.obscore c, ivoa.obscore d"
     slow += " WHERE a.t_exptime * b.t_exptime + c.t_exptime * d.t_exptime > 7"
     with pytest.raises(QueryTimeout):
-        archive.column(slow, limits=Limits(0.3, 1, 64))
+        archive.column(slow, limits=Limits(0.3, 64))
 
 
 def test_an_answer_can_be_cancelled(archive: Archive) -> None:

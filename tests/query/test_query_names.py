@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,8 +20,8 @@ import pytest
 from tap_schema import published
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError, UnknownName
-from vo_service.engines import DuckDBEngine, Limits
-from vo_service.query import Context, Question, Resolver, Targets, ask
+from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryTimeout
+from vo_service.query import Context, Question, Resolver, Stop, Targets, ask
 from vo_service.store import Catalogue, Snapshot, Snapshots
 
 OBSERVATIONS = [
@@ -36,9 +40,7 @@ OBSERVATIONS = [
     ("nowhere", "nowhere", None, None),
     (None, None, 1.0, 1.0),
 ]
-CONTEXT = Context(
-    ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://x", Limits(20.0, 200_000_000, 100), Rights()
-)
+CONTEXT = Context(ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://x", Limits(20.0, 100), Rights())
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +69,18 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
 
 @pytest.mark.parametrize("name", ["M83", "m 83", "M_83", "ngc5236", "NGC-5236"])
 def test_a_name_in_any_spelling(snapshot: Snapshot, name: str) -> None:
-    assert Targets(snapshot).position(name) == pytest.approx((204.25, -29.87), abs=1e-9)
+    assert Targets().on(snapshot).position(name) == pytest.approx((204.25, -29.87), abs=1e-9)
 
 
 def test_the_middle_is_one_of_directions(snapshot: Snapshot) -> None:
-    lon, lat = Targets(snapshot).position("edge")
+    lon, lat = Targets().on(snapshot).position("edge")
     assert min(lon, 360.0 - lon) == pytest.approx(0.0, abs=1e-9)
     assert lat == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_plain_name_is_that_of_most(snapshot: Snapshot) -> None:
-    assert Targets(snapshot).position("field1") == pytest.approx((10.0, 10.0))
-    assert Targets(snapshot).position("field1@j0532.8-0523") == pytest.approx((83.2, -5.4))
+    assert Targets().on(snapshot).position("field1") == pytest.approx((10.0, 10.0))
+    assert Targets().on(snapshot).position("field1@j0532.8-0523") == pytest.approx((83.2, -5.4))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_the_plain_name_is_that_of_most(snapshot: Snapshot) -> None:
 )
 def test_unknown_names_have_near_ones(snapshot: Snapshot, name: str, near: str | None) -> None:
     with pytest.raises(UnknownName) as caught:
-        Targets(snapshot).position(name)
+        Targets().on(snapshot).position(name)
     assert near in caught.value.near if near else True
 
 
@@ -163,7 +165,7 @@ def sesame() -> Iterator[str]:
 
 
 def test_a_resolver_knows_what_the_holdings_do_not(snapshot: Snapshot, sesame: str) -> None:
-    targets = Targets(snapshot, Resolver(sesame))
+    targets = Targets(Resolver(sesame)).on(snapshot)
     for _ in range(2):
         assert targets.position("Barnard's star") == pytest.approx((269.4520769586187, 4.6933649665767))
         assert targets.position("M83") == pytest.approx((204.25, -29.87))
@@ -175,16 +177,121 @@ def test_a_resolver_knows_what_the_holdings_do_not(snapshot: Snapshot, sesame: s
 @pytest.mark.parametrize("name", ["broken", "a\nb", "../x"])
 def test_a_resolver_that_fails_knows_nothing(snapshot: Snapshot, sesame: str, name: str) -> None:
     with pytest.raises(UnknownName):
-        Targets(snapshot, Resolver(sesame)).position(name)
+        Targets(Resolver(sesame)).on(snapshot).position(name)
 
 
 def test_a_resolver_that_is_away_knows_nothing(snapshot: Snapshot) -> None:
     with pytest.raises(UnknownName):
-        Targets(snapshot, Resolver("http://127.0.0.1:1/?")).position("Barnard's star")
+        Targets(Resolver("http://127.0.0.1:1/?")).on(snapshot).position("Barnard's star")
 
 
 def test_the_resolver_comes_with_the_context(snapshot: Snapshot, sesame: str) -> None:
-    context = replace(CONTEXT, resolver=Resolver(sesame))
+    context = replace(CONTEXT, targets=Targets(Resolver(sesame)))
     query = "SELECT TOP 1 COORD1(source('Barnard''s star')) AS lon FROM holdings.observation"
     with DuckDBEngine_on(snapshot) as engine, ask(Question(query), context, snapshot, engine) as answer:
         assert [b.column(0).to_pylist() for b in answer.batches] == [[pytest.approx(269.4520769586187)]]
+
+
+# --- a resolver that takes its time ---
+
+
+@contextmanager
+def drip(piece: bytes) -> Iterator[str]:
+    """A server that says a little ten times a second and never ends."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                talking, _ = listening.accept()
+                with talking:
+                    talking.recv(4096)
+                    talking.sendall(b"HTTP/1.1 200 OK\r\n")
+                    while not over.wait(0.1):
+                        talking.sendall(piece)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/?"
+        finally:
+            over.set()
+            listening.close()
+            thread.join()
+
+
+@pytest.mark.parametrize("piece", [b"X: y\r\n", b"\r\n#"], ids=["headers", "body"])
+def test_a_resolver_has_five_seconds_for_everything(
+    snapshot: Snapshot, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vo_service.query.resolver._SECONDS", 0.7)
+    with drip(piece) as url:
+        started = time.monotonic()
+        with pytest.raises(UnknownName):
+            Targets(Resolver(url)).on(snapshot).position("Barnard's star")
+        assert 0.6 < time.monotonic() - started < 5.0
+
+
+def test_waiting_for_a_resolver_counts_in_the_time_of_the_question(snapshot: Snapshot) -> None:
+    query = "SELECT source('nobody') AS p FROM holdings.observation"
+    with drip(b"X: y\r\n") as url, DuckDBEngine_on(snapshot) as engine:
+        context = replace(CONTEXT, limits=Limits(0.5, 100), targets=Targets(Resolver(url)))
+        started = time.monotonic()
+        with pytest.raises(QueryTimeout), ask(Question(query), context, snapshot, engine):
+            pass
+        assert time.monotonic() - started < 4.0
+
+
+def test_a_cancel_ends_the_wait_for_a_resolver(snapshot: Snapshot) -> None:
+    query = "SELECT source('nobody') AS p FROM holdings.observation"
+    with drip(b"X: y\r\n") as url, DuckDBEngine_on(snapshot) as engine:
+        stop = Stop()
+        threading.Timer(0.3, stop.ask).start()
+        started = time.monotonic()
+        context = replace(CONTEXT, targets=Targets(Resolver(url)))
+        with pytest.raises(QueryCancelled), ask(Question(query), context, snapshot, engine, stop):
+            pass
+        assert time.monotonic() - started < 4.0
+
+
+# --- what is kept ---
+
+
+class Slow:
+    """A snapshot whose observations take until they may be read; it counts how often that was asked for."""
+
+    def __init__(self, snapshot: Snapshot, name: str) -> None:
+        self.engine_file = snapshot.engine_file.with_name(name)
+        self.may = threading.Event()
+        self.begun = threading.Event()
+        self.times = 0
+        self._snapshot = snapshot
+
+    def read(self, table: str, columns: list[str]) -> pa.Table:
+        self.times += 1
+        self.begun.set()
+        assert self.may.wait(20)
+        return self._snapshot.read(table, columns)
+
+
+def test_names_are_read_once_and_by_nobody_else_in_the_way(snapshot: Snapshot) -> None:
+    targets, slow = Targets(), Slow(snapshot, "slow")
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(targets.on(slow).position, "M83") for _ in range(2)]  # type: ignore[arg-type]
+        assert slow.begun.wait(20)
+        assert targets.on(snapshot).position("M83") == pytest.approx((204.25, -29.87))  # meanwhile
+        slow.may.set()
+        for one in asked:
+            assert one.result() == pytest.approx((204.25, -29.87))
+    assert slow.times == 1
+    assert Targets().on(slow).position("M83")  # type: ignore[arg-type]
+    assert slow.times == 2  # another server's are its own
+
+
+def test_names_of_the_snapshots_that_were_used_last_are_kept(snapshot: Snapshot) -> None:
+    targets = Targets()
+    several = [Slow(snapshot, str(number)) for number in range(4)]
+    for number in (0, 1, 2, 0, 3, 0, 1):
+        several[number].may.set()
+        targets.on(several[number]).position("M83")  # type: ignore[arg-type]
+    assert [one.times for one in several] == [1, 2, 1, 1]

@@ -19,9 +19,7 @@ from vo_service.query.stopping import Stop
 from vo_service.store import Catalogue, Snapshot, Snapshots
 
 PLACES = pa.table({"n": range(200), "ra": [0.1 * n for n in range(200)], "dec": [0.0] * 200})
-CONTEXT = Context(
-    ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://x", Limits(20.0, 100_000_000, 100), Rights()
-)
+CONTEXT = Context(ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://x", Limits(20.0, 100), Rights())
 HERE = (upload_of("a", PLACES), upload_of("b", PLACES))
 ALL_PAIRS = "SELECT COUNT(*) FROM tap_upload.a AS a JOIN tap_upload.b AS b ON {0}"
 
@@ -105,7 +103,7 @@ class Slow:
 
 def test_one_clock_for_all_statements_of_a_question(empty: Empty) -> None:
     slow = Slow(0.02, threading.Event())
-    deadline = Deadline(Limits(seconds=0.2, memory_bytes=100_000_000, batch_rows=10))
+    deadline = Deadline(Limits(seconds=0.2, batch_rows=10))
     with pytest.raises(QueryTimeout):
         settle([slow, slow], {}, empty.engine, deadline, Stop(), ProbeLimits())
     assert 1 <= slow.rounds < 100
@@ -123,7 +121,7 @@ def test_an_end_from_outside_reaches_a_probe(empty: Empty) -> None:
 
     thread = threading.Thread(target=end)
     thread.start()
-    deadline = Deadline(Limits(seconds=30.0, memory_bytes=100_000_000, batch_rows=10))
+    deadline = Deadline(Limits(seconds=30.0, batch_rows=10))
     with pytest.raises(QueryCancelled):
         settle([slow], {}, empty.engine, deadline, stop, ProbeLimits())
     thread.join()
@@ -140,10 +138,25 @@ def test_probes_run_in_order_and_read_former_answers(empty: Empty) -> None:
         def answer(self, ask: Asking) -> pa.Table:
             return pa.Table.from_batches(list(ask(self.sql)))
 
-    deadline = Deadline(Limits(seconds=30.0, memory_bytes=100_000_000, batch_rows=10))
+    deadline = Deadline(Limits(seconds=30.0, batch_rows=10))
     probes = [
         Counts("p1", "SELECT n + 1 AS n FROM given", ("given",)),
         Counts("p2", "SELECT p1.n + given.n AS n FROM p1, given", ("p1", "given")),
     ]
     known = settle(probes, {"given": pa.table({"n": [41]})}, empty.engine, deadline, Stop(), ProbeLimits())
     assert known["p2"].column(0).to_pylist() == [83]
+
+
+def test_the_time_to_understand_a_question_counts(empty: Empty) -> None:
+    """A question whose compilation takes all its time ends before anything runs."""
+    long_one = "SELECT n FROM tap_upload.a WHERE " + " OR ".join(
+        f"1 = CONTAINS(POINT(ra, dec), CIRCLE({n % 360}, {n % 80}, 0.1))" for n in range(800)
+    )
+    context = replace(CONTEXT, limits=replace(CONTEXT.limits, seconds=0.002))
+    started = time.monotonic()
+    with (
+        pytest.raises(QueryTimeout),
+        ask(Question(long_one, uploads=HERE), context, empty.snapshot, empty.engine),
+    ):
+        pass
+    assert time.monotonic() - started < 5.0

@@ -19,7 +19,7 @@ from vo_service.query.uploads import Uploads
 from vo_service.sky import RegionError, healpix29, parse_moc, unit_vectors
 from vo_service.store import Snapshot
 
-LIMITS = Limits(seconds=20.0, memory_bytes=200_000_000, batch_rows=1000)
+LIMITS = Limits(seconds=20.0, batch_rows=1000)
 PLACES = [(10.0, 20.0), (10.1, 20.0), (200.0, -30.0), (0.0, 90.0)]
 Ask = Callable[..., tuple[tuple[Column, ...], list[tuple[Any, ...]]]]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from spherical_geometry.polygon import SphericalPolygon
 from test_sky_polygon import polygon_of, rotation, stars
@@ -57,6 +57,7 @@ def test_centroids_by_cells(data: st.DataObject, lon: float, lat: float, log_siz
     """# ADQL-141, ADQL-142"""
     size = 10.0**log_size
     region = data.draw(regions(lon, lat, size))
+    assume(region.area() > 0.05 * size * size)  # ranges at a pole may be thinner than the cells
     order = min(26, int(math.log2(60.0 / size)) + 7)
     place, area = summed(region, order)
     assert region.area() == pytest.approx(area, rel=0.05)

@@ -195,7 +195,7 @@ def test_close_to_an_edge(lon: float, lat: float, log_size: float, seed: int, lo
     assert sky.test_pairs("intersects", [polygon], points).tolist() == [1, 0, 1]
     reach = min(math.radians(10.0**log_radius), 1.2)
     away = math.cos(reach) * place + math.sin(reach) * normal
-    if polygon._edges.border_distance(away[None, :])[0] < reach - 1e-13 or polygon.contains(away[None, :])[0]:
+    if polygon.edges.border_distance(away[None, :])[0] < reach - 1e-13 or polygon.contains(away[None, :])[0]:
         return  # another edge is nearer
     lons, lats = positions(away[None, :])
     radii = np.degrees([reach, reach + step, reach - step])
@@ -290,3 +290,47 @@ def test_shapes_of_columns() -> None:
     assert sky.test_pairs("covers", polygons, [Circle(10, 10, 0.5)]).tolist() == [1, -1, -1, -1, -1, -1]
     assert polygons.region(0) == Polygon(((9, 9), (11, 9), (11, 11), (9, 11)))
     assert len(polygons.take(np.array([0, 0]))) == 2
+
+
+def test_columns_with_gaps_and_long_rings() -> None:
+    """# ADQL-131, ADQL-156: NULLs of every kind, infinities, closed rings, and more than 32 corners."""
+    here = [Circle(10, 10, 0)]
+    gaps = [[10, None, 10, np.inf, 10], pa.array([10, None, 10, np.inf, 10.0])]
+    gaps.append(np.ma.masked_array([10, 10, 10, np.inf, 10], [0, 1, 0, 0, 0]))
+    for lon in gaps:
+        circles = Shapes.of_circles(lon, [10, 10, 90.1, 10, 10], [1, 1, 1, 1, 180])
+        assert sky.test_pairs("covers", circles, here).tolist() == [1, -1, -1, -1, 1]
+        assert [circles.region(row) is None for row in range(5)] == [False, True, True, True, False]
+    turn = np.radians(np.arange(0, 360, 4))
+    ring = [*zip(10 + np.cos(turn), 10 + np.sin(turn))]
+    square = [(9, 9), (11, 9), (11, 11), (9, 11)]
+    rows = [
+        ring,
+        [*ring, ring[0]],
+        square,
+        [*square, square[0]],
+        [],
+        [*square, (np.inf, 9)],
+        [(9, -91), *square],
+    ]
+    rows += [[(369, 9), (11, 9), (11, 11), (9, 11), (9, 11), (9, 9)], square[:2], [*square[:2], square[0]]]
+    flat = np.array([corner for row in rows for corner in row], dtype=float)
+    polygons = Shapes.of_polygons(pa.array(flat[:, 0]), flat[:, 1], np.cumsum([0, *map(len, rows)]))
+    wanted = [1, 1, 1, 1, -1, -1, -1, 1, -1, -1]
+    assert sky.test_pairs("covers", polygons, here).tolist() == wanted
+    assert [polygons.region(row) is not None for row in range(10)] == [each == 1 for each in wanted]
+    assert polygons.region(1) == polygons.region(0) and polygons.region(7) == Polygon(tuple(square))
+
+
+def test_texts_of_every_spelling() -> None:
+    """# ADQL-131: DALI texts, other kinds of columns, and numbers beyond a double."""
+    texts = ["circle 10 10 1", None, "POLYGON 9 9 11 9 11 11 9 11", " ", "Polygon ICRS 1e400 1 2 2 3 1"]
+    texts += ["Polygon ICRS 9 9 11 95 9 11", "Circle ICRS 10 10 -1", "range 9 11 9 11"]
+    for column in (
+        pa.array(texts, pa.large_string()),
+        pa.array(texts).dictionary_encode(),
+        pa.chunked_array([texts[:3], texts[3:]]),
+    ):
+        found = sky.test_pairs("covers", Shapes.of_texts(column), [Circle(10, 10, 0)])
+        assert found.tolist() == [1, -1, 1, -1, -1, -1, -1, 1]
+    assert sky.test_pairs("covers", Shapes.of_texts(pa.nulls(2)), [Circle(10, 10, 0)]).tolist() == [-1, -1]

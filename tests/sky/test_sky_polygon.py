@@ -93,7 +93,7 @@ def test_rotation_changes_no_verdict(polygon: Polygon, seed: int) -> None:
     turn = rotation(seed)
     turned = polygon_of(unit_vectors(*np.array(polygon.vertices).T) @ turn.T)
     xyz = sample(polygon, seed)
-    clear = polygon._edges.border_distance(xyz) > 1e-14
+    clear = polygon.edges.border_distance(xyz) > 1e-14
     assert np.array_equal(polygon.contains(xyz)[clear], turned.contains(xyz @ turn.T)[clear])
     assert turned.area() == pytest.approx(polygon.area(), rel=1e-6)
 

@@ -27,7 +27,7 @@ from vo_service.store import Snapshot, SnapshotConflict, StoreError
 WRITER = Path(__file__).with_name("store_writer.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOME = "of stars"
-LIMITS = Limits(seconds=20.0, memory_bytes=100_000_000, batch_rows=1000)
+LIMITS = Limits(seconds=20.0, batch_rows=1000)
 UNSEEN = (
     "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'vo_data'::regnamespace AND c.relkind = 'r' "
     "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_rewrite'::regclass "
@@ -287,6 +287,19 @@ def test_loading_again_disturbs_nobody(shelf: Shelf, database: Database, mirror:
         mirror.load(snapshot)
         next(batches.stream)
     engine.close()
+
+
+def test_what_a_killed_loader_left_unsettled_is_settled(
+    shelf: Shelf, database: Database, mirror: PostgreSQLMirror
+) -> None:
+    unsettled = f"{TABLES} AND relallvisible < relpages"
+    snapshot = shelf.publish(star("a"))
+    [(name,)] = database.rows(TABLES + " AND relname LIKE 'sky_star%'")
+    database.rows(f'INSERT INTO vo_data."{name}" (name, "_cell") VALUES (\'b\', 1)')  # as if just loaded
+    database.rows(f'ANALYZE vo_data."{name}"')
+    assert database.rows(unsettled) == [(name,)]
+    mirror.load(snapshot)
+    assert database.rows(unsettled) == []
 
 
 def test_a_reader_that_may_do_more_is_refused(shelf: Shelf, database: Database) -> None:

@@ -30,3 +30,9 @@ class AdqlError(ValueError):
     def at(cls, place: Place, message: str, hint: str | None = None) -> AdqlError:
         """The same error from a place."""
         return cls(message, place.line, place.column, hint)
+
+
+def shown(number: float) -> str:
+    """A number in a message: as short as it can be without becoming another one."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)

@@ -64,15 +64,47 @@ query goes on.
 
 Integers that overflow are an error, never a wrong number.
 
+What is beyond a double (some 1.8e308) is NULL where a function gives it, or a product or quotient of columns
+and constants; what is too small for one is 0 there. Infinity and NaN that are stored pass through. Of sums,
+differences, SUM, AVG, and of products and quotients of longer expressions, nothing is looked at beforehand,
+which would cost every row: with PostgreSQL such a query ends with the error that a number is beyond its
+type, with DuckDB the value is Infinity, or NaN where infinities cancel.
+
 `ROUND` and `CAST` to an integer take ties away from zero: `ROUND(2.5)` is 3, `ROUND(-2.5)` is -3.
 
-`CAST` to `VARCHAR(n)` cuts to n characters, to `CHAR(n)` it pads with blanks or cuts.
+`CAST` to `VARCHAR(n)` cuts to n characters, to `CHAR(n)` it pads with blanks or cuts; n of `CHAR(n)` is
+65535 at most, since every row is padded to it.
+
+The text of a double is the shortest that reads back as the same number; whole numbers below 2**63 have
+neither point nor exponent (`1.0` is `1`), and others are `NaN`, `Infinity`, `-Infinity`.
+
+Round a text that is cast to a number, a time or a shape the whitespace of ADQL may stand (blank, tab, ends
+of lines, form feeds), and between the numbers of a shape; other blanks of Unicode are no whitespace. A text
+that says no such value is an error which shows it.
+
+`UPPER` and `LOWER` go letter by letter, whatever the language; of letters that become two in capitals only
+the sharp s does: `UPPER('straße')` is `STRASSE`.
 
 Strings are compared and sorted by code point. `LIKE` minds the case, `ILIKE` folds it.
 
 NULL sorts as larger than every value, NaN as larger than every number.
 
 A column of times may be compared with a string in DALI form, as in `t > '2020-01-01'`.
+
+A label in double quotes answers to that very spelling only: behind `s_ra AS "My"` neither `my` nor `"my"` is
+that column. One in lower case, such as `"ra"`, is the same as without quotes.
+
+The unit of a sum is that of its terms where they agree. Literals and COUNTs are plain numbers, which change
+no unit: `s_ra*3600` is in deg as `s_ra` is, and so is `SUM(s_ra)/COUNT(*)`; it takes `IN_UNIT(s_ra,
+'arcsec')` to have another one. The unit of a product of two columns is written as VOUnits does, with
+powers by `**` (`deg**2`); what `IN_UNIT` is asked for becomes the unit of the field as it is
+written there. `AREA` is in
+`deg2`, the word of ObsCore for the same.
+
+A REAL beside an integer is taken as a DOUBLE PRECISION: in comparisons, in IN, COALESCE and set operations.
+
+`a + b + c` is two operators inside each other, since it is worked out from the left: a sum or product of more
+signs in a row than the limit below is refused, as is any other value of that depth.
 
 A name in double quotes matches the published spelling to the letter, or its lower-case form where no
 other column is spelt so. A name without quotes matches in any case.
@@ -85,25 +117,37 @@ A set operation is sorted by its output columns, and by expressions of them.
 `USING` and `NATURAL` merge columns; `t.x` still gives the value of one side.
 
 A geometry that is selected in a derived table or a common table is a geometry outside, with all that is
-indexed of it. `UNION ALL` takes geometries of one type; other set operators, DISTINCT and GROUP BY would
-compare them, and don't.
+indexed of it. `UNION ALL` takes geometries of one type. DISTINCT, `COUNT(DISTINCT ...)` and the other set
+operators take regions, such as `s_region`, and compare their texts; they take no other geometries. GROUP BY
+takes none at all.
 
 Borders belong to shapes, with an allowance of 4e-15 rad for rounding. A polygon is the smaller side of
-its border; what crosses itself is even-odd. Shapes of more than a hemisphere are circles, or written
-with Not.
+its border. Where a border crosses itself the rule is even-odd: what it goes round twice is outside. Shapes
+of more than a hemisphere are circles, or written with Not.
+
+A `BOX` that is selected leaves as the POLYGON of its four corners, which is what it is tested as.
 
 A position beyond latitude 90, a negative radius, a flat polygon: an error if constant, NULL if it comes
 from columns.
 
-All positions are ICRS. `'ICRS'`, `'FK5'`, `'J2000'`, `'UNKNOWN'` and `''` name the frame of the tables
-(FK5 differs from it by some 0.02 arcsec); constants and columns given in `'GALACTIC'`, `'FK4'` or
-`'ECLIPTIC'` are turned to it.
+All positions are ICRS. `'ICRS'`, `'FK5'`, `'J2000'`, `'UNKNOWN'` and `''` name the frame of the tables:
+FK5 is taken as ICRS, from which it differs by some 0.02 arcsec. Constants and columns given in
+`'GALACTIC'`, `'FK4'` or `'ECLIPTIC'` are turned to it. Shapes of two frames in one call are refused.
 
-Coordinate systems as arguments, `BOX` and `COORDSYS` are deprecated since 2.1: they work, with a
-warning. They and shapes made of POINTs, four numbers in `DISTANCE`, expressions in ORDER BY and GROUP BY
-are taken in both versions.
+`ivo_geom_transform` turns the numbers of a POINT, the centre of a CIRCLE, whose radius stays, and the corners
+of a POLYGON, and of constant regions made of circles and polygons; it tells FK5 from ICRS. What it gives
+may be selected, measured, and tested against shapes of the same frame. Ranges, coverage maps, boxes of
+columns, and stored shapes such as `s_region` are refused.
 
-`RAND(n)` ignores n; each row gets a new number.
+Coordinate systems as arguments, `BOX` and `COORDSYS` are deprecated since 2.1: they work, with a warning
+(of coordinate systems none in 2.0, where they have to be written). They and shapes made of POINTs, four
+numbers in `DISTANCE`, expressions in ORDER BY and GROUP BY are taken in both versions.
+
+`RAND(n)` ignores n; each row gets a new number, and so does each place where `RAND()` or
+`ivo_normal_random` is written. A function of a random number sees one number (`ROUND(RAND()*10)` is 0 to
+10), BETWEEN and IN do too. Inside geometries, in GROUP BY, inside functions beside groups, and inside the
+aggregates beyond the standard a random number is refused: draw it in a derived table, as in
+`SELECT POINT(lon, 0) FROM (SELECT RAND()*360 AS lon FROM t) AS q`.
 """
 
 

@@ -14,7 +14,7 @@ from vo_service.commands import harvest, ingest, sample, server
 from vo_service.commands.behind import behind
 from vo_service.commands.command import DONE, Action
 from vo_service.commands.console import Console
-from vo_service.commands.home import open_home
+from vo_service.commands.home import open_home, require_snapshot
 from vo_service.settings import Settings
 
 _COMPLETE = "demo.json"
@@ -56,6 +56,7 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
             console.note("its holdings are there already and are used again")
         else:
             prepare(settings, console)
+        require_snapshot(settings, console)
     except BaseException:
         listening.close()
         raise

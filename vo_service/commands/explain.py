@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +17,11 @@ from vo_service.adql import LANGUAGES, VERSIONS, AdqlError, explain
 from vo_service.commands.command import DONE, Action, CallFailed, CallMistake
 from vo_service.commands.console import Console
 from vo_service.commands.home import FIRST, Home, open_existing_home
-from vo_service.engines import EngineError, Engines, Limits
+from vo_service.engines import EngineError, Engines, Limits, dialect_of
 from vo_service.query import Context, Question, Resolver, Targets, engine_plan
 from vo_service.settings import Settings
 from vo_service.store import Snapshot
 
-_DIALECTS = {"duckdb": "duckdb", "postgresql": "postgres"}
 _BATCH_ROWS = 10_000
 
 
@@ -44,42 +44,50 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
     text = arguments.query if arguments.query is not None else sys.stdin.read()
     if not text.strip():
         raise CallMistake("there is no query; give it as an argument or on standard input")
+    targets = Targets(Resolver(settings.resolver_url) if settings.resolver_url else None)
     try:
-        if arguments.engine_plan or settings.home.is_dir():
-            with _current(settings) as (home, snapshot):
-                _show(text, arguments, settings, console, snapshot)
-                if arguments.engine_plan:
-                    _show_engine_plan(text, arguments.version, settings, console, home, snapshot)
-        else:
-            _show(text, arguments, settings, console, None)
+        stages = explain(
+            text, published(), dialect_of(settings), arguments.version, _HomeTargets(settings, targets)
+        )
+        console.say(stages)
+        if arguments.engine_plan:
+            _show_engine_plan(text, arguments.version, settings, console, targets)
     except AdqlError as error:
         raise CallMistake(f"{error}\n{_marked(text, error.line, error.column)}") from error
     return DONE
 
 
+@dataclass(frozen=True, slots=True)
+class _HomeTargets:
+    """Names of targets: those of the current snapshot, which is looked for when a query names one."""
+
+    settings: Settings
+    targets: Targets
+
+    def position(self, name: str) -> tuple[float, float]:
+        """As `adql.Names`."""
+        with _current(self.settings) as (_, snapshot):
+            return self.targets.on(snapshot).position(name)
+
+
 @contextmanager
-def _current(settings: Settings) -> Iterator[tuple[Home, Snapshot | None]]:
-    with open_existing_home(settings) as home, home.snapshots.lease() as snapshot:
-        yield home, snapshot
-
-
-def _show(
-    text: str, arguments: Namespace, settings: Settings, console: Console, snapshot: Snapshot | None
-) -> None:
-    """The stages of the compiler; names of targets are those of the snapshot where there is one."""
-    names = None if snapshot is None else Targets(snapshot, _resolver(settings))
-    console.say(explain(text, published(), _DIALECTS[settings.engine], arguments.version, names))
+def _current(settings: Settings) -> Iterator[tuple[Home, Snapshot]]:
+    """The home and its current snapshot. Raises CallMistake where it has none; then nothing is made there."""
+    if not settings.home.is_dir() or (settings.home / "snapshots").is_dir():
+        with open_existing_home(settings) as home, home.snapshots.lease() as snapshot:
+            if snapshot is not None:
+                yield home, snapshot
+                return
+    raise CallMistake(f"{settings.home} holds no data yet; {FIRST}")
 
 
 def _show_engine_plan(
-    text: str, version: str, settings: Settings, console: Console, home: Home, snapshot: Snapshot | None
+    text: str, version: str, settings: Settings, console: Console, targets: Targets
 ) -> None:
-    if snapshot is None:
-        raise CallMistake(f"{settings.home} holds no data yet; {FIRST}")
-    limits = Limits(settings.query_seconds, settings.memory_bytes, _BATCH_ROWS)
+    limits = Limits(settings.query_seconds, _BATCH_ROWS)
     rights = Rights(unlisted_open=settings.unlisted == "open")
-    context = Context(ANONYMOUS, datetime.now(UTC), "", limits, rights, resolver=_resolver(settings))
-    with TemporaryDirectory() as spill:
+    context = Context(ANONYMOUS, datetime.now(UTC), "", limits, rights, targets=targets)
+    with _current(settings) as (home, snapshot), TemporaryDirectory() as spill:
         engines = Engines(settings, home.catalogue, Path(spill))
         try:
             with engines.on(snapshot) as engine:
@@ -87,10 +95,6 @@ def _show_engine_plan(
         except EngineError as error:
             raise CallFailed(str(error)) from error
     console.say(f"\n-- plan of the engine, as anybody's query ({settings.engine})\n{plan}")
-
-
-def _resolver(settings: Settings) -> Resolver | None:
-    return Resolver(settings.resolver_url) if settings.resolver_url else None
 
 
 def _marked(text: str, line: int, column: int) -> str:

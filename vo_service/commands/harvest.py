@@ -72,6 +72,8 @@ def add_rows(source: str, home: Home, settings: Settings, console: Console) -> H
 
 def tell(report: HarvestReport, console: Console) -> None:
     """What a harvest did, in a few lines; rows that were refused with their reasons."""
+    for notice in report.notices:
+        console.say(notice)
     snapshot = f"snapshot {report.snapshot}" if report.snapshot is not None else "no change"
     console.say(
         f"harvested {_amount(report)} of {report.source}: {report.kept} kept ({report.new} new, "

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from tap_schema import published
 from vo_service.commands.command import CallFailed, CallMistake
 from vo_service.commands.console import Console
 from vo_service.engines import mirror_for
-from vo_service.holdings.assemble import Stated
+from vo_service.holdings.assemble import Setting, Stated
 from vo_service.holdings.operator_table import OperatorTableError
+from vo_service.holdings.projects import read_projects
 from vo_service.holdings.redshifts import Redshifts, read_redshifts
+from vo_service.holdings.renew import renew
 from vo_service.holdings.requested import Requests, read_requests
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots, StoreError
@@ -72,11 +76,33 @@ def open_existing_home(settings: Settings) -> Iterator[Home]:
 
 
 def require_snapshot(settings: Settings, console: Console) -> None:
-    """Raises CallMistake where nothing was ever ingested or harvested."""
+    """A snapshot to serve: one that another version of this software made is brought up to date.
+
+    Raises CallMistake where nothing was ever ingested or harvested.
+    """
     with open_existing_home(settings) as home:
-        if home.snapshots.current_number() is None:
+        current = home.snapshots.current()
+        if current is None:
             raise CallMistake(f"{settings.home} holds no data yet; {FIRST}")
         tell_authority(home, settings, console)
+        if home.snapshots.is_outdated(current):
+            console.note(f"snapshot {current.number} is of another version: bringing it up to date")
+            _bring_up_to_date(home, settings, console)
+
+
+def _bring_up_to_date(home: Home, settings: Settings, console: Console) -> None:
+    with home.snapshots.writer("vo-service serve", settings.wait_seconds):
+        setting = Setting(
+            published(),
+            home.catalogue.settled("authority", settings.authority),
+            datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+            read_projects(home.snapshots.current()),
+            read_stated(settings),
+        )
+        renewal = renew(home.snapshots, home.catalogue, setting)  # None: another writer has done it
+        if renewal is not None:
+            console.say(renewal.notice)
+        home.snapshots.prune(settings.keep)
 
 
 def tell_authority(home: Home, settings: Settings, console: Console) -> None:

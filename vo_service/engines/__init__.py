@@ -11,7 +11,13 @@ from vo_service.engines.errors import (
 )
 from vo_service.engines.interface import Batches, Engine, Limits, Statement
 from vo_service.engines.postgresql import PostgreSQLEngine
-from vo_service.engines.selection import Engines, SnapshotNotLoaded, mirror_for
+from vo_service.engines.selection import (
+    Engines,
+    SnapshotNotLoaded,
+    SnapshotOutdated,
+    dialect_of,
+    mirror_for,
+)
 
 __all__ = [
     "Batches",
@@ -27,6 +33,8 @@ __all__ = [
     "QueryTimeout",
     "QueryTooLarge",
     "SnapshotNotLoaded",
+    "SnapshotOutdated",
     "Statement",
+    "dialect_of",
     "mirror_for",
 ]

@@ -1,8 +1,9 @@
 """DuckDB on one snapshot's engine file: read-only, locked down, several queries at a time.
 
-Four fences stand behind the parser's: nothing but one SELECT is run, the file is opened read-only, external
-access and extensions are off, and the configuration is locked. Tables of one statement are registered on
-that statement's own cursor, so that two queries never see each other's.
+Five fences stand behind the parser's: nothing is run but one SELECT that begins so (or with WITH), and that
+calls or reads nothing that `duckdb_fence` names; the file is opened read-only, external access and extensions
+are off, and the configuration is locked. Tables of one statement are registered on that statement's own
+cursor, so that two queries never see each other's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from vo_service.engines.clock import Clock
+from vo_service.engines.duckdb_fence import Fence
 from vo_service.engines.duckdb_reasons import reason_of
 from vo_service.engines.errors import (
     EngineDown,
@@ -76,6 +78,7 @@ class DuckDBEngine:
         self._clock = Clock()
         try:
             self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
+            self._fence = Fence(self._database)
         except (duckdb.Error, OSError) as error:
             raise EngineDown(f"{engine_file.name} cannot be opened: {error}") from error
 
@@ -106,7 +109,7 @@ class DuckDBEngine:
             if self._closed:
                 raise EngineDown("the engine has been closed")
             try:
-                running = _Running(self._database.cursor(), self._clock, seconds)
+                running = _Running(self._database.cursor(), self._fence, self._clock, seconds)
             except duckdb.Error as error:
                 raise EngineDown(str(error)) from error
             self._statements.add(running)
@@ -127,8 +130,12 @@ class DuckDBEngine:
             self._database.close()
 
 
-def _single_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
-    """Refuse everything else: a read-only file still takes temporary tables, CHECKPOINT, PREPARE and more."""
+def _single_select(cursor: duckdb.DuckDBPyConnection, fence: Fence, sql: str) -> duckdb.Statement:
+    """Refuse everything else: a read-only file still takes temporary tables, CHECKPOINT, PREPARE and more.
+
+    DuckDB takes SUMMARIZE, SHOW, and a FROM without SELECT for a SELECT too: the fence does not.
+    """
+    fence.check(sql)
     statements = cursor.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryFailed("only a single SELECT is run here")
@@ -138,8 +145,9 @@ def _single_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statem
 class _Running:
     """One statement on its own cursor, with a clock that interrupts it."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, clock: Clock, seconds: float) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, fence: Fence, clock: Clock, seconds: float) -> None:
         self.cursor = cursor
+        self._fence = fence
         self._late = False
         self._cancelled = False
         self._ended = False
@@ -190,7 +198,7 @@ class _Running:
 
     def _prepared(self, statement: Statement) -> duckdb.Statement:
         """The statement, if it is one that is run here, when its tables are at hand."""
-        select = _single_select(self.cursor, statement.sql)
+        select = _single_select(self.cursor, self._fence, statement.sql)
         for name, table in statement.tables.items():
             self.cursor.register(name, table)
         return select
@@ -224,7 +232,7 @@ class _Running:
         if self._cancelled or isinstance(error, duckdb.InterruptException) or "INTERRUPT Error" in text:
             return QueryCancelled("the query was stopped")
         if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in text:
-            return QueryTooLarge(text)
+            return QueryTooLarge()
         if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.ConnectionException):
             return EngineDown(text)
         return QueryFailed(text, reason_of(text))

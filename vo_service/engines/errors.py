@@ -10,6 +10,11 @@ EngineError
 
 from __future__ import annotations
 
+_TOO_LARGE = (
+    "the query needs more memory than it may take; sort, group, join or compare fewer rows, "
+    "or fewer and shorter columns"
+)
+
 
 class EngineError(Exception):
     """The statement did not end well; the message is for the log, not for users."""
@@ -20,7 +25,15 @@ class QueryTimeout(EngineError):
 
 
 class QueryTooLarge(EngineError):
-    """The limit of memory or of temporary space was reached."""
+    """The limit of memory or of temporary space was reached, or would be.
+
+    ``reason`` says in words for users what in the query is too much and what would make it less, where that
+    is known. What an engine says of it is about its own settings: it is the cause of this error, no more.
+    """
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason or _TOO_LARGE)
+        self.reason = reason
 
 
 class QueryCancelled(EngineError):

@@ -21,10 +21,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one statement may take: wall-clock seconds, bytes of memory, and rows a batch."""
+    """What one statement may take, wall-clock seconds, and the rows of a batch.
+
+    Memory is a limit of an engine, given when it is opened: see `DuckDBEngine` and `PostgreSQLEngine`.
+    """
 
     seconds: float
-    memory_bytes: int
     batch_rows: int
 
 

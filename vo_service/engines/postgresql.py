@@ -26,7 +26,7 @@ _INSIST_SECONDS = 0.1
 _PATIENCE_SECONDS = 1.0  # what a session may take to end a statement before it is given up
 _SHARE = 8  # parts of the memory that one sort or hash of a statement may take
 _LEAST_WORK_BYTES = 4 << 20
-_EXPLAINING = Limits(seconds=30.0, memory_bytes=MEMORY_BYTES, batch_rows=1000)
+_EXPLAINING = Limits(seconds=30.0, batch_rows=1000)
 
 
 class PostgreSQLEngine:

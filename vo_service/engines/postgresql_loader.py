@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from tap_schema import Table
 from vo_service.engines.errors import EngineDown, EngineError
-from vo_service.engines.postgresql_role import check_reader
+from vo_service.engines.postgresql_role import check_reader, check_session
 from vo_service.engines.postgresql_session import address_of, connect, quoted, translated
 from vo_service.engines.postgresql_tables import (
     DATA_SCHEMA,
@@ -34,6 +34,7 @@ _SETTINGS = {
     "lock_timeout": "10s",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    "synchronous_commit": "on",  # VACUUM marks nothing that is not on the disk for good
 }
 _SNAPSHOT_SCHEMA = re.compile(r"s\d+_[0-9a-f]{10}_\w+")
 _LOG = logging.getLogger(__name__)
@@ -54,9 +55,15 @@ class PostgreSQLMirror:
         self._wait_seconds = wait_seconds
 
     def is_loaded(self, snapshot: Snapshot) -> bool:
-        """Whether readers can be sent to a snapshot. Raises EngineError."""
-        with self._owner() as owner:
-            return _is_shown(owner, snapshot)
+        """Whether the reader can read a snapshot, asked as the reader.
+
+        Raises EngineError; EngineDown for a reader that may do more than read, too.
+        """
+        with closing(connect(address_of(self._reader_url), autocommit=True)) as reader:
+            check_session(reader)
+            with translated(), reader.cursor() as cursor:
+                cursor.execute(_readable(snapshot))
+                return cursor.fetchone() is not None
 
     def load(self, snapshot: Snapshot) -> None:
         """Make a snapshot readable: all of it or nothing. Raises StoreError; then nothing has changed."""
@@ -66,11 +73,14 @@ class PostgreSQLMirror:
                 self._claim(owner)
                 tables = {name: data_name(snapshot, table) for name, table in snapshot.tables.items()}
                 _drop_unused(owner, tables.values())
-                if not _is_shown(owner, snapshot):  # else another process has just loaded it
+                is_shown = _is_shown(owner, snapshot)  # loaded by another process, or for another reader
+                if not is_shown:
                     present = set(_data_tables(owner))
                     for name, table in snapshot.tables.items():
                         if tables[name] not in present:
                             _load_table(owner, snapshot, table, tables[name])
+                _settle(owner)
+                if not is_shown:
                     _show(owner, snapshot, tables)
                 _let_read(owner, snapshot, reader)
                 owner.commit()
@@ -215,7 +225,26 @@ def _load_table(owner: _Owner, snapshot: Snapshot, table: Table, name: str) -> N
     except EngineError:
         owner.rollback()
         raise
-    owner.settle(name)
+
+
+_UNSETTLED = "c.relallvisible < c.relpages"
+
+
+def _settle(owner: _Owner) -> None:
+    """Settle what was loaded now, and what a loader left that was killed before it came to that."""
+    for name in _data_tables(owner, _UNSETTLED):
+        owner.settle(name)
+
+
+def _readable(snapshot: Snapshot) -> str:
+    """SQL that gives a row where whoever asks can read all views of a snapshot."""
+    schemas = sorted(schema_names(snapshot).values())
+    names = ", ".join(f"'{schema}'" for schema in schemas)
+    return (
+        f"SELECT 1 FROM pg_namespace n WHERE nspname IN ({names}) AND has_schema_privilege(n.oid, 'USAGE') "
+        "AND NOT EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'v' "
+        f"AND NOT has_table_privilege(c.oid, 'SELECT')) HAVING count(*) = {len(schemas)}"
+    )
 
 
 def _is_shown(owner: _Owner, snapshot: Snapshot) -> bool:

@@ -19,8 +19,9 @@ from vo_service.engines.errors import (
 
 _CANCELLED = "57014"
 _TOO_LARGE = re.compile(r"53[124]00|54000|54001|54011")  # disk, memory, configured limit; program limits
-_DOWN = re.compile(  # connection, shutdown, too many of them, damage, input and output, login, no database
-    r"08...|57P0.|53300|XX001|XX002|58...|28...|3D000"
+_DOWN = re.compile(  # connection, shutdown, too many of them, damage, input and output, login, no database,
+    # and a right that the role lacks: what queries are written for is granted, so it is nobody's query
+    r"08...|57P0.|53300|XX001|XX002|58...|28...|3D000|42501"
 )
 _LONGEST = 60
 
@@ -54,7 +55,7 @@ def error_of(error: Exception) -> EngineError:
             return QueryTimeout("the limit of time of the server was reached")
         return QueryCancelled("the query was stopped")
     if _TOO_LARGE.fullmatch(state) or "invalid memory alloc request size" in text:
-        return QueryTooLarge(text)
+        return QueryTooLarge()
     if _DOWN.fullmatch(state) or (not state and _is_loss(text)):
         return EngineDown(text)
     return QueryFailed(text, reason_of(text))

@@ -14,7 +14,8 @@ from contextlib import closing
 from typing import Any
 
 from vo_service.engines.errors import EngineDown
-from vo_service.engines.postgresql_session import address_of, connect, shown, translated
+from vo_service.engines.postgresql_session import address_of, connect, quoted, shown, translated
+from vo_service.engines.postgresql_tables import DATA_SCHEMA
 
 COLLATION = "C.utf8"
 _OLDEST = 140000
@@ -24,11 +25,15 @@ _FUNCTIONS = (
     "lo_create(oid)",
     "pg_notify(text, text)",
     "pg_cancel_backend(integer)",
+    "ts_stat(text)",
+    "pg_control_system()",
+    "pg_current_wal_lsn()",
+    "pg_get_userbyid(oid)",
 )
-_VIEWS = ("pg_stat_activity", "pg_roles", "pg_settings")
+_VIEWS = ("pg_stat_activity", "pg_stat_database", "pg_roles", "pg_settings")
 _LOG = logging.getLogger(__name__)
 
-_FAULTS: Mapping[str, str] = {
+_ATTRIBUTES: Mapping[str, str] = {  # of a row of pg_roles, which readers may not see
     "rolsuper": "it is a superuser",
     "rolcreaterole": "it may make roles",
     "rolcreatedb": "it may make databases",
@@ -38,6 +43,19 @@ _FAULTS: Mapping[str, str] = {
     "EXISTS (SELECT 1 FROM pg_roles o WHERE o.oid <> r.oid AND pg_has_role(r.oid, o.oid, 'MEMBER'))": (
         "it is a member of another role"
     ),
+}
+_LAST_OF_THE_SERVER = 16383  # number of a role that initdb may have made
+_SEEN: Mapping[str, str] = {  # by the role itself
+    "current_setting('is_superuser') = 'on'": "it is a superuser",
+    f"EXISTS (SELECT 1 FROM (SELECT generate_series(1, {_LAST_OF_THE_SERVER})::oid AS oid UNION "
+    "SELECT relowner FROM pg_class UNION SELECT nspowner FROM pg_namespace UNION SELECT refobjid "
+    "FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass) o "
+    "WHERE o.oid <> r.oid AND pg_has_role(o.oid, 'MEMBER'))": "it is a member of another role",
+    f"EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = '{DATA_SCHEMA}' AND nspowner = r.oid)": (
+        "it is the owner's role as well"
+    ),
+}
+_RIGHTS: Mapping[str, str] = {
     "has_database_privilege(rolname, current_database(), 'CREATE')": "it may make schemas",
     "EXISTS (SELECT 1 FROM pg_namespace n WHERE nspname !~ '^pg_(toast_)?temp_' "
     "AND has_schema_privilege(r.oid, n.oid, 'CREATE'))": "it may make tables",
@@ -54,16 +72,9 @@ def check_reader(owner_url: str, reader_url: str) -> str:
         name = str(next(_row(connection, "SELECT current_user::text")))
     with closing(connect(address_of(owner_url), autocommit=True)) as connection:
         _check_database(connection, shown(owner_url))
-        faults = _row(
-            connection,
-            f"SELECT {', '.join(_FAULTS)} FROM pg_roles r WHERE rolname = {literal(name)}",
+        _refuse_faults(
+            connection, name, {**_ATTRIBUTES, **_RIGHTS}, f"pg_roles r WHERE rolname = {literal(name)}"
         )
-        found = [words for words, is_so in zip(_FAULTS.values(), faults, strict=True) if is_so]
-        if found:
-            raise EngineDown(
-                f"the role {name} of postgresql_reader_url is not fit to run queries: {', '.join(found)}; "
-                "see `PostgreSQL` in docs/operations.md"
-            )
         gaps = _gaps(connection, name)
     if gaps:
         _LOG.warning(
@@ -73,6 +84,27 @@ def check_reader(owner_url: str, reader_url: str) -> str:
             ", ".join(gaps),
         )
     return name
+
+
+def check_session(connection: Any) -> None:
+    """As `check_reader`, by a connection of the reader's alone: what it can tell of itself.
+
+    That is all by which a SELECT could do more than read the views of snapshots. Raises EngineDown.
+    """
+    name = str(next(_row(connection, "SELECT current_user::text")))
+    whom = f"(SELECT {literal(quoted(name))}::regrole::oid AS oid, current_user::text AS rolname) r"
+    _refuse_faults(connection, name, {**_SEEN, **_RIGHTS}, whom)
+
+
+def _refuse_faults(connection: Any, name: str, faults: Mapping[str, str], role: str) -> None:
+    """Raises EngineDown where a condition holds of the role ``r``."""
+    is_so = _row(connection, f"SELECT {', '.join(faults)} FROM {role}")
+    found = [words for words, holds in zip(faults.values(), is_so, strict=True) if holds]
+    if found:
+        raise EngineDown(
+            f"the role {name} of postgresql_reader_url is not fit to run queries: {', '.join(found)}; "
+            "see `PostgreSQL` in docs/operations.md"
+        )
 
 
 def _check_database(connection: Any, place: str) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pyarrow as pa
 
 from vo_service.engines.errors import EngineDown, QueryFailed
 from vo_service.engines.postgresql_reasons import error_of
+from vo_service.settings import POSTGRESQL_ADDRESS
 
 _BATCH_BYTES = 1 << 20
 _BELT_SECONDS = 5.0  # the server's own limit of time lies so much behind ours
@@ -100,6 +101,8 @@ class Session:
 
 def connect(address: str, *, autocommit: bool) -> Any:
     """A connection of the driver. Raises EngineDown."""
+    if not POSTGRESQL_ADDRESS.fullmatch(address):  # libpq would repeat parts of it
+        raise EngineDown(f"PostgreSQL cannot be reached at {shown(address)}")
     try:
         return _driver().connect(address, autocommit=autocommit)
     except (_driver().Error, OSError) as error:
@@ -128,10 +131,15 @@ def address_of(url: str, settings: Mapping[str, str] = MappingProxyType({})) -> 
 
 
 def shown(url: str) -> str:
-    """An address without what is secret in it, for messages: host, port and database."""
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2] or dict(parse_qsl(parts.query)).get("host", "this machine")
-    return f"{parts.path.lstrip('/') or 'the default database'} on {place}"
+    """An address without what is secret in it, for messages: host, port and database.
+
+    Of an address that does not parse nothing is shown: any part of it may be one of a password.
+    """
+    found = POSTGRESQL_ADDRESS.fullmatch(url)
+    if found is None:
+        return "an address that cannot be read"
+    place = found["hosts"] or dict(parse_qsl(found["options"] or "")).get("host", "this machine")
+    return f"{found['database'] or 'the default database'} on {place}"
 
 
 def quoted(*names: str) -> str:

@@ -19,11 +19,21 @@ from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, StoreError
 
 _FOR_HEALTH = 1  # connections that are not for queries: a busy service is well
+_NAMED = 3  # of the columns that a snapshot lacks
 _LOG = logging.getLogger(__name__)
 
 
 class SnapshotNotLoaded(EngineDown):
     """The engine is still loading the snapshot; it takes minutes at most."""
+
+
+class SnapshotOutdated(EngineDown):
+    """The snapshot lacks columns that queries are written for."""
+
+
+def dialect_of(settings: Settings) -> str:
+    """The dialect of the engine that the settings name, which need not be there."""
+    return PostgreSQLEngine.dialect if settings.engine == "postgresql" else DuckDBEngine.dialect
 
 
 def mirror_for(settings: Settings, catalogue: Catalogue) -> PostgreSQLMirror | None:
@@ -52,8 +62,9 @@ class Engines:
     def on(self, snapshot: Snapshot) -> Iterator[Engine]:
         """An engine on a snapshot for the block.
 
-        Raises EngineDown where it cannot be had, and SnapshotNotLoaded, which is one, where the engine was
-        not in use when the snapshot was published: then it is loaded behind this, to be there later.
+        Raises EngineDown where it cannot be had. Of these are SnapshotOutdated, where another version of this
+        software made the snapshot, and SnapshotNotLoaded, where the engine was not in use when the snapshot
+        was published, or not for this reader: then it is loaded behind this, to be there later.
         """
         engine = self._open(snapshot)
         try:
@@ -62,6 +73,12 @@ class Engines:
             engine.close()
 
     def _open(self, snapshot: Snapshot) -> Engine:
+        if snapshot.lacks:
+            raise SnapshotOutdated(
+                f"snapshot {snapshot.number} was made by another version of vo-service: it has no "
+                f"{', '.join(snapshot.lacks[:_NAMED])}; `vo-service ingest`, `harvest` or a new start of "
+                "`vo-service serve` bring it up to date"
+            )
         memory = self._settings.memory_bytes
         if self._mirror is None or self._settings.postgresql_reader_url is None:
             return DuckDBEngine(snapshot.engine_file, memory_bytes=memory, spill_directory=self._spill)

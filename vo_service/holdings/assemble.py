@@ -31,7 +31,7 @@ from vo_service.holdings.facts import (
 from vo_service.holdings.finish import did_of, finish_rows, numbers
 from vo_service.holdings.group import SCIENCE, DataSet, Place, group_products, name_groups, place_of, unit_of
 from vo_service.holdings.ids import short_hash
-from vo_service.holdings.match import Matches, WindowRow, match_rows
+from vo_service.holdings.match import Matches, Refusal, WindowRow, match_rows
 from vo_service.holdings.measured import Measured
 from vo_service.holdings.measured_rows import measurement_row, outline_of, with_rights
 from vo_service.holdings.obscore_rows import dataset_row
@@ -163,16 +163,7 @@ def assemble(
         siblings = by_uid.get(dataset.primary.identity.member_ous_uid or "", [])
         row = dataset_row(dataset, ids[place_of(dataset.primary)], setting.authority, setting.changed)
         row["_region_measured"] = outlines.get(place_of(dataset.primary))
-        rules = {repair.rule for repair in dataset.primary.repairs}
-        repairs: list[Repair] = []
-        if own_fact is not None:
-            row, repairs = merge_facts(row, own_fact, siblings, rules)
-        else:
-            refused = matches.refused.get(dataset.dataset_id)
-            row, repairs = share_facts(row, siblings, rules, refused)
-            repairs += unmatched(refused)
-            row = aggregate_support(row, dataset.primary.identity.windows, siblings)
-        row = add_windows(row, own_fact, siblings)
+        row, repairs = _informed(row, dataset, own_fact, siblings, matches.refused.get(dataset.dataset_id))
         described[dataset.dataset_id] = row
         rows["holdings.dataset"].append(
             dataset_listing(dataset, row, ids, versions[place_of(dataset.primary)])
@@ -197,6 +188,21 @@ def assemble(
     tables["holdings.archive_row"] = _linked(archive, matches, setting)
     own = _parts(obscore, datasets, matches)
     return Assembly(tables, pa.concat_tables([own, others.parts]), measured)
+
+
+def _informed(
+    row: Row, dataset: DataSet, own_fact: Row | None, siblings: Sequence[Row], refused: Refusal | None
+) -> tuple[Row, list[Repair]]:
+    """The row of a data set with the facts of archive rows: the matched one's, else what all of its member
+    set share; and the repairs that they made."""
+    rules = {repair.rule for repair in dataset.primary.repairs}
+    if own_fact is not None:
+        row, repairs = merge_facts(row, own_fact, siblings, rules)
+    else:
+        row, repairs = share_facts(row, siblings, rules, refused)
+        repairs += unmatched(refused)
+        row = aggregate_support(row, dataset.primary.identity.windows, siblings)
+    return add_windows(row, own_fact, siblings), repairs
 
 
 def _datasets(

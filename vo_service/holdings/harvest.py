@@ -28,6 +28,7 @@ from vo_service.holdings.harvest_sides import SideSpool, fill_side_table, read_s
 from vo_service.holdings.harvest_sources import ArchiveTable
 from vo_service.holdings.harvest_spool import Spool, read_source
 from vo_service.holdings.projects import read_projects
+from vo_service.holdings.renew import renew
 from vo_service.holdings.reports import HarvestReport, Progress, silent
 from vo_service.holdings.side_tables import side_table_of
 from vo_service.store import Catalogue, Draft, RunEntry, RunLog, Snapshot, Snapshots
@@ -92,9 +93,10 @@ def harvest(
     """Add the rows of an archive table, or bring those that are there up to date.
 
     ``authority`` is fixed at the first run of a home. ``keep`` is the number of snapshots to keep (None:
-    all), ``stated`` the operator's tables. The command's exit code is ``report.exit_code``. Raises
-    SourceError for a table that cannot be read, WriterBusy, DiskFull and other StoreErrors; then the former
-    snapshot stays current.
+    all), ``stated`` the operator's tables. A snapshot of another version of this software is brought to this
+    one's layout before, and published, whatever the rows are. The command's exit code is
+    ``report.exit_code``. Raises SourceError for a table that cannot be read, WriterBusy, DiskFull and other
+    StoreErrors; then the former snapshot stays current.
     """
     authority = catalogue.settled("authority", authority)
     log = RunLog(catalogue)
@@ -104,12 +106,16 @@ def harvest(
         try:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
-            base = snapshots.current()
             changed = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-            setting = Setting(published, authority, changed, read_projects(base), stated)
+            projects = read_projects(snapshots.current())
+            setting = Setting(published, authority, changed, projects, stated)
+            renewal = renew(snapshots, catalogue, setting)
+            base = snapshots.current()
             run = _Run(run_id, source, setting, catalogue, scratch / "rows.parquet", progress)
             found, fill = _read(run)
             report = _publish(run, found, fill, base, snapshots)
+            if renewal is not None:
+                report = replace(report, notices=(renewal.notice,))
             source.published()
         except BaseException:
             log.finish(run_id, "failed")

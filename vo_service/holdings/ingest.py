@@ -41,6 +41,7 @@ from vo_service.holdings.projects import read_projects
 from vo_service.holdings.rebuild import listed_entries, rebuild_units
 from vo_service.holdings.record_store import drop_records, keep_records
 from vo_service.holdings.records import FoundFile, Product
+from vo_service.holdings.renew import renew
 from vo_service.holdings.reports import IngestReport, Progress, silent
 from vo_service.holdings.roots import Naming, name_roots
 from vo_service.holdings.tombstones import Tombstone, bury, listing_of, read_tombstones
@@ -119,16 +120,20 @@ def ingest(
     """
     authority = catalogue.settled("authority", authority)
     with snapshots.writer("vo-service ingest", wait_seconds):
+        changed = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        projects = read_projects(snapshots.current())
+        setting = Setting(published, authority, changed, projects, stated)
+        renewal = renew(snapshots, catalogue, setting)
         base = snapshots.current()
         known = known_files(base)
         naming = name_roots(paths, root_name, catalogue, listed_files(known.values()), withdraw, entries)
-        changed = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-        setting = Setting(published, authority, changed, read_projects(base), stated)
         with _logged(catalogue) as run_id:
             run = _Run(
                 run_id, setting, snapshots, catalogue, base, naming, frozenset(retry), workers, progress
             )
             report = _ingest(run, known)
+        if renewal is not None:
+            report = replace(report, notices=(renewal.notice, *report.notices))
         for name in naming.leaving:
             catalogue.drop_root(name)
         if keep is not None:

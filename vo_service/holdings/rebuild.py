@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import pyarrow as pa
+
+from tap_schema import Table
 from vo_service.holdings.assemble import Assembly, FileEntry, Setting, assemble
 from vo_service.holdings.cards import refresh_cards
 from vo_service.holdings.changes import Removal, insert_tables, read_where
@@ -25,6 +28,8 @@ from vo_service.holdings.tars import TABLE as PRODUCTS
 from vo_service.holdings.tars import settle_tars
 from vo_service.holdings.twins import tell_twins
 from vo_service.store import Catalogue, Draft, Snapshot, StoreError
+
+FOOTPRINTS = "_hidden.footprint"
 
 
 def listed_entries(files: Sequence[Known], catalogue: Catalogue) -> list[FileEntry]:
@@ -52,10 +57,7 @@ def rebuild_units(
     these that are no more; ``known`` are the files of all units in the snapshot.
     """
     tables = setting.published.storage
-    uids = sorted(
-        {each.unit for each in former if each.unit.startswith("uid://")}
-        | {uid for entry in entries if (uid := entry.product.identity.member_ous_uid) is not None}
-    )
+    uids = _members(entries, former)
     archive = read_where(base, tables, "holdings.archive_row", "member_ous_uid", uids)
     old_sets = sorted({each.dataset_id for each in former if each.dataset_id is not None})
     rows = archive["archive_row_id"].to_pylist()
@@ -87,16 +89,11 @@ def rebuild_units(
         taken=[name for name in every if name not in mine],
         duplicates=marks.duplicates,
     )
-    footprints = (
-        set() if base is None else set(base.read("_hidden.footprint", ["footprint_id"])[0].to_pylist())
-    )
     made = dict(assembly.tables)
     tars = settle_tars(base, made.get(PRODUCTS), replaced, tables, setting.changed)
     tars.apply(draft)
     made[PRODUCTS] = tars.made
-    regions = regions_of(made["ivoa.obscore"])
-    made["_hidden.footprint"] = footprint_rows(regions, tables["_hidden.footprint"], footprints)
-    made[STAGED] = staged_rows(made["ivoa.obscore"], base, tables[STAGED])
+    made |= _footprint_tables(made["ivoa.obscore"], base, tables)
     fresh = {entry.product_id for entry in entries if entry.fresh}
     refresh_cards(draft, base, made[PRODUCTS], fresh)
     insert_tables(draft, made)
@@ -104,6 +101,26 @@ def rebuild_units(
     insert_observations(draft, base, uids, observation_rows([assembly.parts], observed), observed)
     insert_measured(draft, assembly.measured, catalogue, setting)
     return assembly
+
+
+def _members(entries: Sequence[FileEntry], former: Sequence[Known]) -> list[str]:
+    """The member sets that the files were or are of."""
+    now = (entry.product.identity.member_ous_uid for entry in entries)
+    before = (each.unit for each in former if each.unit.startswith("uid://"))
+    return sorted({*before, *(uid for uid in now if uid is not None)})
+
+
+def _footprint_tables(
+    obscore: pa.Table, base: Snapshot | None, tables: Mapping[str, Table]
+) -> dict[str, pa.Table]:
+    """What the snapshot does not know yet of the footprints that rows of ``ivoa.obscore`` name."""
+    known: set[int] = set()
+    if base is not None:
+        known.update(base.read(FOOTPRINTS, ["footprint_id"])[0].to_pylist())
+    return {
+        FOOTPRINTS: footprint_rows(regions_of(obscore), tables[FOOTPRINTS], known),
+        STAGED: staged_rows(obscore, base, tables[STAGED]),
+    }
 
 
 def _changed_cards(

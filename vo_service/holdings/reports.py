@@ -34,7 +34,7 @@ class IngestReport:
     and failed; ``withdrawn`` files are not there any more. ``snapshot`` is None where nothing had changed.
 
     ``failures`` has a line for each failed one, ``broken`` counts the files that are listed as failed since
-    earlier runs. ``notices`` are lines about the ingest roots that the operator should see. ``unlisted``
+    earlier runs. ``notices`` are lines about home and ingest roots that the operator should see. ``unlisted``
     counts data sets without an archive row, which setting UNLISTED opens or closes. ``pixels`` is what the
     pass over the pixels did, None where there was none.
     """
@@ -64,7 +64,8 @@ class IngestReport:
 class HarvestReport:
     """``lines`` of the table make ``read`` rows, several each in some layouts, and ``read`` = ``kept`` +
     ``rejected`` + ``duplicates``; ``matched`` of the kept are listed as data sets of ours. ``table`` is where
-    they went; ``filled`` rows of ``ivoa.obscore`` took facts from them."""
+    they went; ``filled`` rows of ``ivoa.obscore`` took facts from them. ``notices`` are lines about the home
+    that the operator should see."""
 
     run_id: str
     snapshot: int | None
@@ -80,6 +81,7 @@ class HarvestReport:
     warnings: tuple[str, ...] = ()
     table: str = "holdings.archive_row"
     filled: int = 0
+    notices: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

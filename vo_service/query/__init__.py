@@ -5,6 +5,7 @@ from vo_service.query.model import Answer, Context, Question
 from vo_service.query.names import Targets
 from vo_service.query.probing import ProbeLimits
 from vo_service.query.resolver import Resolver
+from vo_service.query.stopping import Stop
 from vo_service.query.uploads import Upload, UploadError, upload_of, upload_of_moc
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ProbeLimits",
     "Question",
     "Resolver",
+    "Stop",
     "Targets",
     "Upload",
     "UploadError",

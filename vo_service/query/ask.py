@@ -11,9 +11,8 @@ import pyarrow as pa
 from tap_schema import Column, published
 from vo_service.access import ColumnSources
 from vo_service.adql import Plan, Written, parse, plan_query, resolve, write
-from vo_service.engines import Engine, QueryFailed, Statement
+from vo_service.engines import Engine, Limits, QueryFailed, Statement
 from vo_service.query.model import Answer, Context, Question
-from vo_service.query.names import Targets
 from vo_service.query.probing import Deadline, settle
 from vo_service.query.stopping import Stop
 from vo_service.query.uploads import Uploads
@@ -21,16 +20,21 @@ from vo_service.store import Snapshot
 
 
 @contextmanager
-def ask(question: Question, context: Context, snapshot: Snapshot, engine: Engine) -> Iterator[Answer]:
-    """The answer to ``question`` on ``snapshot``; leaving the context ends the query.
+def ask(
+    question: Question, context: Context, snapshot: Snapshot, engine: Engine, stop: Stop | None = None
+) -> Iterator[Answer]:
+    """The answer to ``question`` on ``snapshot``; leaving the context ends the query, as ``stop`` does from
+    the beginning, while there is no answer yet to be cancelled.
 
-    Raises AdqlError for a question that is none. Nothing runs before the first batch is asked for; reading
-    raises EngineError for a question that cannot be answered.
+    Raises AdqlError for a question that is none, QueryTimeout for one that takes too long to understand.
+    Nothing runs before the first batch is asked for; reading raises EngineError for a question that cannot be
+    answered.
     """
     uploaded = Uploads(question.uploads)
-    plan = _planned(question, uploaded, context, snapshot)
-    stop = Stop()
-    with closing(_batches(plan, question, uploaded, context, engine, stop)) as batches:
+    deadline = Deadline(context.limits)
+    stop = stop or Stop()
+    plan = _planned(question, uploaded, context, snapshot, deadline, stop)
+    with closing(_batches(plan, question, uploaded, context, engine, stop, deadline.limits())) as batches:
         yield Answer(plan.columns, batches, question, snapshot.number, plan.warnings, stop.ask)
 
 
@@ -40,25 +44,51 @@ def engine_plan(question: Question, context: Context, snapshot: Snapshot, engine
     Raises AdqlError and EngineError.
     """
     uploaded = Uploads(question.uploads)
-    plan = _planned(question, uploaded, context, snapshot)
-    return engine.explain(_statement(plan, uploaded, context, engine, Deadline(context.limits), Stop()))
+    deadline = Deadline(context.limits)
+    stop = Stop()
+    plan = _planned(question, uploaded, context, snapshot, deadline, stop)
+    return engine.explain(_statement(plan, uploaded, context, engine, deadline, stop))
 
 
-def _planned(question: Question, uploaded: Uploads, context: Context, snapshot: Snapshot) -> Plan:
+def _planned(
+    question: Question,
+    uploaded: Uploads,
+    context: Context,
+    snapshot: Snapshot,
+    deadline: Deadline,
+    stop: Stop,
+) -> Plan:
+    """The plan of a question. Raises AdqlError; QueryTimeout and QueryCancelled between two stages, and while
+    a resolver of names is waited for."""
+
+    def left() -> float:
+        stop.check()
+        return deadline.limits().seconds
+
     limit = None if question.maxrec is None else question.maxrec + 1
     tables = uploaded.tables_with(published())
-    names = Targets(snapshot, context.resolver)
     tree = parse(question.adql, question.version)
-    return plan_query(resolve(tree, tables, names, uploaded.constants), limit)
+    left()
+    resolved = resolve(tree, tables, context.targets.on(snapshot, left), uploaded.constants)
+    left()
+    plan = plan_query(resolved, limit)
+    left()
+    return plan
 
 
 def _batches(
-    plan: Plan, question: Question, uploaded: Uploads, context: Context, engine: Engine, stop: Stop
+    plan: Plan,
+    question: Question,
+    uploaded: Uploads,
+    context: Context,
+    engine: Engine,
+    stop: Stop,
+    left: Limits,
 ) -> Generator[pa.RecordBatch, None, None]:
-    """The rows of a plan, with the types that its columns declare."""
+    """The rows of a plan, with the types that its columns declare; ``left`` is what making it has left."""
     if question.maxrec == 0:
         return
-    deadline = Deadline(context.limits)
+    deadline = Deadline(left)
     statement = _statement(plan, uploaded, context, engine, deadline, stop)
     with engine.run(statement, deadline.limits()) as batches, stop.ending(batches.cancel):
         yield from _as_declared(batches.stream, plan.columns)
@@ -69,6 +99,7 @@ def _statement(
 ) -> Statement:
     """The statement of a plan with the tables that it reads, the answers of its probes among them."""
     written = _written(plan, uploaded, context, engine)
+    deadline.limits()
     known = settle(
         written.probes, {**uploaded.rows, **written.tables}, engine, deadline, stop, context.probes
     )

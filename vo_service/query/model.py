@@ -11,8 +11,8 @@ import pyarrow as pa
 from tap_schema import Column
 from vo_service.access import Rights, Viewer
 from vo_service.engines import Limits
+from vo_service.query.names import Targets
 from vo_service.query.probing import ProbeLimits
-from vo_service.query.resolver import Resolver
 from vo_service.query.uploads import Upload
 
 
@@ -30,7 +30,7 @@ class Question:
 class Context:
     """The circumstances: who asks, when (UTC), by which address, within which limits and rule.
 
-    ``resolver`` knows names of targets that the holdings do not.
+    ``targets`` knows where named targets are, and lives as long as the server does.
     """
 
     viewer: Viewer
@@ -39,7 +39,7 @@ class Context:
     limits: Limits
     rights: Rights
     probes: ProbeLimits = field(default_factory=ProbeLimits)
-    resolver: Resolver | None = None
+    targets: Targets = field(default_factory=Targets)
 
 
 class Answer:

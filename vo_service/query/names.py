@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from vo_service.adql import UnknownName
-from vo_service.query.resolver import Resolver
-from vo_service.sky import positions, unit_vectors
+from vo_service.query.resolver import Resolver, Wait, no_limit
+from vo_service.sky import mean_positions, unit_vectors
 from vo_service.store import Snapshot
 
 _TABLE: Final = "holdings.observation"
@@ -27,26 +27,68 @@ _SPREAD: Final = 1.0
 _SNAPSHOTS_KEPT: Final = 3
 _NEAR_AT_MOST: Final = 20_000
 
-_lock = threading.Lock()
-_books: OrderedDict[str, Book] = OrderedDict()
-
 
 class Targets:
-    """The names that queries on a snapshot may use. As `adql.Names`."""
+    """The names that queries may use, for as long as a server runs: those of its newest snapshots are kept.
 
-    def __init__(self, snapshot: Snapshot, resolver: Resolver | None = None) -> None:
-        self._snapshot = snapshot
+    ``resolver`` knows names that the holdings do not. Safe to use from many threads.
+    """
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
         self._resolver = resolver
+        self._lock = threading.Lock()
+        self._books: OrderedDict[str, _Reading] = OrderedDict()
 
-    def position(self, name: str) -> tuple[float, float]:
-        """Longitude and latitude, degrees, ICRS. Raises UnknownName."""
-        book = book_of(self._snapshot)
+    def on(self, snapshot: Snapshot, wait: Wait = no_limit) -> SnapshotTargets:
+        """The names for a query on a snapshot; ``wait`` as `Resolver.position` has it."""
+        return SnapshotTargets(self, snapshot, wait)
+
+    def position(self, name: str, snapshot: Snapshot, wait: Wait) -> tuple[float, float]:
+        """As `SnapshotTargets.position`."""
+        book = self._book_of(snapshot)
         found = book.position(name)
         if found is None and self._resolver is not None and plain(name):
-            found = self._resolver.position(name)
+            found = self._resolver.position(name, wait)
         if found is None:
             raise UnknownName(name, book.near(name))
         return found
+
+    def _book_of(self, snapshot: Snapshot) -> Book:
+        """The names of a snapshot; read once, while other snapshots can be asked for theirs."""
+        place = str(snapshot.engine_file)
+        with self._lock:
+            reading = self._books.setdefault(place, _Reading())
+            self._books.move_to_end(place)
+            if len(self._books) > _SNAPSHOTS_KEPT:
+                self._books.popitem(last=False)
+        return reading.of(snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTargets:
+    """The names that a query on one snapshot may use. As `adql.Names`."""
+
+    targets: Targets
+    snapshot: Snapshot
+    wait: Wait
+
+    def position(self, name: str) -> tuple[float, float]:
+        """Longitude and latitude, degrees, ICRS. Raises UnknownName."""
+        return self.targets.position(name, self.snapshot, self.wait)
+
+
+class _Reading:
+    """The names of one snapshot, read by the first who asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._book: Book | None = None
+
+    def of(self, snapshot: Snapshot) -> Book:
+        with self._lock:
+            if self._book is None:
+                self._book = _read(snapshot.read(_TABLE, list(_COLUMNS)))
+            return self._book
 
 
 @dataclass(frozen=True)
@@ -96,18 +138,6 @@ def plain(name: str) -> str:
     return _SEPARATORS.sub("", name.lower())
 
 
-def book_of(snapshot: Snapshot) -> Book:
-    """The names of a snapshot; read once."""
-    place = str(snapshot.engine_file)
-    with _lock:
-        book = _books.get(place)
-        if book is None:
-            book = _books[place] = _read(snapshot.read(_TABLE, list(_COLUMNS)))
-            if len(_books) > _SNAPSHOTS_KEPT:
-                _books.popitem(last=False)
-        return book
-
-
 def _read(rows: pa.Table) -> Book:
     """Middle of the positions of each source, and the names that observations give it."""
     codes = rows["canonical_target"].combine_chunks().dictionary_encode()
@@ -124,7 +154,7 @@ def _read(rows: pa.Table) -> Book:
     away = xyz[placed] - middle[numbers[placed]]
     np.maximum.at(farthest, numbers[placed], np.sqrt(np.einsum("ij,ij->i", away, away)))
     fixed = (length > 0.0) & (farthest <= 2.0 * np.sin(np.radians(_SPREAD) / 2.0))
-    centre_lon, centre_lat = positions(middle)
+    centre_lon, centre_lat = mean_positions(lon[placed], lat[placed], numbers[placed], len(keys))
     places = {keys[i]: (float(centre_lon[i]), float(centre_lat[i])) for i in np.flatnonzero(fixed)}
     return _book(places, rows["target_name"].to_pylist(), numbers.tolist(), keys)
 

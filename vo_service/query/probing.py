@@ -17,7 +17,7 @@ _NOTHING: Mapping[str, pa.Table] = {}
 
 
 class Deadline:
-    """The one clock of a question, started when its first statement is made ready."""
+    """The one clock of a question; it stands still between its plan and the first row that is asked for."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

@@ -7,6 +7,7 @@ columns ``c1`` and so on: names that differ in case only, hold blanks or are wor
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +22,11 @@ from vo_service.adql import Uploaded
 from vo_service.sky import Region, RegionError, parse_moc
 
 SCHEMA: Final = "tap_upload"
+_ROW_BYTES: Final = 8000
+"""What the values of a row may take beside each other: PostgreSQL keeps a row in one page of 8 KB."""
+_VARYING_BYTES: Final = 24
+"""What a text or an array takes of these at most; longer ones are kept elsewhere."""
+_COLUMNS: Final = 1600
 _SHORTS = ("boolean", "unsignedByte", "bit")
 """Types that ADQL has no operators for: they are SMALLINT, so that ``= 1`` works (ADQL-164)."""
 _FIXED = re.compile(r"\d+")
@@ -112,17 +118,36 @@ def upload_of(name: str, rows: pa.Table, columns: Sequence[Column] | None = None
         columns = [_described(field) for field in rows.schema]
     if len(columns) != rows.num_columns:
         raise UploadError(f"{name}: {rows.num_columns} columns of rows and {len(columns)} of descriptions")
-    names = [column.name for column in columns]
-    for each in names:
-        if names.count(each) > 1:
+    for each, times in Counter(column.name for column in columns).items():
+        if times > 1:
             raise UploadError(f"{name}: two columns are called {each}")
+    names = [column.name for column in columns]
     taken = [_taken(column) for column in columns]
+    _check_width(name, taken)
     arrays = [
         _values(name, given, column, rows.column(index))
         for index, (given, column) in enumerate(zip(columns, taken))
     ]
     table = Table(SCHEMA, name, f"Table {name} of the user.", None, "table", 0, tuple(taken))
     return Upload(table, pa.table(arrays, names=names))
+
+
+def _check_width(name: str, columns: Sequence[Column]) -> None:
+    """Raises UploadError for rows that are too wide for one of the engines; what one takes, all take."""
+    if len(columns) > _COLUMNS:
+        raise UploadError(f"{name}: it has {len(columns)} columns, more than the {_COLUMNS} allowed")
+    width = sum(_width(column.arrow_type) for column in columns)
+    if width > _ROW_BYTES:
+        raise UploadError(
+            f"{name}: its {len(columns)} columns take {width} bytes a row, more than the {_ROW_BYTES} "
+            f"allowed (each text or array counts for {_VARYING_BYTES}); upload fewer columns, or "
+            "several tables"
+        )
+
+
+def _width(kind: pa.DataType) -> int:
+    """Bytes of a value in a row: numbers as they are, on boundaries of 8."""
+    return 8 if pa.types.is_primitive(kind) else _VARYING_BYTES
 
 
 def upload_of_moc(name: str, moc_text: str) -> Upload:
@@ -175,8 +200,12 @@ def _values(table: str, given: Column, column: Column, values: pa.ChunkedArray) 
 def _text(given: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text; blanks that pad a fixed length go, so that engines agree (ADQL-217)."""
     texts = values.cast(pa.string())
-    fixed = given.arraysize is not None and _FIXED.fullmatch(given.arraysize)
-    return pc.utf8_rtrim(texts, characters=" \x00") if fixed else texts
+    if given.arraysize is not None and _FIXED.fullmatch(given.arraysize):
+        texts = pc.utf8_rtrim(texts, characters=" \x00")
+    row = pc.index(pc.match_substring(texts, "\x00"), True).as_py()
+    if row >= 0:
+        raise ValueError(f"row {row + 1} has a text with a NUL character, which no text may hold")
+    return texts
 
 
 def _timestamps(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -18,7 +18,15 @@ from vo_service.sky.shapes import Shapes
 from vo_service.sky.stcs import parse_region
 from vo_service.sky.tests_of_pairs import test_pairs
 from vo_service.sky.unions import Not, Union
-from vo_service.sky.vectors import ALLOWANCE, angle_of, healpix29, positions, unit_vectors
+from vo_service.sky.vectors import (
+    ALLOWANCE,
+    angle_of,
+    healpix29,
+    mean_position,
+    mean_positions,
+    positions,
+    unit_vectors,
+)
 
 __all__ = [
     "ALLOWANCE",
@@ -41,6 +49,8 @@ __all__ = [
     "footprint_ids",
     "galactic",
     "healpix29",
+    "mean_position",
+    "mean_positions",
     "measures_of",
     "parse_moc",
     "parse_region",

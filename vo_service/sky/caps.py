@@ -17,6 +17,7 @@ from vo_service.sky.vectors import Floats, separations
 
 SLACK: Final = 2e-14
 _STEPS_TOWARDS_CENTRE = 12
+_GOOD_ENOUGH = 1.04  # squared radius of a cap over the smallest possible at which no step is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +54,44 @@ def cap_of_points(xyz: Floats) -> Cap:
     shortly, which converges to the centre of the smallest enclosing ball. Where the points reach round
     the sphere the answer may be the whole sky.
     """
-    best, best_radius = _start(xyz)
-    middle = best.copy()
-    for step in range(_STEPS_TOWARDS_CENTRE):
-        distance = separations(xyz, middle)
-        farthest = int(np.argmax(distance))
-        if distance[farthest] < best_radius:
-            best, best_radius = middle.copy(), float(distance[farthest])
+    best = middle = middle_of_box(xyz)
+    away = _squared_chords(xyz, middle)
+    farthest = int(away.argmax())
+    least = away[farthest]
+    # no ball is smaller than half the way between two of the points
+    smallest = 0.25 * float(_squared_chords(xyz, xyz[farthest]).max())
+    steps = 0 if least <= _GOOD_ENOUGH * smallest else _STEPS_TOWARDS_CENTRE
+    for step in range(steps):
         middle = middle + (xyz[farthest] - middle) / (step + 2.0)
         length = math.sqrt(float(middle @ middle))
         if length < 1e-12:
             break
         middle = middle / length
-    if best_radius >= math.pi / 2.0:
+        away = _squared_chords(xyz, middle)
+        farthest = int(away.argmax())
+        if away[farthest] < least:
+            best, least = middle, away[farthest]
+    if least >= 2.0:
         return WHOLE_SKY
-    return make_cap(best, best_radius)
+    return make_cap(best, float(separations(xyz, best).max()))
 
 
-def _start(xyz: Floats) -> tuple[Floats, float]:
-    middle = 0.5 * (xyz.min(axis=0) + xyz.max(axis=0))
+def middle_of_box(xyz: Floats) -> Floats:
+    """The direction of the middle of the coordinate box round the rows of ``xyz``."""
+    middle: Floats = 0.5 * (xyz.min(axis=0) + xyz.max(axis=0))
     length = math.sqrt(float(middle @ middle))
-    middle = middle / length if length > 1e-12 else np.array([0.0, 0.0, 1.0])
-    return middle, float(separations(xyz, middle).max())
+    return middle / length if length > 1e-12 else np.array([0.0, 0.0, 1.0])
+
+
+def surely_narrow(xyz: Floats) -> bool:
+    """Whether the cap of these points surely is less than a hemisphere."""
+    return float(_squared_chords(xyz, middle_of_box(xyz)).max()) < 1.999
+
+
+def _squared_chords(xyz: Floats, place: Floats) -> Floats:
+    step = xyz - place
+    squares: Floats = np.einsum("ij,ij->i", step, step)
+    return squares
 
 
 def cap_round_caps(caps: Sequence[Cap]) -> Cap:

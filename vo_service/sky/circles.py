@@ -121,7 +121,7 @@ class Circle(Region):
             np.array([math.pi]),
             np.empty((0, 3)),
         )
-        return Outline(arc.c, arc.q, arc.e, arc.half, arc.at(0, np.array([0.0])))
+        return Outline(arc.c, arc.q, arc.e, arc.half, arc.middles())
 
     def area(self) -> float:
         half = math.sin(math.radians(min(self.radius, 180.0)) / 2.0)

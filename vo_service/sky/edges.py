@@ -12,12 +12,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vo_service.sky.caps import WHOLE_SKY, Cap, cap_of_points
+from vo_service.sky.caps import WHOLE_SKY, Cap
+from vo_service.sky.neighbours import Places, close_pairs, marked
 from vo_service.sky.outlines import perpendicular
 from vo_service.sky.vectors import Flags, Floats, cross, dot
 
 _REFINE = 1e-13  # signs of products below this are worked out again from differences
-_CHUNK = 1_000_000  # point-edge pairs at once
+_CHUNK = 60_000  # point-edge pairs at once: what stays in the cache
+_CLOSE = 2e-6  # radians: how far apart edges may be by their caps to be looked at together
+_ROUGHLY = 1e-14  # difference of cosines beyond which the larger distance is told from the smaller
+_OPPOSITE = 1e-9  # radians from the opposite place within which neighbours make no edge
 _FLAT = 1e-14  # radians from one great circle at which a polygon has no inside
 
 
@@ -54,56 +58,50 @@ class Edges:
         return np.concatenate(parts)
 
     def _contain(self, xyz: Floats, slack: float) -> Flags:
-        sides = self._sides(xyz)
-        inside = self._inside_by_reference(xyz, sides) if self.references else self._inside(xyz, sides)
-        close = np.flatnonzero((np.abs(sides) <= abs(slack) + 1e-15).any(axis=1))
-        if len(close):
-            on_border = close[self._border_distance(xyz[close]) <= abs(slack)]
-            inside[on_border] = slack > 0.0
+        inside = self._inside_by_reference(xyz) if self.references else self._inside(xyz)
+        # whatever is that close to an edge is as close to the edge's great circle
+        point, edge = marked(np.abs(xyz @ self.normal.T) <= abs(slack) + 1e-15)
+        for at in range(0, len(point), _CHUNK):
+            points, edges = point[at : at + _CHUNK], edge[at : at + _CHUNK]
+            away = to_edges(xyz[points], self.start[edges], self.end[edges], self.normal[edges])
+            inside[points[away <= abs(slack)]] = slack > 0.0
         return inside
 
-    def _sides(self, xyz: Floats) -> Floats:
-        """Sines of the distances ``(n, m)`` from the points to the edges' great circles, left positive."""
-        sides = xyz @ self.normal.T
-        point, edge = np.nonzero(np.abs(sides) < _REFINE)
-        sides[point, edge] = np.einsum("ij,ij->i", xyz[point] - self.start[edge], self.normal[edge])
-        return sides
-
-    def _inside(self, xyz: Floats, sides: Floats) -> Flags:
+    def _inside(self, xyz: Floats) -> Flags:
         """For chains within a hemisphere: rays lead away from the cap's centre, to its far side."""
         centre = self.cap.centre
         across = cross(centre, xyz - centre)
         length = np.sqrt(np.einsum("ij,ij->i", across, across))
         at_centre = length < 1e-300
         across[at_centre], length[at_centre] = perpendicular(centre), 1.0
-        left = self._left_of_rays(xyz, across / length[:, None])
-        next_left = np.roll(left, -1, axis=1)
-        crossed = (left & ~next_left & (sides < 0.0)) | (~left & next_left & (sides > 0.0))
-        odd: Flags = np.count_nonzero(crossed, axis=1) % 2 == 1
+        point, _, _ = self._crossed(xyz, across / length[:, None])
+        odd: Flags = np.bincount(point, minlength=len(xyz)) % 2 == 1
         return odd
 
-    def _inside_by_reference(self, xyz: Floats, sides: Floats) -> Flags:
+    def _inside_by_reference(self, xyz: Floats) -> Flags:
         """For wider chains: arcs lead to a place of known side that is not in line with the point."""
         places = np.stack([place for place, _ in self.references])
         known = np.array([inside for _, inside in self.references])
         choice = np.argmin(np.abs(xyz @ places.T), axis=1)
         across = cross(xyz, places[choice])
         across /= np.sqrt(np.einsum("ij,ij->i", across, across))[:, None]
-        left = self._left_of_rays(xyz, across)
-        next_left = np.roll(left, -1, axis=1)
-        there = (places @ self.normal.T)[choice]
-        crossed = (left & ~next_left & (sides < 0.0) & (there > 0.0)) | (
-            ~left & next_left & (sides > 0.0) & (there < 0.0)
-        )
-        inside: Flags = (np.count_nonzero(crossed, axis=1) % 2 == 1) ^ known[choice]
+        point, edge, side = self._crossed(xyz, across)
+        there = dot(places[choice[point]], self.normal[edge])
+        between = point[((side < 0.0) & (there > 0.0)) | ((side > 0.0) & (there < 0.0))]
+        inside: Flags = (np.bincount(between, minlength=len(xyz)) % 2 == 1) ^ known[choice]
         return inside
 
-    def _left_of_rays(self, xyz: Floats, across: Floats) -> Flags:
+    def _crossed(self, xyz: Floats, across: Floats) -> tuple[Places, Places, Floats]:
+        """Points with the edges that pass their rays' great circles (of normals ``across``) ahead, and on
+        which side of the edges the points are (sines, left positive)."""
         left = across @ self.start.T
-        point, corner = np.nonzero(np.abs(left) < _REFINE)
-        left[point, corner] = np.einsum("ij,ij->i", across[point], self.start[corner] - xyz[point])
-        found: Flags = left >= 0.0
-        return found
+        point, corner = marked(np.abs(left) < _REFINE)
+        left[point, corner] = dot(across[point], self.start[corner] - xyz[point])
+        is_left = left >= 0.0
+        point, edge = marked(is_left != np.roll(is_left, -1, axis=1))
+        side = dot(xyz[point] - self.start[edge], self.normal[edge])
+        ahead = np.where(is_left[point, edge], side < 0.0, side > 0.0)
+        return point[ahead], edge[ahead], side[ahead]
 
     def border_distance(self, xyz: Floats) -> Floats:
         """Angles, radians, from the points to the nearest edge."""
@@ -112,38 +110,66 @@ class Edges:
         return np.concatenate(parts) if parts else np.empty(0)
 
     def _border_distance(self, xyz: Floats) -> Floats:
-        from_start = xyz[:, None, :] - self.start[None]
-        from_end = xyz[:, None, :] - self.end[None]
+        """Roughly to all edges, and exactly to those that may be the nearest."""
         # the point is beside an edge where it is ahead of its start and behind its end
         beside = xyz @ cross(self.normal, self.start).T >= 0.0
         beside &= xyz @ cross(self.normal, self.end).T <= 0.0
-        to_plane = np.abs(np.einsum("ijk,jk->ij", from_start, self.normal))
-        to_end = 0.5 * np.sqrt(np.minimum(dot(from_start, from_start), dot(from_end, from_end)))
-        nearest = np.where(
-            beside, np.arcsin(np.minimum(1.0, to_plane)), 2.0 * np.arcsin(np.minimum(1.0, to_end))
-        )
-        found: Floats = nearest.min(axis=1)
+        to_start = xyz @ self.start.T
+        nearness = np.maximum(to_start, xyz @ self.end.T)
+        height = xyz @ self.normal.T
+        np.copyto(nearness, np.sqrt(np.maximum(0.0, 1.0 - height * height)), where=beside)
+        point, edge = marked(nearness >= nearness.max(axis=1, keepdims=True) - _ROUGHLY)
+        away = to_edges(xyz[point], self.start[edge], self.end[edge], self.normal[edge])
+        first = np.flatnonzero(np.diff(point, prepend=-1))
+        found = np.full(len(xyz), np.nan)
+        found[point[first]] = np.minimum.reduceat(away, first) if len(first) else np.nan
         return found
 
 
-def make_edges(corners: Floats) -> Edges:
-    """Edges round ``corners`` (unit vectors ``(m, 3)``, neighbours distinct).
+def to_edges(points: Floats, starts: Floats, ends: Floats, normals: Floats) -> Floats:
+    """Angles, radians, from points ``(n, 3)`` to one edge each."""
+    from_start, from_end = points - starts, points - ends
+    beside = dot(from_start, cross(normals, starts)) >= 0.0
+    beside &= dot(from_end, cross(normals, ends)) <= 0.0
+    height = np.abs(dot(from_start, normals))
+    to_start, to_end = dot(from_start, from_start), dot(from_end, from_end)
+    near = np.minimum(to_start, to_end)
+    corner = 2.0 * np.arcsin(np.minimum(1.0, 0.5 * np.sqrt(near)))
+    far = np.flatnonzero(near > 2.0)
+    if len(far):
+        # beyond a right angle the chord to the opposite place keeps its digits
+        nearer = np.where((to_start <= to_end)[far, None], starts[far], ends[far])
+        rest = points[far] + nearer
+        corner[far] = math.pi - 2.0 * np.arcsin(np.minimum(1.0, 0.5 * np.sqrt(dot(rest, rest))))
+    nearest: Floats = np.where(beside, np.arcsin(np.minimum(1.0, height)), corner)
+    return nearest
+
+
+def check_corners(corners: Floats) -> None:
+    """Whether corners (unit vectors ``(m, 3)``, neighbours distinct) enclose something.
 
     Raises:
-        ValueError: with what would be right, where the corners enclose nothing.
+        ValueError: with what would be right.
     """
-    start, end = corners, np.roll(corners, -1, axis=0)
-    total, along = start + end, end - start
-    opposite = np.sqrt(np.einsum("ij,ij->i", total, total))
-    length = np.sqrt(np.einsum("ij,ij->i", along, along))
-    if (opposite < 1e-9).any():
+    total = corners + _following(corners)
+    if (dot(total, total) < _OPPOSITE**2).any():
         raise ValueError("neighbouring corners that are not opposite on the sky")
     if _on_one_great_circle(corners):
         raise ValueError("corners that are not all on one great circle")
+
+
+def make_edges(corners: Floats, cap: Cap) -> Edges:
+    """Edges round corners that have been checked, within their cap.
+
+    Raises:
+        ValueError: for a border that crosses itself and has the whole sky as its cap.
+    """
+    start, end = corners, _following(corners)
+    total, along = start + end, end - start
+    opposite, length = np.sqrt(dot(total, total)), np.sqrt(dot(along, along))
     normal = cross(start, along)
-    normal /= np.sqrt(np.einsum("ij,ij->i", normal, normal))[:, None]
+    normal /= np.sqrt(dot(normal, normal))[:, None]
     middle, half = total / opposite[:, None], np.arctan2(length, opposite)
-    cap = cap_of_points(corners)
     signed = _signed_area(start, end, cap)
     edges = Edges(start, end, normal, middle, half, cap, signed, ())
     if cap != WHOLE_SKY:
@@ -153,14 +179,20 @@ def make_edges(corners: Floats) -> Edges:
     return replace(edges, references=_references(edges))
 
 
+def _following(corners: Floats) -> Floats:
+    """The next corner of each."""
+    return np.concatenate([corners[1:], corners[:1]])
+
+
 def _on_one_great_circle(corners: Floats) -> bool:
     across = cross(corners[0], corners - corners[0])
-    length = np.sqrt(np.einsum("ij,ij->i", across, across))
-    widest = int(np.argmax(length))
-    if length[widest] == 0.0:
+    squares = dot(across, across)
+    widest = int(squares.argmax())
+    length = math.sqrt(squares[widest])
+    if length == 0.0:
         return True
-    heights = (corners - corners[0]) @ (across[widest] / length[widest])
-    return bool(np.abs(heights).max() <= _FLAT)
+    heights = (corners - corners[0]) @ across[widest]
+    return bool(np.abs(heights).max() <= _FLAT * length)
 
 
 def _signed_area(start: Floats, end: Floats, cap: Cap) -> float:
@@ -205,7 +237,7 @@ def _references(edges: Edges) -> tuple[tuple[Floats, bool], ...]:
     found = []
     for place in chosen:
         probe = replace(edges, references=((place, False),))
-        parity = bool(probe._inside_by_reference(beside, probe._sides(beside))[0])
+        parity = bool(probe._inside_by_reference(beside)[0])
         found.append((place, parity != inside))
     return tuple(found)
 
@@ -233,15 +265,17 @@ def crosses_itself(edges: Edges) -> bool:
     count = len(edges)
     if count == 3:
         return False
-    one, two = np.triu_indices(count, 2)
-    keep = ~((one == 0) & (two == count - 1))
-    one, two = one[keep], two[keep]
-    s = np.einsum("ij,ij->i", edges.normal[one], edges.start[two] - edges.start[one])
-    t = np.einsum("ij,ij->i", edges.normal[one], edges.end[two] - edges.start[one])
-    u = np.einsum("ij,ij->i", edges.normal[two], edges.start[one] - edges.start[two])
-    v = np.einsum("ij,ij->i", edges.normal[two], edges.end[one] - edges.start[two])
-    together = (
-        np.einsum("ij,ij->i", edges.middle[one], edges.middle[two])
-        > np.cos(np.minimum(math.pi, edges.half[one] + edges.half[two])) - 1e-12
-    )
-    return bool(((s * t <= 0.0) & (u * v <= 0.0) & (s * u <= 0.0) & together).any())
+    start, end, normal = edges.start, edges.end, edges.normal
+    for one, two in close_pairs(edges.middle, edges.half, edges.middle, edges.half, _CLOSE):
+        keep = (two > one + 1) & (two - one < count - 1)
+        one, two = one[keep], two[keep]
+        s = dot(normal[one], start[two] - start[one])
+        keep = s * dot(normal[one], end[two] - start[one]) <= 0.0
+        one, two, s = one[keep], two[keep], s[keep]
+        u = dot(normal[two], start[one] - start[two])
+        passing = (u * dot(normal[two], end[one] - start[two]) <= 0.0) & (s * u <= 0.0)
+        one, two = one[passing], two[passing]
+        reach = np.cos(np.minimum(math.pi, edges.half[one] + edges.half[two])) - 1e-12
+        if (dot(edges.middle[one], edges.middle[two]) > reach).any():
+            return True
+    return False

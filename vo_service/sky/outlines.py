@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sky.vectors import Flags, Floats, cross
+from vo_service.sky.neighbours import close_pairs
+from vo_service.sky.vectors import Flags, Floats, cross, dot
 
 Places = NDArray[np.intp]
 
 _LOOSE = 1e-9  # how far beyond the end of an arc a crossing may lie and still be looked at
+_NEAR = 1e-7  # how far apart arcs may be, radians, to be looked at together
 _TOUCH = 2e-14  # gap of two circles, radians, that still counts as touching (in steps of the chord)
 
 
@@ -36,21 +38,30 @@ class Outline:
     def __len__(self) -> int:
         return len(self.q)
 
-    def at(self, arc: int, angles: Floats) -> Floats:
-        """Points ``(n, 3)`` on one arc at angles from its middle."""
-        centre, middle = self.c[arc], self.e[arc]
-        across = cross(centre, middle)
-        q = float(self.q[arc])
-        radius = math.sqrt(q * (1.0 - 0.25 * q))
-        round_it = np.cos(angles)[:, None] * middle + np.sin(angles)[:, None] * across
-        points: Floats = (1.0 - 0.5 * q) * centre + radius * round_it
+    def at(self, arcs: Places, angles: Floats) -> Floats:
+        """Points ``(n, 3)`` on one arc each, at angles from its middle."""
+        centre, middle, q = self.c[arcs], self.e[arcs], self.q[arcs]
+        radius = np.sqrt(q * (1.0 - 0.25 * q))[:, None]
+        round_it = np.cos(angles)[:, None] * middle + np.sin(angles)[:, None] * cross(centre, middle)
+        points: Floats = (1.0 - 0.5 * q)[:, None] * centre + radius * round_it
         return points
 
-    def angles(self, arc: int, xyz: Floats) -> Floats:
-        """Angles from the middle of one arc of points that lie on its circle."""
-        across = cross(self.c[arc], self.e[arc])
-        angles: Floats = np.arctan2(xyz @ across, xyz @ self.e[arc])
+    def angles(self, arcs: Places, xyz: Floats) -> Floats:
+        """Angles from the middles of arcs of one point each that lies on the arc's circle."""
+        middle = self.e[arcs]
+        angles: Floats = np.arctan2(dot(xyz, cross(self.c[arcs], middle)), dot(xyz, middle))
         return angles
+
+    def middles(self) -> Floats:
+        """The middle ``(n, 3)`` of each arc."""
+        return self.at(np.arange(len(self)), np.zeros(len(self)))
+
+    def reaches(self) -> Floats:
+        """Angles, radians, from the middle of each arc to its farthest point."""
+        radius = np.sqrt(self.q * (1.0 - 0.25 * self.q))
+        half_chord = radius * np.sin(0.5 * np.minimum(self.half, math.pi))
+        reaches: Floats = 2.0 * np.arcsin(np.minimum(1.0, half_chord))
+        return reaches
 
 
 def no_outline(points: Floats | None = None) -> Outline:
@@ -79,18 +90,40 @@ def perpendicular(axis: Floats) -> Floats:
 
 
 def crossings(one: Outline, two: Outline) -> Floats:
-    """Points ``(n, 3)`` where arcs of the two borders cross or touch.
+    """Points ``(n, 3)`` where arcs of the two borders cross or touch; of one border with itself, each once.
 
     A few points close by that are no crossings may be among them (ends of arcs are taken loosely):
     whoever asks tests each point against both shapes anyway.
     """
-    if len(one) == 0 or len(two) == 0:
-        return np.empty((0, 3))
-    i, j = (part.ravel() for part in np.indices((len(one), len(two))))
-    found, pair = _circle_crossings(one.c[i], one.q[i], two.c[j], two.q[j])
-    keep = _within(one, i[pair], found) & _within(two, j[pair], found)
-    kept: Floats = found[keep]
-    return kept
+    kept = [np.empty((0, 3))]
+    ends_one, ends_two = _ends_of_great(one), _ends_of_great(two)
+    for i, j in close_pairs(one.middles(), one.reaches(), two.middles(), two.reaches(), _NEAR):
+        if one is two:
+            i, j = i[i < j], j[i < j]
+        keep = _may_pass(one.c, i, ends_one, ends_two, j)
+        i, j = i[keep], j[keep]
+        keep = _may_pass(two.c, j, ends_two, ends_one, i)
+        i, j = i[keep], j[keep]
+        found, pair = _circle_crossings(one.c[i], one.q[i], two.c[j], two.q[j])
+        kept.append(found[_within(one, i[pair], found) & _within(two, j[pair], found)])
+    return np.concatenate(kept)
+
+
+def _ends_of_great(outline: Outline) -> Floats:
+    """Both ends ``(2, n, 3)`` of arcs of great circles up to half round; NaN for all others."""
+    rows = np.arange(len(outline))
+    ends = np.stack([outline.at(rows, -outline.half), outline.at(rows, outline.half)])
+    ends[:, (outline.q != 2.0) | (outline.half > 0.5 * math.pi)] = np.nan
+    return ends
+
+
+def _may_pass(centres: Floats, arcs: Places, ends: Floats, others: Floats, other_arcs: Places) -> Flags:
+    """Whether arcs may have a point on the great circles of others: not both ends on one side of these."""
+    normal = centres[arcs]
+    first, last = (dot(normal, each[other_arcs]) for each in others)
+    apart = ((first > _LOOSE) & (last > _LOOSE)) | ((first < -_LOOSE) & (last < -_LOOSE))
+    may: Flags = ~apart | np.isnan(ends[0, arcs, 0])
+    return may
 
 
 def _within(outline: Outline, arcs: Places, xyz: Floats) -> Flags:
@@ -134,10 +167,24 @@ def _circle_crossings(c1: Floats, q1: Floats, c2: Floats, q2: Floats) -> tuple[F
     return found, np.concatenate([pair, pair])
 
 
-def angles_of_cuts(border: Outline, arc: int, cuts: Floats) -> Floats:
-    """Angles along one arc of those cuts that lie on its circle."""
-    off = cuts - border.c[arc]
-    q = float(border.q[arc])
-    # d(chord^2) = 2 chord d(chord): points within some 1e-12 of the circle
-    near = np.abs(np.einsum("ij,ij->i", off, off) - q) <= 2.0 * math.sqrt(q) * 1e-12 + 1e-24
-    return border.angles(arc, cuts[near])
+def cut(border: Outline, cuts: Floats, arcs: Places, angles: Floats) -> tuple[Places, Floats]:
+    """Where arcs are cut: at their ends, at ``angles`` of ``arcs``, and at those ``cuts`` (places) on them.
+
+    Arcs and angles, in the order of both; no angle of an arc comes twice.
+    """
+    rows = np.arange(len(border))
+    owners, stops = [rows, rows, arcs], [-border.half, border.half, angles]
+    for arc, place in close_pairs(border.middles(), border.reaches(), cuts, np.zeros(len(cuts)), _NEAR):
+        off = cuts[place] - border.c[arc]
+        q = border.q[arc]
+        # d(chord^2) = 2 chord d(chord): points within some 1e-12 of the circle
+        near = np.abs(dot(off, off) - q) <= 2.0 * np.sqrt(q) * 1e-12 + 1e-24
+        arc, place = arc[near], place[near]
+        owners.append(arc)
+        stops.append(np.clip(border.angles(arc, cuts[place]), -border.half[arc], border.half[arc]))
+    owner, stop = np.concatenate(owners), np.concatenate(stops)
+    order = np.lexsort((stop, owner))
+    owner, stop = owner[order], stop[order]
+    fresh = np.ones(len(owner), dtype=bool)
+    fresh[1:] = (owner[1:] != owner[:-1]) | (stop[1:] != stop[:-1])
+    return owner[fresh], stop[fresh]

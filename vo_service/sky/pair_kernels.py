@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_service.sky.edges import to_edges
 from vo_service.sky.vectors import Flags, Floats, cross
 
 Places = NDArray[np.intp]
@@ -43,7 +44,11 @@ def heights(points: Floats, corners: Floats, normals: Floats) -> Floats:
 
 
 def enclosed(points: Floats, corners: Floats, normals: Floats, centres: Floats) -> Flags:
-    """Which points ``(n, 3)`` lie inside, by the edges that a ray away from the cap's centre crosses."""
+    """Which points ``(n, 3)`` lie inside, by the edges that a ray away from the cap's centre crosses.
+
+    The ray ends opposite the centre. For a point nearly there edges behind the centre would count: beyond a
+    right angle, which no cap here reaches, a point is outside whatever its count.
+    """
     sides = np.einsum("imk,imk->im", points[:, None, :] - corners, normals)
     across = cross(centres, points - centres)
     length = np.sqrt(np.einsum("ij,ij->i", across, across))
@@ -56,22 +61,9 @@ def enclosed(points: Floats, corners: Floats, normals: Floats, centres: Floats) 
     left = np.einsum("imk,ik->im", corners - points[:, None, :], across) >= 0.0
     next_left = np.roll(left, -1, axis=1)
     crossed = (left & ~next_left & (sides < 0.0)) | (~left & next_left & (sides > 0.0))
-    odd: Flags = np.count_nonzero(crossed, axis=1) % 2 == 1
-    return odd
-
-
-def to_edges(points: Floats, starts: Floats, ends: Floats, normals: Floats) -> Floats:
-    """Angles, radians, from points ``(n, 3)`` to one edge each."""
-    from_start, from_end = points - starts, points - ends
-    beside = np.einsum("ij,ij->i", from_start, cross(normals, starts)) >= 0.0
-    beside &= np.einsum("ij,ij->i", from_end, cross(normals, ends)) <= 0.0
-    height = np.abs(np.einsum("ij,ij->i", from_start, normals))
-    near = np.minimum(
-        np.einsum("ij,ij->i", from_start, from_start), np.einsum("ij,ij->i", from_end, from_end)
-    )
-    corner = 2.0 * np.arcsin(np.minimum(1.0, 0.5 * np.sqrt(near)))
-    nearest: Floats = np.where(beside, np.arcsin(np.minimum(1.0, height)), corner)
-    return nearest
+    ahead = np.einsum("ij,ij->i", points, centres) > 0.0
+    inside: Flags = ahead & (np.count_nonzero(crossed, axis=1) % 2 == 1)
+    return inside
 
 
 def to_borders(points: Floats, corners: Floats, normals: Floats) -> Floats:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vo_service.sky.areas import area_of
-from vo_service.sky.caps import WHOLE_SKY, Cap
-from vo_service.sky.edges import Edges, crosses_itself, make_edges
+from vo_service.sky.caps import WHOLE_SKY, Cap, cap_of_points, surely_narrow
+from vo_service.sky.edges import Edges, check_corners, crosses_itself, make_edges
 from vo_service.sky.errors import RegionError
 from vo_service.sky.outlines import Outline
 from vo_service.sky.region import Region, number
@@ -32,40 +32,52 @@ class Polygon(Region):
     """
 
     vertices: tuple[Position, ...]
-    _edges: Edges = field(init=False, repr=False, compare=False)
-    _cap: Cap = field(init=False, repr=False, compare=False)
+    corners: Floats = field(init=False, repr=False, compare=False)
+    """The vertices as unit vectors ``(n, 3)``."""
+    _known_cap: Cap | None = field(default=None, init=False, repr=False, compare=False)
+    _known_edges: Edges | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         corners = _clean(self.vertices)
         object.__setattr__(self, "vertices", corners)
         lon_lat = np.array(corners)
+        object.__setattr__(self, "corners", unit_vectors(lon_lat[:, 0], lon_lat[:, 1]))
         try:
-            edges = make_edges(unit_vectors(lon_lat[:, 0], lon_lat[:, 1]))
+            check_corners(self.corners)
+            if not surely_narrow(self.corners):
+                # a border that may reach over a hemisphere is looked through at once
+                object.__setattr__(self, "_known_edges", make_edges(self.corners, self.cap()))
         except ValueError as error:
             raise RegionError(_text(corners), -1, str(error)) from error
-        object.__setattr__(self, "_edges", edges)
-        object.__setattr__(self, "_cap", edges.cap)
-
-    @property
-    def corners(self) -> Floats:
-        """The vertices as unit vectors ``(n, 3)``."""
-        return self._edges.start
 
     def cap(self) -> Cap:
-        return self._cap
+        cap = self._known_cap
+        if cap is None:
+            cap = cap_of_points(self.corners)
+            object.__setattr__(self, "_known_cap", cap)
+        return cap
+
+    @property
+    def edges(self) -> Edges:
+        """The border; worked out when it is asked for first."""
+        edges = self._known_edges
+        if edges is None:
+            edges = make_edges(self.corners, self.cap())
+            object.__setattr__(self, "_known_edges", edges)
+        return edges
 
     def contains(self, xyz: Floats, slack: float = ALLOWANCE) -> Flags:
         found = np.zeros(len(xyz), dtype=bool)
         near = np.flatnonzero(self._near_cap(xyz))
         if len(near):
-            found[near] = self._edges.contain(xyz[near], slack)
+            found[near] = self.edges.contain(xyz[near], slack)
         return found
 
     def _near_cap(self, xyz: Floats) -> Flags:
-        if self._cap == WHOLE_SKY:
+        cap = self.cap()
+        if cap == WHOLE_SKY:
             return finite_rows(xyz)
-        cosine = math.cos(min(math.pi, self._cap.radius + 1e-7)) - 1e-14
-        return xyz @ self._cap.centre >= cosine
+        return xyz @ cap.centre >= math.cos(min(math.pi, cap.radius + 1e-7)) - 1e-14
 
     def distance(self, xyz: Floats) -> Floats:
         return self.distance_and_depth(xyz)[0]
@@ -74,29 +86,29 @@ class Polygon(Region):
         return self.distance_and_depth(xyz)[1]
 
     def distance_and_depth(self, xyz: Floats) -> tuple[Floats, Floats]:
-        border, inside = self._edges.border_distance(xyz), self.contains(xyz)
+        border, inside = self.edges.border_distance(xyz), self.contains(xyz)
         return np.where(inside, 0.0, border), np.where(inside, border, 0.0)
 
     def outline(self) -> Outline:
-        edges = self._edges
+        edges = self.edges
         return Outline(edges.normal, np.full(len(edges), 2.0), edges.middle, edges.half, edges.start)
 
     @property
     def is_simple(self) -> bool:
         """Whether the border does not cross itself."""
-        return not crosses_itself(self._edges)
+        return not crosses_itself(self.edges)
 
     def area(self) -> float:
         if not self.is_simple:
             return area_of(self)
-        return abs(self._edges.signed) * (180.0 / math.pi) ** 2
+        return abs(self.edges.signed) * (180.0 / math.pi) ** 2
 
     def stcs_words(self, frame: str) -> str:
         return f"Polygon{frame} {_numbers(self.vertices)}"
 
     def to_dali(self) -> str:
         """DALI order: counter-clockwise seen from inside the sphere (VOT-147)."""
-        corners = self.vertices if self._edges.counter_clockwise else self.vertices[::-1]
+        corners = self.vertices if self.edges.counter_clockwise else self.vertices[::-1]
         return f"polygon {_numbers(corners)}"
 
 

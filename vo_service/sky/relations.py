@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vo_service.sky.outlines import Outline, angles_of_cuts, crossings
-from vo_service.sky.vectors import Floats
+from vo_service.sky.outlines import Outline, crossings, cut
+from vo_service.sky.vectors import Floats, dot
 
 if TYPE_CHECKING:
     from vo_service.sky.region import Region
@@ -76,17 +76,12 @@ def holds_all(outer: Region, inner: Region) -> bool:
 
 def pieces(border: Outline, cuts: Floats) -> tuple[Floats, Floats]:
     """The middle of every piece of the border between cuts, and a point on either side of each."""
-    middles, beside = [np.empty((0, 3))], [np.empty((0, 3))]
-    for arc in range(len(border)):
-        half = float(border.half[arc])
-        angles = np.concatenate([[-half, half], angles_of_cuts(border, arc, cuts)])
-        edges = np.unique(np.clip(angles, -half, half))
-        centres = 0.5 * (edges[1:] + edges[:-1])
-        points = border.at(arc, centres)
-        outward = points * float(1.0 - 0.5 * border.q[arc]) - border.c[arc]
-        outward /= np.sqrt(np.einsum("ij,ij->i", outward, outward))[:, None]
-        middles.append(points)
-        for side in (_ASIDE, -_ASIDE):
-            moved = points + side * outward
-            beside.append(moved / np.sqrt(np.einsum("ij,ij->i", moved, moved))[:, None])
-    return np.concatenate(middles), np.concatenate(beside)
+    none = np.empty(0)
+    arcs, stops = cut(border, cuts, none.astype(np.intp), none)
+    inner = np.flatnonzero(arcs[1:] == arcs[:-1])
+    arcs = arcs[inner]
+    middles = border.at(arcs, 0.5 * (stops[inner + 1] + stops[inner]))
+    outward = middles * (1.0 - 0.5 * border.q[arcs])[:, None] - border.c[arcs]
+    outward /= np.sqrt(dot(outward, outward))[:, None]
+    beside = np.concatenate([middles + _ASIDE * outward, middles - _ASIDE * outward])
+    return middles, beside / np.sqrt(dot(beside, beside))[:, None]

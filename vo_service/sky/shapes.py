@@ -6,7 +6,7 @@ polygons) is kept as a region. A row may be no shape at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -84,24 +84,18 @@ class Shapes:
         """Shapes of regions; None where there is none."""
         kept = list(regions)
         rows = _Rows(len(kept))
-        chains: list[Polygon] = []
-        places: list[int] = []
-        for row, region in enumerate(kept):
-            if isinstance(region, Circle):
-                rows.circles.append((row, region.lon, region.lat, region.radius))
-            elif isinstance(region, Polygon) and _is_small(region):
-                chains.append(region)
-                places.append(row)
-            elif region is not None:
-                rows.add_region(row, region)
-        rows.add_circles()
-        rows.add_chains(np.array(places, dtype=np.intp), chains)
+        rows.add_regions(enumerate(kept))
         return rows.shapes(lambda row: kept[row])
 
     @staticmethod
     def of_circles(lon: ArrayLike, lat: ArrayLike, radius: ArrayLike) -> Shapes:
-        """Circles of degrees; no shape where a number is missing or out of its range."""
-        lons, lats, radii = (np.asarray(part, dtype=np.float64) for part in (lon, lat, radius))
+        """Circles of degrees, one a row.
+
+        A row is no shape where one of its numbers is missing (NULL, None, NaN), infinite, or out of its
+        range: a latitude beyond a pole, a radius below 0. Any longitude is reduced; radii of 180 and more
+        are the whole sky, 0 is a point.
+        """
+        lons, lats, radii = (_numbers(part) for part in (lon, lat, radius))
         known = np.isfinite(lons) & (np.abs(lats) <= 90.0) & (radii >= 0.0) & np.isfinite(radii)
         rows = _Rows(len(lons))
         at = np.flatnonzero(known)
@@ -113,9 +107,15 @@ class Shapes:
         return rows.shapes(make)
 
     @staticmethod
-    def of_polygons(lon: Floats, lat: Floats, offsets: Places) -> Shapes:
-        """Polygons of the corners from ``offsets[i]`` to ``offsets[i + 1]``, degrees; no shape where these
-        make none (NaN among them, fewer than three, flat, opposite neighbours)."""
+    def of_polygons(lon: ArrayLike, lat: ArrayLike, offsets: ArrayLike) -> Shapes:
+        """Polygons of the corners from ``offsets[i]`` to ``offsets[i + 1]``, degrees.
+
+        Any number of corners will do, and a ring may end with its first corner again; corners that repeat
+        the one before are dropped. A row is no shape where its corners make no ``Polygon``: none at all (a
+        NULL), a coordinate that is missing (NULL, None, NaN), infinite or beyond a pole, fewer than three,
+        all on one great circle, neighbours opposite on the sky.
+        """
+        lon, lat, offsets = _numbers(lon), _numbers(lat), np.asarray(offsets, dtype=np.intp)
 
         @lru_cache(maxsize=10_000)
         def make(row: int) -> Region | None:
@@ -128,7 +128,11 @@ class Shapes:
 
     @staticmethod
     def of_texts(texts: pa.Array | pa.ChunkedArray) -> Shapes:
-        """Shapes of STC-S texts; no shape where the text is null or cannot be read."""
+        """Shapes of STC-S or DALI texts, read as ``parse_region`` does.
+
+        A row is no shape where its text is null or no region.
+        """
+        texts = texts.cast(pa.string())
         array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
         rows = _Rows(len(array))
 
@@ -146,11 +150,14 @@ class Shapes:
                 plain.polygon_offsets // 2,
                 make,
             )
-        for row in plain.others.tolist():
-            region = make(row)
-            if region is not None:
-                rows.add_region(row, region)
+        rows.add_regions((row, make(row)) for row in plain.others.tolist())
         return rows.shapes(make)
+
+
+def _numbers(values: ArrayLike) -> Floats:
+    """Doubles, with NaN for whatever is missing or infinite."""
+    numbers = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 @lru_cache(maxsize=10_000)
@@ -185,16 +192,27 @@ class _Rows:
         self.count = np.zeros(count, dtype=np.intp)
         self.corners: list[Floats] = []
         self.filled = 0
-        self.circles: list[tuple[int, float, float, float]] = []
+
+    def add_regions(self, regions: Iterable[tuple[int, Region | None]]) -> None:
+        """Rows and their regions, each as the kind that it is best kept as."""
+        circles: list[tuple[int, float, float, float]] = []
+        chains: list[tuple[int, Polygon]] = []
+        for row, region in regions:
+            if isinstance(region, Circle):
+                circles.append((row, region.lon, region.lat, region.radius))
+            elif isinstance(region, Polygon) and _is_small(region):
+                chains.append((row, region))
+            elif region is not None:
+                self.add_region(row, region)
+        if circles:
+            rows, lon, lat, radius = (np.array(part) for part in zip(*circles))
+            self.put_circles(rows, lon, lat, radius)
+        if chains:
+            self.add_chains(np.array([row for row, _ in chains]), [polygon for _, polygon in chains])
 
     def add_region(self, row: int, region: Region) -> None:
         cap = region.cap()
         self.kind[row], self.centre[row], self.radius[row] = Kind.REGION, cap.centre, cap.radius
-
-    def add_circles(self) -> None:
-        if self.circles:
-            rows, lon, lat, radius = (np.array(part) for part in zip(*self.circles))
-            self.put_circles(rows, lon, lat, radius)
 
     def put_circles(self, rows: Places, lon: Floats, lat: Floats, radius: Floats) -> None:
         known = np.isfinite(lon) & (np.abs(lat) <= 90.0) & (radius >= 0.0) & np.isfinite(radius)
@@ -204,17 +222,15 @@ class _Rows:
         self.radius[rows] = np.minimum(np.pi, np.radians(radius[known]))
 
     def add_chains(self, rows: Places, polygons: Sequence[Polygon]) -> None:
-        if polygons:
-            chains = [polygon.corners for polygon in polygons]
-            caps = [polygon.cap() for polygon in polygons]
-            counts = np.array([len(chain) for chain in chains])
-            self._put_chains(
-                rows,
-                np.array([[cap.x, cap.y, cap.z] for cap in caps]),
-                np.array([cap.radius for cap in caps]),
-                counts,
-                np.concatenate(chains),
-            )
+        chains = [polygon.corners for polygon in polygons]
+        caps = [polygon.cap() for polygon in polygons]
+        self._put_chains(
+            rows,
+            np.array([[cap.x, cap.y, cap.z] for cap in caps]),
+            np.array([cap.radius for cap in caps]),
+            np.array([len(chain) for chain in chains]),
+            np.concatenate(chains),
+        )
 
     def put_polygons(
         self, rows: Places, lon: Floats, lat: Floats, offsets: Places, make: Callable[[int], Region | None]

@@ -30,17 +30,25 @@ def reduce_longitude(lon: float) -> float:
 
 
 def unit_vectors(lon: ArrayLike, lat: ArrayLike) -> Floats:
-    """Unit vectors ``(n, 3)`` of positions in degrees; NaN in gives NaN out.
+    """Unit vectors ``(n, 3)`` of positions in degrees; NaN and infinity give NaN.
 
     Longitudes are reduced first and the poles are exact, so that equal positions give equal vectors
     however they were written (ADQL-152).
     """
-    lon_deg = np.atleast_1d(np.asarray(lon, dtype=np.float64)) % 360.0
     lat_deg = np.atleast_1d(np.asarray(lat, dtype=np.float64))
-    lon_rad, lat_rad = np.radians(lon_deg), np.radians(lat_deg)
-    across = np.cos(lat_rad)
-    across = np.where(np.abs(lat_deg) == 90.0, 0.0, across)
-    return np.stack([across * np.cos(lon_rad), across * np.sin(lon_rad), np.sin(lat_rad)], axis=-1)
+    with np.errstate(invalid="ignore"):
+        lon_rad = np.radians(np.atleast_1d(np.asarray(lon, dtype=np.float64)) % 360.0)
+        lat_rad = np.radians(lat_deg)
+        across, up = np.cos(lat_rad), np.sin(lat_rad)
+    across[np.abs(lat_deg) == 90.0] = 0.0
+    return _rows(across * np.cos(lon_rad), across * np.sin(lon_rad), up)
+
+
+def _rows(x: Floats, y: Floats, z: Floats) -> Floats:
+    """Columns as rows of vectors; of short columns several times faster than numpy's own."""
+    rows = np.empty((*x.shape, 3))
+    rows[..., 0], rows[..., 1], rows[..., 2] = x, y, z
+    return rows
 
 
 def vector(lon: float, lat: float) -> Floats:
@@ -54,6 +62,42 @@ def positions(xyz: Floats) -> tuple[Floats, Floats]:
     lon = np.degrees(np.arctan2(xyz[:, 1], xyz[:, 0])) % 360.0
     lat = np.degrees(np.arctan2(xyz[:, 2], np.hypot(xyz[:, 0], xyz[:, 1])))
     return np.where(lon >= 360.0, 0.0, lon), lat
+
+
+def mean_position(lon: ArrayLike, lat: ArrayLike) -> tuple[float, float] | None:
+    """Longitude in [0, 360) and latitude, degrees, of the middle of positions: the direction of their sum.
+
+    Positions that are all the same give exactly that one. Those with NaN or beyond a pole do not count; None
+    where none is left or they lie evenly round the sphere.
+    """
+    lons = np.atleast_1d(np.asarray(lon, dtype=np.float64))
+    (middle_lon,), (middle_lat,) = mean_positions(lons, lat, np.zeros(len(lons), dtype=np.intp), 1)
+    return None if math.isnan(middle_lon) else (float(middle_lon), float(middle_lat))
+
+
+def mean_positions(
+    lon: ArrayLike, lat: ArrayLike, groups: NDArray[np.integer], count: int
+) -> tuple[Floats, Floats]:
+    """The same for many groups: ``groups`` (0 to ``count`` - 1) says whose each position is. NaN for None."""
+    lons, lats = (np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in (lon, lat))
+    known = np.isfinite(lons) & (np.abs(lats) <= 90.0)
+    lons, lats, groups = lons[known] % 360.0, lats[known] + 0.0, groups[known]
+    lons[lons >= 360.0] = 0.0
+    xyz = unit_vectors(lons, lats)
+    total: Floats = np.stack([np.bincount(groups, part, minlength=count) for part in xyz.T], axis=1).astype(
+        np.float64
+    )
+    middle_lon, middle_lat = positions(total)
+    size = np.bincount(groups, minlength=count)
+    lost = np.sqrt(dot(total, total)) <= 1e-12 * size
+    middle_lon[lost] = middle_lat[lost] = np.nan
+    # the first of each group stands for all where these are equal, which its sum only nearly does
+    first = np.zeros(count, dtype=np.intp)
+    first[groups[::-1]] = np.arange(len(groups))[::-1]
+    differs = (lons != lons[first[groups]]) | (lats != lats[first[groups]])
+    same = (size > 0) & (np.bincount(groups, differs, minlength=count) == 0)
+    middle_lon[same], middle_lat[same] = lons[first[same]], lats[first[same]]
+    return middle_lon, middle_lat
 
 
 def healpix29(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
@@ -74,7 +118,7 @@ def cross(one: Floats, two: Floats) -> Floats:
     """Cross products of rows; on many short rows several times faster than numpy's own."""
     x1, y1, z1 = one[..., 0], one[..., 1], one[..., 2]
     x2, y2, z2 = two[..., 0], two[..., 1], two[..., 2]
-    return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2], axis=-1)
+    return _rows(y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2)
 
 
 def dot(one: Floats, two: Floats) -> Floats:

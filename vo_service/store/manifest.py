@@ -8,7 +8,7 @@ snapshot shares with the one before all that did not change.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -110,6 +110,17 @@ def read_manifest(directory: Path) -> Manifest:
 def column_types(table: Table) -> tuple[tuple[str, str], ...]:
     """Names and Arrow types of the stored columns of a table, as the manifest keeps them."""
     return tuple((column.name, str(column.arrow_type)) for column in table.stored)
+
+
+def lacking(table: Table, held: Mapping[str, str] | None) -> Iterator[str]:
+    """Which of the stored columns of a table are not among those ``held`` (name and Arrow type), in full; the
+    table itself where it is not there at all."""
+    if held is None:
+        yield table.qualified
+        return
+    for name, kind in column_types(table):
+        if held.get(name) != kind:
+            yield f"{table.qualified}.{name}"
 
 
 def _write_state(state: TableState) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tap_schema import Table
 from vo_service.store.disk import disk_errors
 from vo_service.store.engine_file import duckdb_type, literal, quoted
 from vo_service.store.errors import StoreError
-from vo_service.store.manifest import ENGINE_FILE, Manifest
+from vo_service.store.manifest import ENGINE_FILE, Manifest, lacking
 
 _BATCH_ROWS = 50_000
 
@@ -32,6 +32,17 @@ class Snapshot:
     def engine_file(self) -> Path:
         """The DuckDB file that queries run on."""
         return self.directory / ENGINE_FILE
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Tables and columns (``schema.table`` and ``schema.table.column``) that are stored today and that
+        this snapshot, of another version of this software, does not have, or has with another type."""
+        return tuple(lack for name, table in self.tables.items() for lack in lacking(table, self._held(name)))
+
+    def _held(self, table: str) -> Mapping[str, str] | None:
+        """Columns of a table with their Arrow types, None where there is no such table."""
+        state = self.manifest.tables.get(table)
+        return None if state is None else dict(state.columns)
 
     def count_rows(self, table: str) -> int:
         """Number of rows of ``schema.table``, from the manifest."""
@@ -64,10 +75,9 @@ class Snapshot:
 
         What an older version of this software did not store yet is not there: no rows, or nulls.
         """
-        state = self.manifest.tables.get(table)
-        if state is None and table in self.tables:
+        held = self._held(table)
+        if held is None and table in self.tables:
             return
-        held = None if state is None else {name for name, _type in state.columns}
         with _attached(self.engine_file) as connection:
             yield from stream_rows(connection, self.tables, table, columns, where, params, batch_rows, held)
 
@@ -100,17 +110,23 @@ def stream_rows(
     ``held`` names the columns that the database has, all by default; the others are null.
     """
     schema = schema_of(tables, table, columns)
-    names = ", ".join(
-        quoted(field.name)
-        if held is None or field.name in held
-        else f"CAST(NULL AS {duckdb_type(field.type)}) AS {quoted(field.name)}"
-        for field in schema
-    )
+    names = ", ".join(quoted(field.name) for field in schema)
     condition = f" WHERE {where}" if where else ""
-    statement = f"SELECT {names} FROM {quoted(*table.split('.', 1))}{condition}"
+    statement = f"SELECT {names} FROM {_source(tables[table], held)}{condition}"
     with disk_errors(f"reading {table}"):
         for batch in connection.sql(statement, params=list(params)).to_arrow_reader(batch_rows):
             yield batch.cast(schema) if batch.schema != schema else batch
+
+
+def _source(table: Table, held: Collection[str] | None) -> str:
+    """What rows are read from: the table, with nulls for columns that it does not have."""
+    nulls = [
+        f"CAST(NULL AS {duckdb_type(column.arrow_type)}) AS {quoted(column.name)}"
+        for column in table.stored
+        if held is not None and column.name not in held
+    ]
+    name = quoted(table.schema, table.name)
+    return f"(SELECT *, {', '.join(nulls)} FROM {name})" if nulls else name
 
 
 @contextmanager

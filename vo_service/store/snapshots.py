@@ -154,6 +154,11 @@ class Snapshots:
             raise
         return self.at(number)
 
+    def is_outdated(self, snapshot: Snapshot) -> bool:
+        """Whether a snapshot is of another version of this software: it lacks what is stored today, or its
+        TAP_SCHEMA describes something else than what is published."""
+        return bool(snapshot.lacks) or snapshot.manifest.described != self._digest()
+
     def prune(self, keep: int) -> list[int]:
         """Drop all but the newest ``keep`` snapshots and those in use; returns what was dropped."""
         with self._catalogue.writing() as connection:
@@ -181,8 +186,13 @@ class Snapshots:
         return dropped
 
     def rebuild(self, number: int) -> None:
-        """Build the engine file of a snapshot anew from its Parquet files alone. Raises StoreError."""
+        """Build the engine file of a snapshot anew from its Parquet files alone.
+
+        Raises StoreError, as for a snapshot that another version of this software made.
+        """
         snapshot = self.at(number)
+        if snapshot.lacks:
+            raise StoreError(f"snapshot {number} is of another version: it has no {snapshot.lacks[0]}")
         build_engine_file(snapshot.directory, self.tables, snapshot.manifest.tables, self._policy)
 
     def _place(self, number: int) -> Path:

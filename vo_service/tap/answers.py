@@ -19,7 +19,7 @@ from vo_service.dali.current import Current
 from vo_service.dali.streams import Cancellation
 from vo_service.engines import Engine, EngineError
 from vo_service.formats import OK, OVERFLOW, EncodingError, Info, TableDescription, failed
-from vo_service.query import Answer, Context, Question, ask
+from vo_service.query import Answer, Context, Question, Stop, ask
 from vo_service.store import StoreError
 from vo_service.tap.errors import service_error
 from vo_service.tap.parameters import TapRequest
@@ -46,12 +46,13 @@ class Answering:
         try:
             with self.current.use() as (snapshot, engine):
                 question = Question(self.request.adql, self.maxrec, self.request.version)
-                with ask(question, self.context, snapshot, engine) as answer:
-                    cancellation.on_cancel(answer.cancel)
-                    try:
+                stop = Stop()
+                cancellation.on_cancel(stop.ask)
+                try:
+                    with ask(question, self.context, snapshot, engine, stop) as answer:
                         yield from self._encoded(answer)
-                    finally:
-                        cancellation.on_cancel(None)
+                finally:
+                    cancellation.on_cancel(None)
             state = "done"
         except (AdqlError, EngineError, EncodingError, StoreError) as error:
             raise service_error(error) from error

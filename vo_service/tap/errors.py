@@ -27,11 +27,13 @@ def service_error(error: AdqlError | EngineError | EncodingError | StoreError) -
                 "The query took longer than this service allows.",
                 "Narrow it (position, fewer joins), or ask for fewer rows.",
             )
+        case QueryTooLarge(reason=str(reason)):
+            return ServiceError(ErrorKind.UNAVAILABLE, f"The query is too large for this service: {reason}.")
         case QueryTooLarge():
             return ServiceError(
                 ErrorKind.UNAVAILABLE,
                 "The query needs more memory than this service allows.",
-                "Sort or group fewer rows, or columns.",
+                "Sort, group, join or compare fewer rows, or fewer and shorter columns.",
             )
         case QueryCancelled():
             return ServiceError(ErrorKind.UNAVAILABLE, "The query was stopped.")

@@ -26,7 +26,7 @@ from vo_service.dali.replies import table_reply
 from vo_service.dali.streams import ClientGone, Pump, PumpedResponse, first_piece
 from vo_service.engines import Engine, Limits
 from vo_service.formats import Format
-from vo_service.query import Context, ProbeLimits, Resolver
+from vo_service.query import Context, ProbeLimits, Targets
 from vo_service.tap.answers import Answering
 from vo_service.tap.capabilities import TapFacts, describe
 from vo_service.tap.health import Health
@@ -45,7 +45,7 @@ class TapSettings:
     body_bytes: int
     queue_seconds: float
     limits: Limits
-    resolver: Resolver | None = None
+    targets: Targets = field(default_factory=Targets)
     probes: ProbeLimits = field(default_factory=ProbeLimits)
 
 
@@ -122,7 +122,7 @@ class TapHandlers:
             base_url=self._address(request),
             limits=self._settings.limits,
             rights=self._rights,
-            resolver=self._settings.resolver,
+            targets=self._settings.targets,
             probes=self._settings.probes,
         )
 

@@ -1,6 +1,7 @@
 """Run as a program: the cases that bear an id, on DuckDB, with whatever `vo_service` is on the path.
 
-Arguments: the home of the small sky, the id. Ends with 0 where all cases pass, with 1 where one fails.
+Arguments: the home of the small sky, the id. Ends with 0 where all cases pass, with FAILED
+where one fails; Python's own 1 is a run that judged nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,31 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
+FAILED = 3
+
+
 def main(home: Path, requirement: str) -> int:
+    from vo_service.adql import AdqlError
+    from vo_service.engines import EngineError
+
+    try:
+        judge_cases(home, requirement)
+    except (
+        AssertionError,
+        AdqlError,
+        EngineError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as fault:
+        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def judge_cases(home: Path, requirement: str) -> None:
+    """Raises AssertionError for a wrong answer, and what a faulty service raises."""
     from corpus.cases import judge, refused_cases, valid_cases
     from corpus.uploads import upload
     from engines_under_test import PublishedSky
@@ -40,7 +65,6 @@ def main(home: Path, requirement: str) -> int:
             assert refused.words in str(error)
         else:
             raise AssertionError(f"accepted: {refused.adql}")
-    return 0
 
 
 if __name__ == "__main__":

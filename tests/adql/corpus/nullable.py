@@ -7,6 +7,7 @@ query means, for ``if`` keeps rows whose condition is true and not unknown.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -38,6 +39,10 @@ def _moments(a: Any, b: Any) -> tuple[Any, Any]:
     return a, b
 
 
+_PLAINLY_ORDERED = (int, str, datetime)
+"""Types whose values Python orders as ADQL does; doubles have a NaN."""
+
+
 class Nullable:
     """One value or NULL; operators are those of ADQL."""
 
@@ -48,14 +53,15 @@ class Nullable:
 
     def _with(self, other: Any, operation: Callable[[Any, Any], Any]) -> Nullable:
         a, b = self.value, plain(other)
-        return Nullable(None if a is None or b is None else operation(a, b))
+        return NULL if a is None or b is None else Nullable(operation(a, b))
 
     def _compared(self, other: Any, operation: Callable[[Any, Any], bool]) -> Nullable:
-        def compare(a: Any, b: Any) -> bool:
-            a, b = _moments(a, b)
-            return operation(_rank(a), _rank(b))
-
-        return self._with(other, compare)
+        a, b = self.value, plain(other)
+        if a is None or b is None:
+            return NULL
+        if not (type(a) is type(b) and type(a) in _PLAINLY_ORDERED):  # joins compare a million times
+            a, b = (_rank(value) for value in _moments(a, b))
+        return TRUE if operation(a, b) else FALSE
 
     def __repr__(self) -> str:
         return f"Nullable({self.value!r})"
@@ -66,22 +72,22 @@ class Nullable:
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> Nullable:  # type: ignore[override]
-        return self._compared(other, lambda a, b: a == b)
+        return self._compared(other, operator.eq)
 
     def __ne__(self, other: object) -> Nullable:  # type: ignore[override]
-        return self._compared(other, lambda a, b: a != b)
+        return self._compared(other, operator.ne)
 
     def __lt__(self, other: Any) -> Nullable:
-        return self._compared(other, lambda a, b: a < b)
+        return self._compared(other, operator.lt)
 
     def __le__(self, other: Any) -> Nullable:
-        return self._compared(other, lambda a, b: a <= b)
+        return self._compared(other, operator.le)
 
     def __gt__(self, other: Any) -> Nullable:
-        return self._compared(other, lambda a, b: a > b)
+        return self._compared(other, operator.gt)
 
     def __ge__(self, other: Any) -> Nullable:
-        return self._compared(other, lambda a, b: a >= b)
+        return self._compared(other, operator.ge)
 
     def __and__(self, other: Any) -> Nullable:
         values = (self.value, plain(other))
@@ -165,4 +171,4 @@ def _divided(a: Any, b: Any) -> Any:
     return a / b
 
 
-NULL = Nullable(None)
+NULL, TRUE, FALSE = Nullable(None), Nullable(True), Nullable(False)

@@ -17,9 +17,10 @@ class Row:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
+        self.__dict__.update({name: Nullable(value) for name, value in values.items()})
 
     def __getattr__(self, name: str) -> Nullable:
-        return Nullable(self._values.get(name))
+        return NULL
 
     @property
     def shape(self) -> sphere.Shape | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from vo_service.adql.errors import shown
 from vo_service.adql.functions.forms import Called, Form, Function
 from vo_service.adql.nodes.grouping import parts_of
 from vo_service.adql.nodes.kinds import Facts, Kind
@@ -43,12 +44,14 @@ def _histogram(called: Called) -> Value:
     limits = tuple(_constant(called, index) for index in (1, 2))
     bins = _constant(called, 3)
     if not limits[0] < limits[1]:
-        raise called.refuse(2, f"the upper limit {limits[1]:g} is not above the lower one, {limits[0]:g}")
+        raise called.refuse(
+            2, f"the upper limit {shown(limits[1])} is not above the lower one, {shown(limits[0])}"
+        )
     for index, limit in enumerate(limits, start=1):
         if abs(limit) > _LARGEST:
-            raise called.refuse(index, f"the limit {limit:g} is beyond {_LARGEST:g}")
+            raise called.refuse(index, f"the limit {shown(limit)} is beyond {_LARGEST:g}")
     if not 1 <= bins <= MOST_BINS:
-        raise called.refuse(3, f"a histogram has 1 to {MOST_BINS} bins, not {bins:g}")
+        raise called.refuse(3, f"a histogram has 1 to {MOST_BINS} bins, not {shown(bins)}")
     facts = Facts(Kind.ARRAY, None, "meta.number", datatype="int", arraysize=f"{int(bins) + 2}")
     known = (Constant(limit, Facts(Kind.DOUBLE)) for limit in limits)
     return Apply(
@@ -141,7 +144,7 @@ def _whole(value: Sql) -> Sql:
 def _normal_random(called: Called) -> Value:
     sigma = called.number(called.arguments[1])
     if sigma is not None and sigma < 0.0:
-        raise called.refuse(1, f"the standard deviation {sigma:g} is negative")
+        raise called.refuse(1, f"the standard deviation {shown(sigma)} is negative")
     return Apply("ivo_normal_random", called.arguments, Facts(Kind.DOUBLE))
 
 

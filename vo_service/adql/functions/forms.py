@@ -63,7 +63,7 @@ class Called:
             if _is_random(argument):
                 name = self.name.lower()
                 raise self.refuse(
-                    index, f"a random number cannot stand inside {name}", "select it on its own"
+                    index, f"a random number cannot stand inside {name}", "draw it in a derived table"
                 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import cdshealpix.nested
 import numpy as np
 
+from vo_service.adql.errors import shown
 from vo_service.adql.functions.forms import Called, Form, Function
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.adql.nodes.resolved import Apply, Constant, Value
@@ -27,7 +28,7 @@ def _index_of_numbers(called: Called) -> Value:
     lon, lat = called.arguments[1:]
     latitude = called.number(lat)
     if latitude is not None and not abs(latitude) <= 90.0:
-        raise called.refuse(2, f"the latitude {latitude:g} is beyond 90 degrees")
+        raise called.refuse(2, f"the latitude {shown(latitude)} is beyond 90 degrees")
     point = called.make_point(lon, lat)
     assert isinstance(point, Point)
     return _index(called, point)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from sqlglot import exp
 
+from vo_service.adql.errors import shown
 from vo_service.adql.functions.forms import Called, Form, Function
 from vo_service.adql.nodes.coordinate_systems import (
     canonical,
@@ -29,6 +30,15 @@ from vo_service.sky.frames import FRAMES, ICRS, rotation, turn_position, turn_re
 from vo_service.sky.vectors import Floats
 
 _DEGREES = Facts(Kind.DOUBLE, "deg")
+_UCDS = {
+    "ICRS": "pos.eq",
+    "FK5": "pos.eq",
+    "FK4": "pos.eq",
+    "GALACTIC": "pos.galactic",
+    "SUPER_GALACTIC": "pos.supergalactic",
+    "ECLIPTIC": "pos.ecliptic",
+}
+"""UCDs of positions in the frames."""
 
 # --- frames ---
 
@@ -73,18 +83,22 @@ def _turned(called: Called, geometry: Value, turning: Floats, frame: str) -> Geo
             corners = tuple(_turned_point(called, corner, turning, frame) for corner in geometry.corners)
             return replace(geometry, corners=corners, frame=frame)
         case Shape():
-            return replace(geometry, region=turn_region(geometry.region, turning), frame=frame)
+            centre = geometry.centre
+            if centre is not None:
+                centre = _turned_point(called, centre, turning, frame)
+            return replace(geometry, region=turn_region(geometry.region, turning), frame=frame, centre=centre)
     raise RegionError("", -1, "a POINT, a CIRCLE or a POLYGON")
 
 
 def _turned_point(called: Called, point: Point, turning: Floats, frame: str) -> Point:
+    facts = Facts(Kind.POINT, "deg", _UCDS.get(plain_name(frame)))
     lon, lat = called.number(point.lon), called.number(point.lat)
     if lon is not None and lat is not None:
         at = turn_position(lon, lat, turning)
-        return Point(Constant(at[0], _DEGREES), Constant(at[1], _DEGREES), point.facts, frame=frame)
+        return Point(Constant(at[0], _DEGREES), Constant(at[1], _DEGREES), facts, frame=frame)
     rows = tuple(float(v) for v in turning.ravel())
     turned = [Turned(axis, point.lon, point.lat, rows, _DEGREES) for axis in (0, 1)]
-    return Point(turned[0], turned[1], point.facts, frame=frame)
+    return Point(turned[0], turned[1], facts, frame=frame)
 
 
 # --- space motion ---
@@ -107,7 +121,7 @@ def _epoch_prop_pos(called: Called) -> Value:
             raise called.refuse(index, f"{name} of ivo_epoch_prop_pos cannot be NULL")
     dec = called.number(called.arguments[1])
     if dec is not None and not abs(dec) <= 90.0:
-        raise called.refuse(1, f"the latitude {dec:g} is beyond 90 degrees")
+        raise called.refuse(1, f"the latitude {shown(dec)} is beyond 90 degrees")
     numbers = [_constant(called, value) for value in called.arguments]
     known = [number for number in numbers if number is not None and abs(number) < _LARGEST]
     if len(known) == len(_PARAMETERS):

@@ -32,10 +32,14 @@ def _power(x: Array, y: Array) -> Array:
 
 def _scaled(cut: Callable[[Array], Array]) -> Reference:
     def run(x: Array, decimals: Array | float = 0.0) -> Array:
-        n = int(decimals)
+        if np.ndim(decimals):
+            return np.array([at(each, int(n)) for each, n in np.broadcast(x, decimals)])
+        return at(x, int(decimals))
+
+    def at(x: Array, n: int) -> Array:
         if abs(n) > 308:
             return x if n > 0 else np.where(np.isfinite(x), 0.0, x)
-        scale = 10.0 ** abs(n)
+        scale = float(f"1e{abs(n)}")
         if n >= 0:
             return np.where(np.abs(x) < 2.0**52 / scale, cut(x * scale) / scale, x)
         return np.where(np.abs(x) < 2.0**52 * scale, cut(x / scale) * scale, x)

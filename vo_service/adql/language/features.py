@@ -91,6 +91,7 @@ _OF_THE_STANDARD = (
 
 SEMICOLON = "a semicolon at the end"
 NULL_OF_EXPRESSION = "IS NULL of an expression"
+DECIMALS = "a second argument of ROUND and TRUNCATE that is no literal"
 NULL_FRAME = "NULL as coordinate system"
 LIKE_ESCAPES = "a backslash before _ or % in a pattern"
 
@@ -98,6 +99,9 @@ _OF_OURS = (
     _extension(SEMICOLON, "One semicolon may end the text."),
     _extension(NULL_OF_EXPRESSION, "IS NULL and IS NOT NULL take any value, not columns only."),
     _extension(NULL_FRAME, "NULL stands for '' where a coordinate system may stand."),
+    _extension(
+        DECIMALS, "The second argument of ROUND and TRUNCATE is any integer expression, each row its own."
+    ),
     _extension(
         LIKE_ESCAPES,
         "In the patterns of LIKE and ILIKE \\_ and \\% stand for the plain characters, since the ALMA "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from vo_service.adql.errors import AdqlError
 from vo_service.adql.language.features import LANGUAGES, SEMICOLON
@@ -37,6 +38,7 @@ _LATE_CLAUSES = {
     "ORDER": "ORDER BY stands before OFFSET",
     "FROM": "there is one FROM",
 }
+_CLAUSES = ("WHERE", "GROUP", "HAVING", "ORDER", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "JOIN", "FROM")
 # words that go on with a query, which nobody takes for a label
 _NO_LABELS = frozenset(
     "ALL AND ANY AS ASC BETWEEN BY CROSS DESC EXCEPT EXISTS FULL IN INNER INTERSECT INTO IS JOIN LEFT LIKE "
@@ -82,7 +84,7 @@ class QueryParser(PredicateParser):
             self.require(SEMICOLON, semicolon.place)
         if self.token.kind != "end":
             self._refuse_rest()
-        return Tree(query, tuple(common), tuple(self._warnings))
+        return Tree(query, tuple(common), tuple(self._warnings), self.version)
 
     def _refuse_rest(self) -> None:
         token, before = self.token, self.tokens[self.position - 1]
@@ -91,7 +93,7 @@ class QueryParser(PredicateParser):
                 self.fail("the end of the query", INSTEAD_OF_TAILS[one.text.upper()])
         if token.kind == "word" and token.text in _LATE_CLAUSES:
             self.fail("the end of the query", _LATE_CLAUSES[token.text])
-        self.fail("the end of the query", self._hint_for_label())
+        self.fail("the end of the query", self._hint_for_typing(*_CLAUSES) or self._hint_for_label())
 
     def _common_table(self) -> CommonTable:
         name = self.name("the name of a common table")
@@ -205,7 +207,15 @@ class QueryParser(PredicateParser):
         if self.token.kind == "mark" and self.token.text in ("=", "<", ">", "<=", ">=", "<>", "!="):
             self.fail("a comma or FROM", "a comparison is no value in ADQL; put it into WHERE")
         hint = INSTEAD_OF_TAILS.get(self.tokens[self.position - 1].text.upper())
-        self.fail("a comma or FROM", hint or self._hint_for_label())
+        self.fail("a comma or FROM", hint or self._hint_for_typing("FROM") or self._hint_for_label())
+
+    def _hint_for_typing(self, *words: str) -> str | None:
+        """The keyword that was meant by the name before this token, which was taken for a label."""
+        before = self.tokens[self.position - 1]
+        if before.kind != "name":
+            return None
+        close = get_close_matches(before.text.upper(), words, n=1, cutoff=0.7)
+        return f"did you mean {close[0]} instead of {before.text}?" if close else None
 
     def _hint_for_label(self) -> str | None:
         """The hint where a reserved word stands as a label, or as the name of a table."""

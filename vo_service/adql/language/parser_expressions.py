@@ -26,6 +26,7 @@ from vo_service.adql.language.tree import (
 
 _SHAPES = frozenset(feature.name for feature in declared()[GEOMETRY])
 _SIMPLE_TARGETS = ("SMALLINT", "INTEGER", "BIGINT", "REAL", "TIMESTAMP", "POINT", "CIRCLE", "POLYGON")
+_BEHIND_LISTS = frozenset("FROM WHERE GROUP HAVING ORDER OFFSET UNION EXCEPT INTERSECT".split())
 _CAST_HINT = (
     "the types are SMALLINT INTEGER BIGINT REAL DOUBLE PRECISION CHAR CHAR(n) VARCHAR VARCHAR(n) TIMESTAMP "
     "POINT CIRCLE POLYGON"
@@ -140,7 +141,13 @@ class ExpressionParser(Cursor):
             if not self.at_mark("("):
                 raise AdqlError.at(place, f"the function {word} needs parentheses", hint_for_word(word))
             return self._call(word, place)
-        return self.fail("a value", hint_for_word(word))
+        return self.fail("a value", self._hint_for_missing(word) or hint_for_word(word))
+
+    def _hint_for_missing(self, word: str) -> str | None:
+        """The hint where a keyword follows at once what a value should stand behind."""
+        if self.position > 0 and self.tokens[self.position - 1].text == "," and word in _BEHIND_LISTS:
+            return "a comma too many"
+        return f"a value is missing before {word}" if word in ("FROM", "WHERE", "AND", "OR") else None
 
     def _column_or_call(self) -> Value:
         first = self.name("a column name")

@@ -8,7 +8,7 @@ reserved: they are looked up in ``functions.FUNCTIONS``.
 from __future__ import annotations
 
 from vo_service.adql.errors import AdqlError
-from vo_service.adql.language.features import NULL_FRAME, require
+from vo_service.adql.language.features import DECIMALS, NULL_FRAME, require
 from vo_service.adql.language.tree import Call, ColumnName, Null, Number, Signed, String, Value
 
 AGGREGATES = frozenset(("COUNT", "SUM", "AVG", "MIN", "MAX"))
@@ -63,10 +63,11 @@ def check_call(call: Call, version: str) -> None:
     allowed = len(arguments) in counts if counts is not None else _fits_open_form(name, arguments)
     if not allowed:
         hint = _quotes_hint(arguments[0], form) if name in _WITH_FRAME and arguments else f"write {form}"
-        raise AdqlError.at(call.place, f"{name} does not take {len(arguments)} arguments", hint)
+        counted = f"{len(arguments)} argument{'' if len(arguments) == 1 else 's'}"
+        raise AdqlError.at(call.place, f"{name} does not take {counted}", hint)
     if name not in _TAKES_NULL:
         _refuse_null_argument(name, arguments, form)
-    _check_literals(call, arguments, form)
+    _check_literals(call, arguments, form, version)
 
 
 def _fits_open_form(name: str, arguments: tuple[Value, ...]) -> bool:
@@ -79,7 +80,7 @@ def _refuse_null_argument(name: str, arguments: tuple[Value, ...], form: str) ->
             raise AdqlError.at(argument.place, f"{name} does not take NULL", f"write {form}")
 
 
-def _check_literals(call: Call, arguments: tuple[Value, ...], form: str) -> None:
+def _check_literals(call: Call, arguments: tuple[Value, ...], form: str, version: str) -> None:
     """Arguments that must be literals: geometry takes no text, REGION nothing but text."""
     name = call.name
     if name == "REGION":
@@ -93,9 +94,8 @@ def _check_literals(call: Call, arguments: tuple[Value, ...], form: str) -> None
     elif name == "RAND" and arguments:
         if not (isinstance(arguments[0], Number) and arguments[0].is_integer):
             raise AdqlError.at(call.place, "RAND takes an unsigned integer literal", f"write {form}")
-    elif name in ("ROUND", "TRUNCATE") and len(arguments) == 2:
-        if literal_integer(arguments[1]) is None:
-            raise AdqlError.at(call.place, f"the second argument of {name} is an integer", f"write {form}")
+    elif name in ("ROUND", "TRUNCATE") and len(arguments) == 2 and literal_integer(arguments[1]) is None:
+        require(DECIMALS, version, arguments[1].place)
     elif name not in ("LOWER", "UPPER", "COALESCE"):
         for argument in arguments:
             if isinstance(argument, String):

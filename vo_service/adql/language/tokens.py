@@ -29,6 +29,7 @@ _TOKEN = re.compile(
 )
 _END_OF_LINE = re.compile(r"\r\n|\r|\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _GLUED = re.compile(r"[A-Za-z0-9_.]")
 
 
@@ -47,6 +48,7 @@ def tokenize(text: str, version: str = "2.1") -> list[Token]:
     """All tokens of a query, the last one of kind ``end``. Raises AdqlError at the first bad character."""
     if len(text) > MAX_TEXT:
         raise AdqlError(f"the query has {len(text)} characters, more than the {MAX_TEXT} allowed", 1, 1)
+    _refuse_surrogates(text)
     reserved = RESERVED[version]
     tokens: list[Token] = []
     scan = _TOKEN.match
@@ -75,6 +77,16 @@ def tokenize(text: str, version: str = "2.1") -> list[Token]:
         offset = end
     tokens.append(Token("end", "", Place(line, size - line_start + 1)))
     return tokens
+
+
+def _refuse_surrogates(text: str) -> None:
+    """Half a character, which no engine and no answer can take; wherever it stands, comments too."""
+    found = _SURROGATE.search(text)
+    if found is not None:
+        lines = _END_OF_LINE.split(text[: found.start()])
+        raise AdqlError(
+            f"U+{ord(found[0]):04X} is no character, only half of one", len(lines), len(lines[-1]) + 1
+        )
 
 
 def _word_or_name(text: str, piece: str, end: int, place: Place, reserved: frozenset[str]) -> Token:

@@ -344,3 +344,5 @@ class Tree:
     common_tables: tuple[CommonTable, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False, repr=False)
     """What looks like a mistake and is none to the grammar."""
+    version: str = field(default="2.1", compare=False, repr=False)
+    """The version of ADQL that the query is of."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import re
 
-from vo_service.adql.errors import AdqlError, Place
+from vo_service.adql.errors import AdqlError, Place, shown
 from vo_service.adql.language import tree
 from vo_service.adql.meaning import derivation
 from vo_service.adql.meaning.constants import constant_number
 from vo_service.adql.meaning.resolve_calls import describe, timestamp_constant
-from vo_service.adql.nodes.kinds import INTEGERS, LIMITS, NUMBERS, SHAPES, Facts, Kind
+from vo_service.adql.nodes.kinds import INTEGERS, LIMITS, NUMBERS, OPAQUE, SHAPES, Facts, Kind
 from vo_service.adql.nodes.resolved import Constant, Conversion, Value
 from vo_service.adql.nodes.resolved_shapes import Geometry, Point, Shape, Stored
+from vo_service.adql.sql.texts import BLANKS
 from vo_service.sky import Circle, Polygon, Region, RegionError, parse_region
 
 _TARGETS = {
@@ -45,12 +46,12 @@ def cast_value(operand: Value, node: tree.Cast) -> Value:
     to_time = target is Kind.TIMESTAMP and source in NUMBERS
     of_time = target in NUMBERS and source is Kind.TIMESTAMP
     if to_time or of_time or source not in NUMBERS | {Kind.TEXT, Kind.TIMESTAMP, Kind.NULL}:
-        raise AdqlError.at(node.place, f"{describe(operand)} cannot be cast to {node.target}")
+        raise AdqlError.at(node.place, f"{describe(operand)} cannot be cast to {node.target}", _cure(source))
     if isinstance(operand, Constant) and isinstance(operand.value, str) and source is Kind.TEXT:
         if target is Kind.TIMESTAMP:
-            return timestamp_constant(operand.value.strip(" "), node.operand.place)
+            return timestamp_constant(operand.value.strip(BLANKS), node.operand.place)
         if target in NUMBERS:
-            operand = _number_of(operand.value.strip(" "), target, node)
+            operand = _number_of(operand.value.strip(BLANKS), target, node)
     _check_range(operand, target, node)
     padded = node.target == "CHAR" and node.length is not None
     if padded and node.length is not None and node.length > _LONGEST_PADDED:
@@ -71,7 +72,27 @@ def _number_of(text: str, target: Kind, node: tree.Cast) -> Constant:
         raise AdqlError.at(node.operand.place, f"'{text}' is no number", f"{target} is asked for")
     if target in INTEGERS and text.lstrip("+-").isdigit() and len(text) < 30:
         return Constant(int(text), Facts(Kind.BIGINT))
-    return Constant(float(text), Facts(Kind.DOUBLE))
+    number = float(text)
+    lost = math.isinf(number) or (number == 0.0 and any(digit in "123456789" for digit in _mantissa(text)))
+    if lost and not special:
+        raise AdqlError.at(node.operand.place, f"'{text}' is beyond {target}")
+    return Constant(number, Facts(Kind.DOUBLE))
+
+
+def _cure(source: Kind) -> str | None:
+    if source is Kind.REGION:
+        return "select it as it is: a region leaves as STC-S text"
+    if source in SHAPES:
+        return "select it as it is, or its numbers by COORD1, COORD2, AREA"
+    if source is Kind.TIMESTAMP:
+        return "columns of days such as t_min are numbers; a time may become text"
+    if source in NUMBERS:
+        return "write the time as text, as in '2020-01-31T12:00:00'"
+    return "select it as it is" if source in OPAQUE else None
+
+
+def _mantissa(text: str) -> str:
+    return text.lower().split("e")[0]
 
 
 def _check_range(operand: Value, target: Kind, node: tree.Cast) -> None:
@@ -83,7 +104,8 @@ def _check_range(operand: Value, target: Kind, node: tree.Cast) -> None:
     beyond = not -(2**63) <= exact < 2**63
     if beyond or not limits[0] - 0.5 < number < limits[1] + 0.5:
         place = node.operand.place
-        raise AdqlError.at(place, f"{number:g} is beyond {target}", "write CAST(... AS DOUBLE PRECISION)")
+        said = f"{exact}" if exact else shown(number)
+        raise AdqlError.at(place, f"{said} is beyond {target}", "write CAST(... AS DOUBLE PRECISION)")
 
 
 def _to_shape(operand: Value, target: Kind, node: tree.Cast) -> Value:
@@ -93,9 +115,7 @@ def _to_shape(operand: Value, target: Kind, node: tree.Cast) -> Value:
         return operand
     if isinstance(operand, Constant) and isinstance(operand.value, str):
         return _constant_shape(operand.value, target, node.operand.place)
-    if source is Kind.NULL:
-        return Constant(None, Facts(Kind.NULL))
-    if source is Kind.TEXT:
+    if source in (Kind.NULL, Kind.TEXT):
         return Stored(Conversion(operand, facts), facts)
     if source is Kind.ARRAY and operand.facts.datatype in ("double", "float") and not operand.facts.xtype:
         return Stored(operand, facts)
@@ -112,8 +132,8 @@ def _constant_shape(text: str, target: Kind, place: Place) -> Value:
 
 
 def _region(text: str, target: Kind, place: Place) -> Region:
-    words = text.split()
-    plain = bool(words) and all(_NUMBER.fullmatch(word) for word in words)
+    words = re.split(f"[{BLANKS}]+", text.strip(BLANKS))
+    plain = all(_NUMBER.fullmatch(word) for word in words)
     try:
         if plain:
             return _of_numbers([float(word) for word in words], target, place)
@@ -139,4 +159,5 @@ def _of_numbers(numbers: list[float], target: Kind, place: Place) -> Region:
         return Circle(numbers[0], numbers[1], numbers[2])
     if target is Kind.POLYGON and count >= 6 and count % 2 == 0:
         return Polygon(tuple(zip(numbers[::2], numbers[1::2])))
-    raise AdqlError.at(place, f"{count} numbers make no {target}", f"write {_FORMS[target]}")
+    given = "1 number makes" if count == 1 else f"{count} numbers make"
+    raise AdqlError.at(place, f"{given} no {target}", f"write {_FORMS[target]}")

@@ -12,6 +12,7 @@ from vo_service.adql.nodes.resolved import (
     Apply,
     Arithmetic,
     Coalesce,
+    Collected,
     Constant,
     Conversion,
     Negative,
@@ -39,6 +40,20 @@ def overflow(value: Value) -> int | None:
 def is_literal(value: Value) -> bool:
     """Whether a value is a plain number: a literal, or made of literals only, without a unit of its own."""
     return value.facts.unit is None and constant_number(value) is not None
+
+
+def is_plain_number(value: Value) -> bool:
+    """Whether a value counts, and measures nothing: a literal, a COUNT, or what is made of them alone."""
+    if value.facts.unit is not None:
+        return False
+    match value:
+        case Collected():
+            return value.function == "COUNT"
+        case Arithmetic():
+            return is_plain_number(value.left) and is_plain_number(value.right)
+        case Negative() | Conversion():
+            return is_plain_number(value.operand)
+    return constant_number(value) is not None
 
 
 def _evaluate(value: Value) -> int | float | None:

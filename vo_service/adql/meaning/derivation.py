@@ -42,7 +42,10 @@ def of_sum(left: Facts, right: Facts, literal_left: bool, literal_right: bool) -
 
 
 def of_product(operator: str, left: Facts, right: Facts, literal_left: bool, literal_right: bool) -> Facts:
-    """Of ``a * b`` and ``a / b``; a literal is a plain number, any other number without a unit an unknown."""
+    """Of ``a * b`` and ``a / b``; literals and COUNTs are plain numbers, all else without a unit is unknown.
+
+    A plain number changes no unit: ``s_ra*3600`` is in degrees, too (``IN_UNIT`` converts).
+    """
     kind = result_of_arithmetic(left.kind, right.kind)
     if literal_right and right.unit is None:
         return Facts(kind, left.unit)
@@ -86,16 +89,17 @@ def of_aggregate(name: str, argument: Facts) -> Facts:
 
 
 def of_first_known(values: Sequence[Facts], literals: Sequence[bool], kind: Kind) -> Facts:
-    """Of COALESCE: the common type, the unit on which all agree who have a say, the first column's UCD."""
+    """Of COALESCE: the common type, the unit and the UCD on which all agree that are no constants."""
     typed = [facts for facts in values if facts.kind is kind]
     columns = [facts for facts, literal in zip(values, literals) if not literal] or list(values[:1])
     unit = columns[0].unit
     if not all(units.same_unit(unit, facts.unit) for facts in columns):
         unit = None
+    ucd = columns[0].ucd if len({facts.ucd for facts in columns}) == 1 else None
     if kind is Kind.TEXT:
-        return replace(of_texts(typed), ucd=columns[0].ucd)
+        return replace(of_texts(typed), ucd=ucd)
     form = typed[0] if typed and kind not in NUMBERS else Facts(kind)
-    return Facts(kind, unit, columns[0].ucd, None, "", form.datatype, form.arraysize, form.xtype)
+    return Facts(kind, unit, ucd, None, "", form.datatype, form.arraysize, form.xtype)
 
 
 def of_cast(operand: Facts, target: Kind, length: int | None, padded: bool) -> Facts:
@@ -129,5 +133,5 @@ def of_set(left: Facts, right: Facts) -> Facts | None:
 
 def _statistic(word: str, ucd: str | None) -> str | None:
     """Own words, then that of the statistic, which UCDs have behind others; it is no main column any more."""
-    words = [part for part in (ucd or "").split(";") if part and part != "meta.main"]
+    words = [part for part in (ucd or "").split(";") if part and part not in ("meta.main", word)]
     return ";".join([*words, word]) if words else None

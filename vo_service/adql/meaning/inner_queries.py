@@ -22,6 +22,7 @@ class Shown:
     name: str
     made_of: tuple[tuple[str, Facts], ...]
     geometry: Geometry | None = None
+    exact: bool = False
 
     def seen_as(self, alias: str) -> Value:
         """The value of the column in a query that knows the inner one by that alias."""
@@ -40,13 +41,14 @@ def _show(body: ResolvedBody) -> tuple[ResolvedBody, tuple[Shown, ...]]:
         return show(body)
     if isinstance(body, ResolvedSelect):
         return _spread(body)
-    return body, tuple(_whole(name, alias, facts) for name, alias, facts in body.columns)
+    exact = body.exact
+    return body, tuple(_whole(name, alias, facts, alias in exact) for name, alias, facts in body.columns)
 
 
-def _whole(name: str, alias: str, facts: Facts) -> Shown:
+def _whole(name: str, alias: str, facts: Facts, exact: bool) -> Shown:
     """A column that is one value, be it a geometry."""
     value = Stored(Reference("", alias, facts), facts) if facts.kind in SHAPES else None
-    return Shown(name, ((alias, facts),), value)
+    return Shown(name, ((alias, facts),), value, exact)
 
 
 def _spread(select: ResolvedSelect) -> tuple[ResolvedSelect, tuple[Shown, ...]]:
@@ -56,7 +58,7 @@ def _spread(select: ResolvedSelect) -> tuple[ResolvedSelect, tuple[Shown, ...]]:
     for output in select.outputs:
         if not isinstance(output.value, Geometry):
             outputs.append(output)
-            columns.append(_whole(output.name, output.alias, output.value.facts))
+            columns.append(_whole(output.name, output.alias, output.value.facts, output.exact))
             continue
         geometry: Geometry = output.value
         if select.distinct and isinstance(geometry, Footprint):
@@ -65,7 +67,7 @@ def _spread(select: ResolvedSelect) -> tuple[ResolvedSelect, tuple[Shown, ...]]:
         spread = [Output(alias, alias, part) for alias, part in zip(aliases, parts(geometry))]
         outputs += spread
         made_of = tuple((part.alias, part.value.facts) for part in spread)
-        columns.append(Shown(output.name, made_of, geometry))
+        columns.append(Shown(output.name, made_of, geometry, output.exact))
     return replace(select, outputs=tuple(outputs)), tuple(columns)
 
 

@@ -15,13 +15,13 @@ class Namer:
         self._taken: set[str] = set()
         self.outputs: list[Output] = []
 
-    def add(self, name: str | None, base: str, value: Value) -> None:
+    def add(self, name: str | None, base: str, value: Value, exact: bool = False) -> None:
         """One more column; without a label it gets ``base``, or ``base2`` where that is taken."""
         if name is None:
             name = self._free(base)
         alias = self._free(name)
         self._taken.add(alias.lower())
-        self.outputs.append(Output(name, alias, value))
+        self.outputs.append(Output(name, alias, value, exact))
 
     def _free(self, wanted: str) -> str:
         candidate, number = wanted, 1

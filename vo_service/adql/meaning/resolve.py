@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Final
 
 from tap_schema import Table
 from vo_service.adql.errors import AdqlError, Place
@@ -13,7 +14,7 @@ from vo_service.adql.meaning import derivation
 from vo_service.adql.meaning.inner_queries import show
 from vo_service.adql.meaning.naming import Namer
 from vo_service.adql.meaning.resolve_tables import TableResolver
-from vo_service.adql.meaning.scopes import Scope, Visible, meant
+from vo_service.adql.meaning.scopes import Scope, Visible, is_lower_case, meant
 from vo_service.adql.names import Names
 from vo_service.adql.nodes.grouping import (
     Grouping,
@@ -22,9 +23,10 @@ from vo_service.adql.nodes.grouping import (
     grouping_of,
     has_aggregate,
 )
-from vo_service.adql.nodes.kinds import NUMBERS, SHAPES, Facts, Kind
+from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, SHAPES, Facts, Kind
 from vo_service.adql.nodes.resolved import (
     Condition,
+    Conversion,
     Reference,
     Value,
 )
@@ -57,6 +59,9 @@ def resolve(
     return QueryResolver(tables, names, constants).whole(query)
 
 
+MOST_COLUMNS: Final = 1600
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """One SELECT, what it sees, and its groups if it has some: what its ORDER BY is resolved with."""
@@ -71,6 +76,7 @@ class QueryResolver(TableResolver):
 
     def whole(self, node: tree.Tree) -> Resolved:
         """The whole query."""
+        self.version = node.version
         named: list[tuple[str, ResolvedQuery]] = []
         for entry in node.common_tables:
             label = entry.name.text.lower()
@@ -94,6 +100,12 @@ class QueryResolver(TableResolver):
         finally:
             self.scope, self.clause, self.labels, self._inside_aggregate = scope, clause, labels, inside
 
+    def wrapped(self, query: ResolvedQuery, change: Callable[[Value], Value]) -> ResolvedQuery:
+        inner, (column,) = show(query)
+        alias = self._alias()
+        output = Output(column.name, "v", change(column.seen_as(alias)))
+        return ResolvedQuery(_select_from(SubqueryTable(alias, inner), (output,)))
+
     def query(self, node: tree.Query, outer: Scope | None) -> ResolvedQuery:
         """A select expression; ``outer`` is the scope it may look out into."""
         if not isinstance(node.body, tree.Select):
@@ -102,6 +114,7 @@ class QueryResolver(TableResolver):
         if node.order_by:
             self.scope, self.clause, self.labels = _with_labels(made), "ORDER BY", ()
         order = tuple(self._order(term, made) for term in node.order_by)
+        _check_width(node.body, len(made.select.outputs) + len(made.select.group_by) + len(order))
         if node.offset is not None and not node.order_by:
             self.warnings.append("OFFSET without ORDER BY: which rows are left out is arbitrary")
         return ResolvedQuery(made.select, order, node.offset)
@@ -119,14 +132,30 @@ class QueryResolver(TableResolver):
                 node.place,
                 f"the sides of {node.operator} have {len(left.columns)} and {len(right.columns)} columns",
             )
-        columns = []
-        for (name, alias, one), (_, _, other) in zip(left.columns, right.columns):
+        columns, doubled = [], set()
+        for index, ((name, alias, one), (_, _, other)) in enumerate(zip(left.columns, right.columns)):
             columns.append((name, alias, _common_facts(node, name, one, other)))
+            kinds = {one.kind, other.kind}
+            if Kind.REAL in kinds and kinds & INTEGERS:
+                doubled.add(index)
+        if doubled:  # engines would make REALs of both
+            left, right = self._as_doubles(left, doubled), self._as_doubles(right, doubled)
         return ResolvedOperation(node.operator, node.keep_all, left, right, tuple(columns))
+
+    def _as_doubles(self, body: ResolvedBody, indices: Set[int]) -> ResolvedBody:
+        """A side of a set operation with some of its columns, which are numbers, as doubles."""
+        inner, shown = show(ResolvedQuery(body))
+        alias, exact, outputs = self._alias(), body.exact, []
+        for index, ((name, out, _), column) in enumerate(zip(body.columns, shown)):
+            value = column.seen_as(alias)
+            if index in indices:
+                value = Conversion(value, Facts(Kind.DOUBLE))
+            outputs.append(Output(name, out, value, out in exact))
+        return _select_from(SubqueryTable(alias, inner), tuple(outputs))
 
     def _sorted(self, node: tree.Query, body: ResolvedBody) -> ResolvedQuery:
         """A set operation, or a query in parentheses, sorted by its output columns (ADQL-066)."""
-        orders = [_by_output(term, body.columns) for term in node.order_by]
+        orders = [_by_output(term, body) for term in node.order_by]
         if node.offset is not None and not node.order_by:
             self.warnings.append("OFFSET without ORDER BY: which rows are left out is arbitrary")
         if None not in orders:
@@ -135,18 +164,13 @@ class QueryResolver(TableResolver):
         inner, shown = show(ResolvedQuery(body))
         alias = self._alias()
         values = [column.seen_as(alias) for column in shown]
-        visible = [Visible(column.name, value) for column, value in zip(shown, values)]
+        visible = [Visible(column.name, value, column.exact) for column, value in zip(shown, values)]
         self.scope, self.clause, self.labels = Scope([], visible), "ORDER BY", ()
-        outputs = tuple(Output(name, out, value) for (name, out, _), value in zip(body.columns, values))
-        select = ResolvedSelect(
-            outputs,
-            (SubqueryTable(alias, inner),),
-            distinct=False,
-            top=None,
-            where=None,
-            group_by=(),
-            having=None,
+        exact = body.exact
+        outputs = tuple(
+            Output(name, out, value, out in exact) for (name, out, _), value in zip(body.columns, values)
         )
+        select = _select_from(SubqueryTable(alias, inner), outputs)
         made = Made(select, self.scope, None)
         terms = [order or self._order(term, made) for order, term in zip(orders, node.order_by)]
         return ResolvedQuery(select, tuple(terms), node.offset)
@@ -168,10 +192,11 @@ class QueryResolver(TableResolver):
         for item in node.items:
             if isinstance(item, tree.Star):
                 for visible in self.star(item, scope):
-                    namer.add(visible.name, visible.name, visible.value)
+                    namer.add(visible.name, visible.name, visible.value, visible.exact)
             else:
                 self._add_item(item, namer)
         outputs = tuple(namer.outputs)
+        _check_width(node, len(outputs) + len(group_by))
         grouping = None
         if group_by or having is not None or any(has_aggregate(output.value) for output in outputs):
             grouping = grouping_of(group_by, sources)
@@ -182,7 +207,7 @@ class QueryResolver(TableResolver):
                 grouping.check(having, node.having.place)
                 having = grouping.of(having)
         if node.distinct:
-            self._check_distinct(node, outputs_kinds=[output.value.facts.kind for output in outputs])
+            self._check_distinct(node, outputs)
         select = ResolvedSelect(outputs, sources, node.distinct, node.top, where, group_by, having)
         return Made(select, scope, grouping)
 
@@ -207,14 +232,18 @@ class QueryResolver(TableResolver):
 
     def _add_item(self, item: tree.Item, namer: Namer) -> None:
         value = self.value(item.value)
-        label = item.label.text if item.label is not None else None
-        if label is None and isinstance(item.value, tree.ColumnName):
-            label = self.published_name(item.value)
-        namer.add(label, generated_name(item.value, len(namer.outputs) + 1), value)
+        label, exact = None, False
+        if item.label is not None:
+            label, exact = item.label.text, item.label.quoted and not is_lower_case(item.label.text)
+        elif isinstance(item.value, tree.ColumnName):
+            visible = self.visible(item.value)
+            label, exact = visible.name, visible.exact
+        namer.add(label, generated_name(item.value, len(namer.outputs) + 1), value, exact)
 
-    def _check_distinct(self, node: tree.Select, outputs_kinds: list[Kind]) -> None:
-        if any(kind in SHAPES - {Kind.REGION} for kind in outputs_kinds):
-            raise AdqlError.at(node.place, "DISTINCT does not take geometries", "select their coordinates")
+    def _check_distinct(self, node: tree.Select, outputs: tuple[Output, ...]) -> None:
+        for output, place in zip(outputs, self._places(node, len(outputs))):
+            if output.value.facts.kind in SHAPES - {Kind.REGION}:
+                raise AdqlError.at(place, "DISTINCT does not take geometries", "select their coordinates")
 
     # --- order ---
 
@@ -223,7 +252,7 @@ class QueryResolver(TableResolver):
         if isinstance(value, tree.Number) and value.is_integer:
             return _by_position(term, select.columns)
         if isinstance(value, tree.ColumnName) and len(value.parts) == 1:
-            named = meant(value.parts[0], [Visible(output.name, output.value) for output in select.outputs])
+            named = meant(value.parts[0], [_as_label(output) for output in select.outputs])
             labelled = [output for output in select.outputs if output.name in (one.name for one in named)]
             if labelled and all(output.value == labelled[0].value for output in labelled):
                 _check_sortable(labelled[0].value.facts.kind, term)
@@ -255,13 +284,28 @@ class QueryResolver(TableResolver):
         return Order(resolved, resolved.facts.kind, term.descending)
 
 
+def _check_width(node: tree.Select, count: int) -> None:
+    """PostgreSQL has 1664 values for a row at most, those by which it is sorted and grouped among them."""
+    if count > MOST_COLUMNS:
+        raise AdqlError.at(
+            node.items[0].place,
+            f"{count} columns to select, group and sort by, more than the {MOST_COLUMNS} allowed",
+            "select fewer columns",
+        )
+
+
+def _select_from(table: SubqueryTable, outputs: tuple[Output, ...]) -> ResolvedSelect:
+    """All rows of a derived table."""
+    return ResolvedSelect(outputs, (table,), distinct=False, top=None, where=None, group_by=(), having=None)
+
+
 def _with_labels(made: Made) -> Scope:
     """What ORDER BY sees: the columns of the sources, then the labels, then the query round it (ADQL-076)."""
     labels: dict[str, list[Visible]] = {}
     for output in made.select.outputs:
         same = labels.setdefault(output.name, [])
         if all(output.value != one.value for one in same):
-            same.append(Visible(output.name, output.value))
+            same.append(_as_label(output))
     visible = [label for same in labels.values() for label in same]
     return replace(made.scope, outer=Scope([], visible, made.scope.outer))
 
@@ -313,14 +357,22 @@ def _check_sortable(kind: Kind, term: tree.SortTerm) -> None:
         raise AdqlError.at(term.place, f"ORDER BY does not take a {kind}")
 
 
-def _by_output(term: tree.SortTerm, columns: tuple[tuple[str, str, Facts], ...]) -> Order | None:
+def _as_label(output: Output) -> Visible:
+    return Visible(output.name, output.value, output.exact)
+
+
+def _by_output(term: tree.SortTerm, body: ResolvedBody) -> Order | None:
     """The sort term that is an output column by its name or position; None where it is an expression."""
     if isinstance(term.value, tree.Number) and term.value.is_integer:
-        return _by_position(term, columns)
+        return _by_position(term, body.columns)
     if not isinstance(term.value, tree.ColumnName) or len(term.value.parts) > 1:
         return None
     asked = term.value.parts[0]
-    found = meant(asked, [Visible(name, Reference("", alias, facts)) for name, alias, facts in columns])
+    exact = body.exact
+    columns = [
+        Visible(name, Reference("", alias, facts), alias in exact) for name, alias, facts in body.columns
+    ]
+    found = meant(asked, columns)
     if len(found) != 1:
         return None
     column = found[0].value

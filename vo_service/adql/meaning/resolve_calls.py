@@ -25,15 +25,15 @@ from vo_service.adql.nodes.resolved import (
     Collected,
     Condition,
     Constant,
-    Conversion,
     Value,
 )
 from vo_service.adql.nodes.resolved_shapes import Geometry, Stored
+from vo_service.adql.sql.texts import BLANKS
 from vo_service.spectral import C, UnknownLine, line
 
 _RANDOM = ("RAND", "ivo_normal_random")
-_DEEPEST_RANDOM = 3
-"""What is made of a random number is written several times over, since it may have no name."""
+_ALIKE = 0.75
+"""How much alike a name is that one may have meant: ABS and ABSS are, GREATEST and DEGREES not."""
 _NO_AGGREGATES = ("WHERE", "ON", "GROUP BY")
 _CLASSES = {
     "number": "a number",
@@ -71,10 +71,14 @@ class CallResolver(GeometryResolver):
         function = find_function(node.name)
         if function is None:
             known = [name.lower() for name in FUNCTIONS if not name.startswith("_")]
-            close = get_close_matches(node.name.lower(), known, n=2)
+            close = get_close_matches(node.name.lower(), known, n=2, cutoff=_ALIKE)
             hint = f"did you mean {' or '.join(close)}?" if close else "only declared functions can be called"
             hint = INSTEAD_OF_CALLS.get(node.name.upper(), hint)
             raise AdqlError.at(node.place, f"unknown function {node.name}", hint)
+        if function.name in _RANDOM and self.clause == "GROUP BY":
+            raise AdqlError.at(
+                node.place, f"{node.name} cannot stand in GROUP BY", "draw it in a derived table"
+            )
         return self._collect(function, node) if function.aggregate else self._apply(function, node)
 
     # --- functions of the table ---
@@ -108,14 +112,7 @@ class CallResolver(GeometryResolver):
                 self.names,
             )
             return form.make(called)
-        value = Apply(function.name, arguments, _facts(function, form, arguments))
-        if (_random_depth(value) or 0) > _DEEPEST_RANDOM:
-            raise AdqlError.at(
-                node.place,
-                f"a random number inside more than {_DEEPEST_RANDOM} functions",
-                "draw it in a derived table",
-            )
-        return value
+        return Apply(function.name, arguments, _facts(function, form, arguments))
 
     def _collect(self, function: Function, node: tree.Call) -> Value:
         """An aggregate of the table: as for SUM, but with constants behind the first argument."""
@@ -127,6 +124,10 @@ class CallResolver(GeometryResolver):
             self._inside_aggregate = False
         if not isinstance(value, Apply):
             return value
+        if is_random(value):
+            raise AdqlError.at(
+                node.place, f"a random number cannot stand inside {node.name}", "draw it in a derived table"
+            )
         first, *others = value.arguments
         for other, argument in zip(others, node.arguments[1:]):
             if not isinstance(other, Constant) and constant_number(other) is None:
@@ -170,6 +171,8 @@ class CallResolver(GeometryResolver):
 
     def _coalesce(self, node: tree.Call) -> Value:
         values = tuple(self.value(argument) for argument in node.arguments)
+        if any(value.facts.kind is Kind.TIMESTAMP for value in values):
+            values = tuple(_as_time(value, each.place) for value, each in zip(values, node.arguments))
         kind = widest([value.facts.kind for value in values])
         if kind is None:
             kinds = ", ".join(describe(value) for value in values)
@@ -193,7 +196,7 @@ class CallResolver(GeometryResolver):
         if unit is None:
             raise AdqlError.at(
                 node.arguments[0].place,
-                f"{describe(operand)} has no unit that is known here",
+                f"{_named(node.arguments[0], operand)} has no unit that is known here",
                 "a column with a unit is expected; units of columns are in tap_schema.columns",
             )
         try:
@@ -204,6 +207,18 @@ class CallResolver(GeometryResolver):
         return Arithmetic("*", operand, Constant(factor, Facts(Kind.DOUBLE)), facts)
 
 
+def _named(node: tree.Value, value: Value) -> str:
+    """A column by its name, any other value by what it is."""
+    return f"column {node.parts[-1].text}" if isinstance(node, tree.ColumnName) else describe(value)
+
+
+def _as_time(value: Value, place: Place) -> Value:
+    """A string literal beside times is one (ADQL-125)."""
+    if isinstance(value, Constant) and value.facts.kind is Kind.TEXT and isinstance(value.value, str):
+        return timestamp_constant(value.value, place)
+    return value
+
+
 def _first_geometry(values: tuple[Value, ...]) -> Value:
     """COALESCE of geometries of one kind (ADQL-127): each as one value."""
     geometries = [value for value in values if isinstance(value, Geometry)]
@@ -211,7 +226,8 @@ def _first_geometry(values: tuple[Value, ...]) -> Value:
         return values[0]
     first = geometries[0].facts
     kind = first.kind
-    facts = Facts(kind, first.unit, first.ucd)
+    ucds = {geometry.facts.ucd for geometry in geometries}
+    facts = Facts(kind, first.unit, first.ucd if len(ucds) == 1 else None)
     return Stored(Coalesce(values, facts), facts)
 
 
@@ -252,14 +268,11 @@ def describe(value: Value) -> str:
     return names.get(kind, f"a {kind.value}")
 
 
-def _random_depth(value: Value | Condition) -> int | None:
-    """How many calls and conversions stand round a random number; None where there is none."""
-    depths = [depth for part in parts_of(value) if (depth := _random_depth(part)) is not None]
+def is_random(value: Value | Condition) -> bool:
+    """Whether there is a random number in a value, which is another one each time it is worked out."""
     if isinstance(value, Apply) and value.function in _RANDOM:
-        return 0
-    if not depths:
-        return None
-    return max(depths) + isinstance(value, Apply | Conversion)
+        return True
+    return any(is_random(part) for part in parts_of(value))
 
 
 def _written(function: Function) -> str | None:
@@ -312,7 +325,7 @@ def _argument(category: str, value: Value, node: tree.Value, function: str) -> V
             node.place, f"{function} takes {_CLASSES[category]} here, not {describe(value)}", hint
         )
     if category == "time" and isinstance(node, tree.String):
-        return timestamp_constant(node.value.strip(), node.place)
+        return timestamp_constant(node.value.strip(BLANKS), node.place)
     return unpacked(value) if isinstance(value, Geometry) else value
 
 

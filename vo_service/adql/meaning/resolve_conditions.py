@@ -9,14 +9,15 @@ from collections.abc import Callable
 from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.language import tree
 from vo_service.adql.meaning.constants import constant_number
-from vo_service.adql.meaning.resolve_calls import describe, timestamp_constant
+from vo_service.adql.meaning.resolve_calls import describe, is_random, timestamp_constant
 from vo_service.adql.meaning.resolve_values import ValueResolver
-from vo_service.adql.nodes.kinds import NUMBERS, SHAPES, Kind
+from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, SHAPES, Facts, Kind
 from vo_service.adql.nodes.resolved import (
     Both,
     Compare,
     Condition,
     Constant,
+    Conversion,
     Either,
     Fixed,
     InRange,
@@ -25,6 +26,7 @@ from vo_service.adql.nodes.resolved import (
     Negation,
     OneOf,
     OneOfQuery,
+    Reference,
     SomeRow,
     Truth,
     Value,
@@ -52,6 +54,10 @@ class ConditionResolver(ValueResolver):
     @abstractmethod
     def subquery(self, query: tree.Query) -> ResolvedQuery:
         """A query inside this one, which may see this one's columns."""
+
+    @abstractmethod
+    def wrapped(self, query: ResolvedQuery, change: Callable[[Value], Value]) -> ResolvedQuery:
+        """A query round one of one column, with something else made of that column."""
 
     def condition(self, node: tree.Condition) -> Condition:
         """The meaning of any condition."""
@@ -89,7 +95,12 @@ class ConditionResolver(ValueResolver):
         return self._tested(node.operator, left, right) or Compare(node.operator, left, right)
 
     def _tested(self, operator: str, left: Value, right: Value) -> Condition | None:
-        """The test that a comparison of a geometric function with a constant stands for."""
+        """The test that a comparison of a geometric function with a constant stands for.
+
+        Tests may be written twice over, and a random number must not be.
+        """
+        if is_random(left) or is_random(right):
+            return None
         if isinstance(right, Truth | Separation) and not isinstance(left, Truth | Separation):
             return self._tested(_MIRRORED[operator], right, left)
         if isinstance(left, Separation) and operator in ("<", "<=", ">", ">="):
@@ -107,6 +118,7 @@ class ConditionResolver(ValueResolver):
             isinstance(value, Separation)
             and (constant_number(low) or 0.0) <= 0.0
             and constant_number(low) is not None
+            and not is_random(high)
         ):
             inside = self.near(value, "<=", high)
             return Negation(inside) if node.negated else inside
@@ -129,8 +141,20 @@ class ConditionResolver(ValueResolver):
             raise AdqlError.at(
                 node.query.place, f"the query of IN has {len(columns)} columns", "select exactly one column"
             )
-        found = Constant(None, columns[0][2])
+        name, alias, facts = columns[0]
+        found = Reference("", alias, facts)
+        kinds = {value.facts.kind, facts.kind}
+        if not kinds & (SHAPES | _OPAQUE | {Kind.NULL}) and len({_class_of(kind) for kind in kinds}) > 1:
+            raise AdqlError.at(
+                node.query.place,
+                f"IN compares {describe(value)} with column {name}, which is {describe(found)}",
+                f"write CAST({name} AS {value.facts.kind}) there",
+            )
         self._check_classes([value, found], [node.value, node.value], "IN")
+        if Kind.REAL in kinds and kinds & INTEGERS:
+            double = Facts(Kind.DOUBLE)
+            value = Conversion(value, double)
+            query = self.wrapped(query, lambda column: Conversion(column, double))
         return OneOfQuery(value, query, node.negated)
 
     # --- types ---

@@ -103,9 +103,9 @@ class TableResolver(ConditionResolver):
             )
         return found[0].columns
 
-    def published_name(self, node: tree.ColumnName) -> str:
-        """How the column is published (or labelled further inside), for the name of an output column."""
-        return find_column(self.scope, node.parts).name
+    def visible(self, node: tree.ColumnName) -> Visible:
+        """The column as it is published (or labelled further inside), for the name of an output column."""
+        return find_column(self.scope, node.parts)
 
     # --- sources ---
 
@@ -268,5 +268,5 @@ def _same_name(asked: tree.Name, known: tree.Name) -> bool:
 def _frame_of_query(
     source: Source, alias: str, shown: tuple[Shown, ...], parts: tuple[tree.Name, ...]
 ) -> Frame:
-    columns = tuple(Visible(column.name, column.seen_as(alias)) for column in shown)
+    columns = tuple(Visible(column.name, column.seen_as(alias), column.exact) for column in shown)
     return Frame(source, (Exposed(parts, columns),), columns)

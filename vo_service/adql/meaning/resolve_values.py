@@ -10,11 +10,11 @@ from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.language import tree
 from vo_service.adql.meaning import derivation, units
 from vo_service.adql.meaning.casts import cast_value
-from vo_service.adql.meaning.constants import constant_number, is_literal, overflow
+from vo_service.adql.meaning.constants import constant_number, is_literal, is_plain_number, overflow
 from vo_service.adql.meaning.resolve_calls import CallResolver, describe
 from vo_service.adql.meaning.scopes import Scope, find_column
 from vo_service.adql.names import Names
-from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, Facts, Kind
+from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, SHAPES, Facts, Kind
 from vo_service.adql.nodes.resolved import Arithmetic, Constant, Joined, Negative, Value
 
 
@@ -65,7 +65,7 @@ class ValueResolver(CallResolver):
         """A value that must be text."""
         value = self.value(node)
         if value.facts.kind not in (Kind.TEXT, Kind.NULL):
-            raise AdqlError.at(node.place, f"{what} is text, not {describe(value)}")
+            raise AdqlError.at(node.place, f"{what} is text, not {describe(value)}", _text_hint(value))
         return value
 
     # --- operators ---
@@ -81,12 +81,13 @@ class ValueResolver(CallResolver):
     def _arithmetic(self, node: tree.Binary) -> Value:
         left = self.number(node.left, f"the left side of {node.operator}")
         right = self.number(node.right, f"the right side of {node.operator}")
-        literals = is_literal(left), is_literal(right)
         if node.operator in "+-":
+            literals = is_literal(left), is_literal(right)
             facts = derivation.of_sum(left.facts, right.facts, *literals)
             self._warn_of_units(node.operator, left.facts.unit, right.facts.unit, literals)
         else:
-            facts = derivation.of_product(node.operator, left.facts, right.facts, *literals)
+            plain = is_plain_number(left), is_plain_number(right)
+            facts = derivation.of_product(node.operator, left.facts, right.facts, *plain)
         value = Arithmetic(node.operator, left, right, facts)
         if node.operator == "/" and facts.kind in INTEGERS:
             self._warn_of_zero(left, right)
@@ -143,7 +144,18 @@ def _number(node: tree.Number) -> Constant:
     return Constant(number, Facts(Kind.DOUBLE))
 
 
+def _text_hint(value: Value) -> str | None:
+    kind = value.facts.kind
+    if kind is Kind.TIMESTAMP:
+        return "compare a time with times, as in t >= '2020-01-01' AND t < '2021-01-01'"
+    if kind in NUMBERS:
+        return "write CAST(x AS VARCHAR)"
+    return "of geometries ask CONTAINS, INTERSECTS, AREA" if kind in SHAPES else None
+
+
 def _number_hint(value: Value) -> str | None:
+    if value.facts.kind is Kind.TIMESTAMP:
+        return "ADQL has no interval arithmetic; compare times, or write ivo_to_mjd(t), which is in days"
     if isinstance(value, Constant) and isinstance(value.value, str):
         return "numbers stand without quotes"
     return None

@@ -131,8 +131,8 @@ def _find_here(scope: Scope, name: Name, qualifier: tuple[Name, ...]) -> Visible
         message = f"column {name.text} is ambiguous in {tables[0].label}"
         raise AdqlError.at(name.place, message, _spellings(found))
     if not found:
-        names = [visible.name for visible in tables[0].columns]
-        raise AdqlError.at(name.place, f"unknown column {name.text} in {tables[0].label}", _near(name, names))
+        hint = _near(name, tables[0].columns)
+        raise AdqlError.at(name.place, f"unknown column {name.text} in {tables[0].label}", hint)
     return found[0]
 
 
@@ -152,11 +152,11 @@ def _spellings(found: list[Visible]) -> str:
 
 
 def _unknown(scope: Scope, name: Name, qualifier: tuple[Name, ...], labels: tuple[str, ...]) -> AdqlError:
-    known: list[str] = []
+    known: list[Visible] = []
     here: Scope | None = scope
     exposed: list[str] = []
     while here is not None:
-        known += [visible.name for visible in here.columns]
+        known += here.columns
         exposed += [table.label for table in here.tables]
         here = here.outer
     if qualifier:
@@ -180,19 +180,26 @@ def _unknown(scope: Scope, name: Name, qualifier: tuple[Name, ...], labels: tupl
     return AdqlError.at(name.place, f"unknown column {name.text}", hint)
 
 
-def _outputs_hint(names: Iterable[str]) -> str:
+def _outputs_hint(columns: Iterable[Visible]) -> str:
     """The hint where no table is in sight: behind a set operation (ADQL-066)."""
-    return "a set operation is sorted by its output columns: " + ", ".join(names)
+    names = ", ".join(column.name for column in columns)
+    return f"a set operation is sorted by its output columns: {names}"
 
 
-def _near(name: Name, known: list[str]) -> str | None:
-    unique = list(dict.fromkeys(known))
+def _near(name: Name, known: Iterable[Visible]) -> str | None:
+    quoted = {column.name: column.exact for column in known}
+    unique = list(quoted)
     exact = [candidate for candidate in unique if candidate.lower() == name.text.lower()]
     lower = {candidate.lower(): candidate for candidate in unique}
     close = exact or [lower[each] for each in get_close_matches(name.text.lower(), lower, n=3, cutoff=0.6)]
     if not close:
         return None
-    return "did you mean " + " or ".join(spelled(candidate) for candidate in close) + "?" + _rule(name, exact)
+    return (
+        "did you mean "
+        + " or ".join(spelled(each, quoted[each]) for each in close)
+        + "?"
+        + _rule(name, exact)
+    )
 
 
 def _rule(name: Name, same: Sequence[str]) -> str:
@@ -200,9 +207,14 @@ def _rule(name: Name, same: Sequence[str]) -> str:
     return " a name in double quotes matches to the letter" if name.quoted and same else ""
 
 
-def spelled(name: str) -> str:
-    """A published name as a query writes it."""
-    return name if is_regular(name) else '"' + name.replace('"', '""') + '"'
+def spelled(name: str, exact: bool = False) -> str:
+    """A published name or a label as a query writes it."""
+    return name if is_regular(name) and not exact else '"' + name.replace('"', '""') + '"'
+
+
+def is_lower_case(name: str) -> bool:
+    """Whether a delimited name is the lower-case form of a plain one, and so means the same (ADQL-008)."""
+    return is_regular(name) and name == name.lower()
 
 
 def is_exact(column: Column) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vo_service.adql.meaning.constant_shapes import constant_region
 from vo_service.adql.meaning.constants import constant_number
 from vo_service.adql.meaning.shape_frames import frame_of
 from vo_service.adql.nodes.coordinate_systems import plain_name
 from vo_service.adql.nodes.kinds import Facts, Kind
-from vo_service.adql.nodes.resolved import Constant, Value
+from vo_service.adql.nodes.resolved import Constant, Conversion, Value
 from vo_service.adql.nodes.resolved_shapes import (
     ALWAYS,
     Cross,
@@ -41,11 +43,17 @@ def measure(name: str, geometry: Geometry) -> Value:
 
 
 def _coordinate(point: Point, axis: int) -> Value:
-    """As the query has it, unreduced (ADQL-143)."""
+    """As the query has it, unreduced: a double in degrees, whatever it was made of (ADQL-143)."""
     given = (point.given or (point.lon, point.lat))[axis]
     number = constant_number(given)
-    facts = Facts(Kind.DOUBLE, "deg", given.facts.ucd)
-    return _when_known(given if number is None else Constant(number, facts), point)
+    ucd = given.facts.ucd
+    facts = Facts(Kind.DOUBLE, "deg", ucd if ucd is not None and ucd.lower().startswith("pos.") else None)
+    if number is not None:
+        given = Constant(number, facts)
+    known = _when_known(given, point)
+    if isinstance(known, WhenKnown):
+        return WhenKnown(known.value, known.geometry, facts)
+    return known if known.facts == facts else Conversion(known, facts)
 
 
 def _area(geometry: Geometry) -> Value:
@@ -67,7 +75,10 @@ def centroid(geometry: Geometry) -> Point:
         case Disc() | Cross():
             centre = geometry.centre
             lon = _when_known(centre.lon, geometry)
-            return Point(lon, centre.lat, _POINT, frame=centre.frame, given=centre.given)
+            return Point(lon, centre.lat, centre.facts, frame=centre.frame, given=centre.given)
+        case Shape() if geometry.centre is not None:
+            centre = geometry.centre
+            return replace(centre, lon=_when_known(centre.lon, geometry))
         case Shape() if geometry.present == ALWAYS:
             where = _centre_of(geometry)
             lon, lat = (Constant(number, _DEGREES) for number in where)
@@ -92,4 +103,5 @@ def _when_known(value: Value, geometry: Geometry) -> Value:
     certain = constant_region(geometry) is not None
     if certain and not (isinstance(geometry, Shape) and geometry.present != ALWAYS):
         return value
-    return WhenKnown(value, geometry, Facts(value.facts.kind, value.facts.unit, value.facts.ucd))
+    kind = Kind.TEXT if value.facts.kind is Kind.TEXT else Kind.DOUBLE
+    return WhenKnown(value, geometry, Facts(kind, value.facts.unit, value.facts.ucd))

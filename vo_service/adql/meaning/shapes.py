@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from typing import Final
 
 from tap_schema import Table
-from vo_service.adql.errors import AdqlError, Place
+from vo_service.adql.errors import AdqlError, Place, shown
 from vo_service.adql.language import tree
 from vo_service.adql.meaning import shape_frames as frames
 from vo_service.adql.meaning.constant_shapes import constant_position
@@ -16,6 +17,7 @@ from vo_service.adql.meaning.shape_measures import measure
 from vo_service.adql.meaning.shape_tests import plan_separation, plan_test, unpacked
 from vo_service.adql.nodes.coordinate_systems import is_of_tables
 from vo_service.adql.nodes.kinds import SHAPES, Facts, Kind
+from vo_service.adql.nodes.places import placed
 from vo_service.adql.nodes.resolved import Condition, Constant, Reference, Truth, Value
 from vo_service.adql.nodes.resolved_shapes import (
     Cross,
@@ -43,6 +45,9 @@ _OLD_FRAME = "the coordinate system argument is deprecated since ADQL 2.1; posit
 _OLD_BOX = "BOX is deprecated since ADQL 2.1; write a POLYGON"
 _OLD_COORDSYS = "COORDSYS is deprecated since ADQL 2.1"
 _SWAPPED = "CONTAINS(shape, POINT) is 0: a point holds no shape; the point comes first in CONTAINS"
+_CORNERS = 10_000
+_COMPUTED_CORNERS = 100
+"""Corners of a polygon that are no constants: each is written as SQL, against all others."""
 
 
 class GeometryResolver(ABC):
@@ -50,6 +55,7 @@ class GeometryResolver(ABC):
 
     base_tables: dict[str, Table]
     warnings: list[str]
+    version = "2.1"
 
     @abstractmethod
     def value(self, node: tree.Value) -> Value:
@@ -61,6 +67,7 @@ class GeometryResolver(ABC):
 
     def geometry_call(self, node: tree.Call) -> Value:
         """The meaning of a call in GEOMETRY."""
+        _refuse_random(node)
         match node.name:
             case "POINT" | "CIRCLE" | "POLYGON" | "BOX":
                 return self._constructed(node)
@@ -101,7 +108,7 @@ class GeometryResolver(ABC):
         point = self.make_point(self.number(lon, "a longitude"), self.number(lat, "a latitude"))
         latitude = constant_number(point.lat)
         if latitude is not None and not abs(latitude) <= 90.0:
-            raise AdqlError.at(lat.place, f"the latitude {latitude:g} is beyond 90 degrees")
+            raise AdqlError.at(lat.place, f"the latitude {shown(latitude)} is beyond 90 degrees")
         return point
 
     def make_point(self, lon: Value, lat: Value) -> Point:
@@ -118,7 +125,8 @@ class GeometryResolver(ABC):
         arguments = node.arguments
         if not isinstance(arguments[0], tree.String | tree.Null):
             return arguments, ""
-        self.warnings.append(_OLD_FRAME)
+        if self.version != "2.0":  # there it has to be written
+            self.warnings.append(_OLD_FRAME)
         if isinstance(arguments[0], tree.Null):
             return arguments[1:], ""
         frames.check(arguments[0].value, arguments[0].place)
@@ -150,12 +158,13 @@ class GeometryResolver(ABC):
         centre = frames.in_frame(centre, frame, place)
         where, size = constant_position(centre), constant_number(radius)
         if size is not None and size < 0.0:
-            raise AdqlError.at(arguments[-1].place, f"the radius {size:g} is negative")
+            raise AdqlError.at(arguments[-1].place, f"the radius {shown(size)} is negative")
         if size == 0.0 and not isinstance(radius, Constant):
             self.warnings.append("the radius of a circle is 0; dividing integers gives an integer")
         if where is None or size is None:
             return Disc(centre, radius, CIRCLE, centre.frame)
-        return Shape(_build(place, lambda: Circle(*where, min(size, 180.0))), CIRCLE, centre.frame)
+        region = _build(place, lambda: Circle(*where, min(size, 180.0)))
+        return Shape(region, CIRCLE, centre.frame, centre=centre)
 
     def _polygon(self, arguments: tuple[tree.Value, ...], frame: str, place: Place) -> Geometry:
         if self.value(arguments[0]).facts.kind in SHAPES:
@@ -166,6 +175,7 @@ class GeometryResolver(ABC):
             )
         else:
             corners = [self._position(lon, lat) for lon, lat in zip(arguments[::2], arguments[1::2])]
+        _check_corners(corners, place)
         frame = frame or frames.common_frame(corners, place)
         corners = [frames.in_frame(corner, frame, place) for corner in corners]
         places = [constant_position(corner) for corner in corners]
@@ -194,7 +204,8 @@ class GeometryResolver(ABC):
         if not is_of_tables(frame):
             where = frames.given_position(centre)
         corners = [frames.turned(corner, frame) for corner in box_corners(*where, w, h)]
-        return Shape(_build(place, lambda: Polygon(tuple(corners))), POLYGON, frame)
+        region = _build(place, lambda: Polygon(tuple(corners)))
+        return Shape(region, POLYGON, frame, centre=frames.in_frame(centre, frame, place))
 
     def _range(self, arguments: tuple[tree.Value, ...], place: Place) -> Geometry:
         if len(arguments) != 4:
@@ -224,27 +235,55 @@ class GeometryResolver(ABC):
                     raise AdqlError.at(argument.place, "DISTANCE takes two POINTs or four numbers")
             one, other = (point for point in points if isinstance(point, Point))
             frames.check_one([one.frame, other.frame], place)
-        return Separation(one, other, Facts(Kind.DOUBLE, "deg", "pos.angDistance"))
+        return Separation(one, other, Facts(Kind.DOUBLE, "deg", "pos.angDistance"), place=place)
 
     def _test(self, node: tree.Call) -> Condition:
         left, right = (self.geometry(argument) for argument in node.arguments)
         frames.check_one([frames.frame_of(left), frames.frame_of(right)], node.place)
         if node.name == "INTERSECTS":
-            return plan_test(left, right, "intersects")
+            return placed(plan_test(left, right, "intersects"), node.place)
         if isinstance(right, Point) and not isinstance(left, Point):
             self.warnings.append(_SWAPPED)
-        return plan_test(left, right, "inside")
+        return placed(plan_test(left, right, "inside"), node.place)
 
     def near(self, distance: Separation, operator: str, radius: Value) -> Condition:
         """``DISTANCE(...) operator radius`` as the test of ADQL-150, not as a comparison of last bits."""
-        return plan_separation(distance, operator, radius)
+        condition = plan_separation(distance, operator, radius)
+        return condition if distance.place is None else placed(condition, distance.place)
 
     def _measured(self, node: tree.Call) -> Value:
         if node.name == "COORDSYS":
             self.warnings.append(_OLD_COORDSYS)
         if node.name in ("COORD1", "COORD2"):
             return measure(node.name, self.point(node.arguments[0]))
-        return measure(node.name, self.geometry(node.arguments[0]))
+        return placed(measure(node.name, self.geometry(node.arguments[0])), node.place)
+
+
+def _check_corners(corners: list[Point], place: Place) -> None:
+    constant = all(constant_position(corner) is not None for corner in corners)
+    most = _CORNERS if constant else _COMPUTED_CORNERS
+    if len(corners) > most:
+        kind = "" if constant else " that are no constants"
+        raise AdqlError.at(
+            place,
+            f"a POLYGON of {len(corners)} corners{kind}, {most} is the limit",
+            "leave corners out, or give the region as a MOC",
+        )
+
+
+def _refuse_random(node: tree.Call) -> None:
+    """Raise AdqlError where a random number is inside: what is made of a geometry speaks of it often."""
+    if _is_random(node.arguments):
+        hint = "draw it in a derived table, as in (SELECT RAND() AS r FROM ...)"
+        raise AdqlError.at(node.place, f"a random number cannot stand inside {node.name}", hint)
+
+
+def _is_random(node: object) -> bool:
+    if isinstance(node, tuple):
+        return any(_is_random(part) for part in node)
+    if isinstance(node, tree.Call) and node.name.lower() in ("rand", "ivo_normal_random"):
+        return True
+    return is_dataclass(node) and any(_is_random(getattr(node, each.name)) for each in fields(node))
 
 
 def as_geometry(value: Value) -> Geometry | None:

@@ -10,8 +10,12 @@ from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.nodes.kinds import Facts
 from vo_service.adql.nodes.resolved import (
     Apply,
+    Arithmetic,
     Collected,
     Condition,
+    Conversion,
+    InRange,
+    OneOf,
     Reference,
     Value,
 )
@@ -34,8 +38,18 @@ class Grouping:
     aliases: frozenset[str]
 
     def check(self, node: Value | Condition, place: Place) -> None:
-        """Raise AdqlError if a column stands outside grouped terms and aggregates."""
+        """Raise AdqlError if a column stands outside grouped terms and aggregates.
+
+        A random number may, but not inside what speaks of it more than once: groups have no row of their own
+        for it to be drawn in.
+        """
         self._check(node, place)
+        if _repeats_random(node):
+            raise AdqlError.at(
+                place,
+                "beside groups no function of a random number can stand",
+                "draw it in a derived table, as in (SELECT RAND() AS r FROM ...)",
+            )
 
     def _check(self, node: Any, place: Place) -> None:
         if isinstance(node, Collected) or node in self.terms:
@@ -70,6 +84,22 @@ class Grouping:
     def _of_all(self, parts: tuple[Any, ...]) -> tuple[Any, ...]:
         changed = tuple(self.of(part) if _is_node(part) else part for part in parts)
         return changed if any(one is not other for one, other in zip(changed, parts)) else parts
+
+
+def _repeats_random(node: Any) -> bool:
+    """Whether something is written of a random number that engines work out more than once."""
+    if isinstance(node, Collected):
+        return False
+    parts = list(parts_of(node))
+    repeats = isinstance(node, Apply | Conversion | InRange | OneOf | Arithmetic)
+    return any((repeats and _is_random(part)) or _repeats_random(part) for part in parts)
+
+
+def _is_random(node: Any) -> bool:
+    if isinstance(node, Collected):
+        return False
+    drawn = isinstance(node, Apply) and node.function in _RANDOM
+    return drawn or any(_is_random(part) for part in parts_of(node))
 
 
 def grouping_of(terms: tuple[Value, ...], sources: tuple[Source, ...]) -> Grouping:

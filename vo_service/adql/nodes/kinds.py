@@ -43,7 +43,7 @@ LIMITS = {
     Kind.REAL: (-3.4028235677973366e38, 3.4028235677973366e38),
 }
 """Smallest and largest number of a type, for types narrower than a double; infinity is beyond all of them."""
-_WIDTH = (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE)
+_WIDTH = (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT)
 
 _DATATYPES = {
     Kind.SMALLINT: ("short", None, None),
@@ -137,12 +137,18 @@ def kind_of(column: Column) -> Kind:
 
 
 def widest(kinds: list[Kind]) -> Kind | None:
-    """The common type of numbers, or of equal types; NULL fits all. None where there is none."""
+    """The common type of numbers, or of equal types; NULL fits all. None where there is none.
+
+    Integers widen up to BIGINT; a REAL beside any other number is a DOUBLE, since it holds no integer beyond
+    2**24 (ADQL-063).
+    """
     known = [kind for kind in kinds if kind is not Kind.NULL]
     if not known:
         return Kind.NULL
     if all(kind in NUMBERS for kind in known):
-        return max(known, key=_WIDTH.index) if len(set(known)) > 1 else known[0]
+        if INTEGERS.issuperset(known):
+            return max(known, key=_WIDTH.index)
+        return known[0] if len(set(known)) == 1 else Kind.DOUBLE
     return known[0] if len(set(known)) == 1 else None
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from vo_service.adql.nodes.resolved_shapes import Measured
 
 if TYPE_CHECKING:
-    from vo_service.adql.nodes.resolved import Condition, PairTest, Reference
+    from vo_service.adql.errors import Place
+    from vo_service.adql.nodes.resolved import Condition, MeasuredColumn, PairTest, Reference
     from vo_service.adql.nodes.resolved_queries import ResolvedQuery, Source
     from vo_service.adql.nodes.resolved_shapes import Geometry
 
@@ -47,11 +48,15 @@ class PairsTest:
 
 @dataclass(frozen=True, slots=True)
 class CellLink:
-    """The positions of ``left`` and the cells within ``radius`` of them: ``cell`` is to be one of those."""
+    """The positions of ``left`` and the cells within ``radius`` of them: ``cell`` is to be one of those.
+
+    ``vector`` is that of the position in the cell, where it is stored.
+    """
 
     name: str
     left: Side
     cell: Reference
+    vector: tuple[Reference, Reference, Reference] | None
     radius: float
     """Degrees."""
 
@@ -97,6 +102,17 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """Sides that nothing joins but a test of all their pairs: how many these are is to be known before.
+
+    ``place`` is that of the test.
+    """
+
+    sides: tuple[Side, ...]
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeptTable:
     """A derived table whose rows are read once and handed over, since to read them twice could differ."""
 
@@ -109,3 +125,12 @@ class SidedMeasure(Measured):
     """A measure that only a probe can take, of the shapes of ``side``."""
 
     side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredTable:
+    """A source with measures of its shapes as columns, for joins that speak of them more than once."""
+
+    alias: str
+    source: Source
+    columns: tuple[tuple[MeasuredColumn, Measured], ...]

@@ -1,7 +1,8 @@
 """Values and conditions whose names, types and units are known: what SQL is written from, and nothing else.
 
 Values carry their ``facts``, which do not count when two values are compared. A reference is the alias of a
-source, unique in the whole statement, with the name of a stored column.
+source, unique in the whole statement, with the name of a stored column. The ``place`` of a test is where the
+query has it, for messages; tests that differ in nothing else are equal.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from vo_service.adql.errors import Place
 from vo_service.adql.nodes.kinds import Facts
 from vo_service.adql.nodes.planned import Linked, PairsTest, RowTest
 from vo_service.adql.nodes.resolved_shapes import (
@@ -50,6 +52,11 @@ class Reference:
     source: str
     column: str
     facts: Facts = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredColumn(Reference):
+    """A measure that a `MeasuredTable` brings along under that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +267,7 @@ class Near:
     other: Point
     radius: Value
     closed: bool
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +285,7 @@ class InCross:
 
     point: Point
     cross: Cross
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +295,7 @@ class DiscTest:
     one: Disc
     other: Disc
     test: str
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +309,7 @@ class PairTest:
     left: Geometry
     right: Geometry
     test: str
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from tap_schema import Column, Table
 from vo_service.adql.nodes.kinds import Facts, Kind
-from vo_service.adql.nodes.planned import KeptTable, LinkedTable
+from vo_service.adql.nodes.planned import KeptTable, LinkedTable, MeasuredTable
 from vo_service.adql.nodes.resolved import (
     Condition,
     Value,
@@ -50,18 +50,24 @@ class JoinedTable:
     condition: Condition
 
 
-Source: TypeAlias = BaseTable | SubqueryTable | NamedTable | JoinedTable | LinkedTable | KeptTable
+Source: TypeAlias = (
+    BaseTable | SubqueryTable | NamedTable | JoinedTable | LinkedTable | KeptTable | MeasuredTable
+)
 
 # --- queries ---
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One column of a result: the name users see, the name unique in the statement, the value."""
+    """One column of a result: the name users see, the name unique in the statement, the value.
+
+    An ``exact`` one was written in double quotes, and answers to that very spelling only (ADQL-007).
+    """
 
     name: str
     alias: str
     value: Value
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,11 @@ class ResolvedSelect:
         """Name, alias and facts of each output column."""
         return tuple((output.name, output.alias, output.value.facts) for output in self.outputs)
 
+    @property
+    def exact(self) -> frozenset[str]:
+        """Aliases of the output columns that answer to their very spelling only."""
+        return frozenset(output.alias for output in self.outputs if output.exact)
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedOperation:
@@ -91,6 +102,11 @@ class ResolvedOperation:
     left: ResolvedBody
     right: ResolvedBody
     columns: tuple[tuple[str, str, Facts], ...]
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """As of a SELECT; names are those of the left side."""
+        return self.left.exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,11 @@ class ResolvedQuery:
     def columns(self) -> tuple[tuple[str, str, Facts], ...]:
         """Name, alias and facts of each output column."""
         return self.body.columns
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """As of a SELECT."""
+        return self.body.exact
 
 
 ResolvedBody: TypeAlias = ResolvedSelect | ResolvedOperation | ResolvedQuery

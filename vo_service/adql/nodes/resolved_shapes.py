@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from vo_service.adql.errors import Place
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.sky import Region
 
@@ -82,13 +83,15 @@ class Shape:
     """A constant geometry other than a point.
 
     ``present`` is NULL in rows that have no geometry after all: of a constant that comes out of a derived
-    table on the optional side of a join. Everywhere else it is ``ALWAYS``.
+    table on the optional side of a join. Everywhere else it is ``ALWAYS``. ``centre`` is that of a circle or
+    box as the query has it.
     """
 
     region: Region
     facts: Facts = field(compare=False)
     frame: str = field(default="", compare=False)
     present: Value = ALWAYS
+    centre: Point | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Separation:
     one: Point
     other: Point
     facts: Facts = field(compare=False)
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ class Measured:
     what: str
     geometry: Geometry
     facts: Facts = field(compare=False)
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 def parts(geometry: Geometry) -> tuple[Value, ...]:

@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vo_service.adql.errors import Place
 from vo_service.adql.meaning.constants import constant_number
-from vo_service.adql.nodes.planned import CellLink, Link, Linked, LinkedTable, PairLink
+from vo_service.adql.nodes.planned import CellLink, Link, Linked, LinkedTable, MeasuredTable, PairLink
 from vo_service.adql.nodes.resolved import (
     Condition,
     DiscTest,
     InCross,
+    MeasuredColumn,
     Near,
     PairTest,
     Value,
     WherePresent,
 )
 from vo_service.adql.nodes.resolved_queries import JoinedTable, ResolvedQuery, Source
-from vo_service.adql.nodes.resolved_shapes import Disc, Geometry, Point
-from vo_service.adql.planning.sides import Leaf, Level, keys, side_of, sources_of, steady
+from vo_service.adql.nodes.resolved_shapes import Disc, Geometry, Measured, Point
+from vo_service.adql.nodes.substitution import substituted
+from vo_service.adql.planning.sides import Leaf, Level, keys, parts_of, side_of, sources_of, steady
 
 _WIDEST = 2.0
 """Degrees: circles beyond are not looked up by cells."""
@@ -39,6 +42,9 @@ class Matches:
     name: Callable[[], str]
     common: Callable[[str], ResolvedQuery]
     wrapped: dict[str, list[tuple[Link, bool]]] = field(default_factory=dict)
+    pairs: list[frozenset[str]] = field(default_factory=list)
+    """The aliases that links join."""
+    measures: dict[str, list[tuple[MeasuredColumn, Measured]]] = field(default_factory=dict)
 
     def linked(self, term: Condition, levels: tuple[Level, ...], mine: frozenset[str]) -> Condition | None:
         """The term as a join with a probe; None where it is not between two sources, one of which is among
@@ -59,11 +65,35 @@ class Matches:
             return None
         for alias in (one, other):
             levels = steady(alias, levels, self.common)
+            term, levels = self._named(term, alias, levels)
+        pair = _pair_of(term)
+        assert pair is not None
         link, left, right = self._link(pair, (one, other), levels)
+        self.pairs.append(frozenset((one, other)))
         far = right in mine
         self.wrapped.setdefault(right if far else left, []).append((link, far))
         exact = None if isinstance(term, PairTest) else term
         return Linked(link, right if far else left, far, exact)
+
+    def _named(
+        self, term: Condition, alias: str, levels: tuple[Level, ...]
+    ) -> tuple[Condition, tuple[Level, ...]]:
+        """The term with measures of one source of this FROM as columns of it, and that source with these."""
+        level = levels[-1]
+        found = [
+            part for part in parts_of(term) if isinstance(part, Measured) and sources_of(part) == {alias}
+        ]
+        if not found or alias not in level.leaves:
+            return term, levels
+        made = [
+            (MeasuredColumn(alias, f"{self.name()}.measured", each.facts), each)
+            for each in dict.fromkeys(found)
+        ]
+        self.measures.setdefault(alias, []).extend(made)
+        leaf = MeasuredTable(alias, level.leaves[alias], tuple(made))
+        changed = replace(level, leaves={**level.leaves, alias: leaf})
+        columns: dict[Value, Value] = {each: column for column, each in made}
+        return substituted(term, columns), (*levels[:-1], changed)
 
     def joined(self, source: Source, kept: Mapping[str, Leaf]) -> Source:
         """The source with its tables joined to what they are linked to; ``kept`` take the place of others."""
@@ -75,6 +105,8 @@ class Matches:
                 else replace(source, left=left, right=right)
             )
         leaf: Leaf = kept.get(source.alias, source)
+        if leaf.alias in self.measures:
+            leaf = MeasuredTable(leaf.alias, leaf, tuple(self.measures[leaf.alias]))
         for link, far in self.wrapped.get(leaf.alias, ()):
             leaf = LinkedTable(leaf.alias, leaf, link, far)
         return leaf
@@ -85,15 +117,16 @@ class Matches:
         """The link, and the aliases of its left and its right side."""
         if pair.centres is not None and pair.reach <= _WIDEST:
             stored = [index for index, centre in enumerate(pair.centres) if centre.cell is not None]
-            sides = [side_of(alias, (c,), levels) for alias, c in zip(aliases, pair.centres)]
+            sides = [side_of(alias, (c,), levels, pair.place) for alias, c in zip(aliases, pair.centres)]
             if stored:
                 # where both have cells, the positions of the one that conditions leave fewer of are spread
                 right = min(stored, key=lambda index: len(sides[index].terms))
-                cell = pair.centres[right].cell
-                assert cell is not None
-                link = CellLink(self.name(), sides[1 - right], cell, pair.reach)
+                stored_one = pair.centres[right]
+                assert stored_one.cell is not None
+                link = CellLink(self.name(), sides[1 - right], stored_one.cell, stored_one.vector, pair.reach)
                 return link, aliases[1 - right], aliases[right]
-        left, other = (side_of(alias, (shape,), levels) for alias, shape in zip(aliases, pair.geometries))
+        shapes = zip(aliases, pair.geometries)
+        left, other = (side_of(alias, (shape,), levels, pair.place) for alias, shape in shapes)
         return PairLink(self.name(), left, other, pair.test), *aliases
 
 
@@ -105,6 +138,7 @@ class _Pair:
     """
 
     geometries: tuple[Geometry, Geometry]
+    place: Place | None
     test: str | None = None
     centres: tuple[Point, Point] | None = None
     reach: float = 0.0
@@ -118,12 +152,14 @@ def _pair_of(term: Condition) -> _Pair | None:
             radii = [constant_number(disc.radius) for disc in (term.one, term.other)]
             reach = None if radii[0] is None or radii[1] is None else max(0.0, radii[0]) + max(0.0, radii[1])
             if reach is None:
-                return _Pair((term.one, term.other))
-            return _Pair((term.one, term.other), None, (term.one.centre, term.other.centre), reach)
+                return _Pair((term.one, term.other), term.place)
+            return _Pair(
+                (term.one, term.other), term.place, None, (term.one.centre, term.other.centre), reach
+            )
         case InCross():
-            return _Pair((term.point, term.cross))
+            return _Pair((term.point, term.cross), term.place)
         case PairTest():
-            return _Pair((term.left, term.right), term.test)
+            return _Pair((term.left, term.right), term.place, term.test)
     return None
 
 
@@ -134,11 +170,12 @@ def _near(near: Near) -> _Pair | None:
         if radius < 0.0:
             return None
         if radius <= _WIDEST:
-            return _Pair((_disc(near.one, near.radius), near.other), None, (near.one, near.other), radius)
+            shapes = (_disc(near.one, near.radius), near.other)
+            return _Pair(shapes, near.place, None, (near.one, near.other), radius)
     if radius is not None or sources_of(near.radius) <= sources_of(keys(near.one)):
-        return _Pair((_disc(near.one, near.radius), near.other))
+        return _Pair((_disc(near.one, near.radius), near.other), near.place)
     if sources_of(near.radius) <= sources_of(keys(near.other)):
-        return _Pair((near.one, _disc(near.other, near.radius)))
+        return _Pair((near.one, _disc(near.other, near.radius)), near.place)
     return None
 
 

@@ -12,8 +12,17 @@ from typing import Any, TypeVar, cast
 
 from tap_schema import Column
 from vo_service.adql.meaning.shape_tests import unpacked
-from vo_service.adql.nodes.planned import PairsTest, RowTest, SidedMeasure
-from vo_service.adql.nodes.resolved import Both, Condition, PairTest, Reference
+from vo_service.adql.nodes.planned import Bound, PairsTest, RowTest, SidedMeasure
+from vo_service.adql.nodes.resolved import (
+    Both,
+    Condition,
+    DiscTest,
+    InCross,
+    Near,
+    PairTest,
+    Reference,
+    WherePresent,
+)
 from vo_service.adql.nodes.resolved_queries import (
     JoinedTable,
     Output,
@@ -23,12 +32,14 @@ from vo_service.adql.nodes.resolved_queries import (
     ResolvedSelect,
     Source,
 )
-from vo_service.adql.nodes.resolved_shapes import Footprint, Measured, Ring, Stored
+from vo_service.adql.nodes.resolved_shapes import Measured
+from vo_service.adql.planning.bounds import TESTS, Bounds, is_cut
 from vo_service.adql.planning.groups import in_two_steps
 from vo_service.adql.planning.matches import Matches
-from vo_service.adql.planning.ranges import narrow
+from vo_service.adql.planning.ranges import candidates, narrow
 from vo_service.adql.planning.sides import (
     Level,
+    by_probe,
     conjuncts,
     field_names,
     is_stable,
@@ -43,13 +54,17 @@ _Node = TypeVar("_Node")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be run: ``query`` with ranges in it, at most ``limit`` rows (None: all)."""
+    """What will be run: ``query`` with ranges in it, at most ``limit`` rows (None: all).
+
+    ``bounds`` are what has to be counted before, lest a test be made for more pairs than may be.
+    """
 
     query: ResolvedQuery
     common_tables: tuple[tuple[str, ResolvedQuery], ...]
     limit: int | None
     columns: tuple[Column, ...]
     warnings: tuple[str, ...]
+    bounds: tuple[Bound, ...] = ()
 
 
 def plan_query(resolved: Resolved, limit: int | None = None) -> Plan:
@@ -60,8 +75,9 @@ def plan_query(resolved: Resolved, limit: int | None = None) -> Plan:
     planner = _Planner()
     for name, query in resolved.common_tables:
         planner.add_common(name, query)
-    query = planner.query(resolved.query, ())
-    return Plan(query, tuple(planner.common.items()), limit, resolved.columns, resolved.warnings)
+    query = planner.query(resolved.query, (), limit)
+    common = tuple(planner.common.items())
+    return Plan(query, common, limit, resolved.columns, resolved.warnings, planner.bounds.found())
 
 
 class _Planner:
@@ -71,6 +87,7 @@ class _Planner:
         self.common: dict[str, ResolvedQuery] = {}
         self._unstable: frozenset[str] = frozenset()
         self._numbers = itertools.count(1)
+        self.bounds = Bounds()
 
     def add_common(self, name: str, query: ResolvedQuery) -> None:
         """Plan a common table, which the ones behind it may read."""
@@ -78,11 +95,14 @@ class _Planner:
         if not is_stable(query, self._unstable):
             self._unstable |= {name}
 
-    def query(self, query: ResolvedQuery, outer: tuple[Level, ...]) -> ResolvedQuery:
-        """A query within the scopes round it."""
+    def query(
+        self, query: ResolvedQuery, outer: tuple[Level, ...], limit: int | None = None
+    ) -> ResolvedQuery:
+        """A query within the scopes round it, of which ``limit`` rows are wanted at most."""
         if not isinstance(query.body, ResolvedSelect):
             return replace(query, body=self._body(query.body, outer))
-        select, inside = self._select(query.body, outer)
+        cut = not query.order and is_cut(query.body, limit)
+        select, inside = self._select(query.body, outer, cut)
         return in_two_steps(ResolvedQuery(select, self._tested(query.order, inside), query.offset))
 
     def _body(self, body: ResolvedBody, outer: tuple[Level, ...]) -> ResolvedBody:
@@ -93,20 +113,22 @@ class _Planner:
         return replace(body, left=self._body(body.left, outer), right=self._body(body.right, outer))
 
     def _select(
-        self, select: ResolvedSelect, outer: tuple[Level, ...]
+        self, select: ResolvedSelect, outer: tuple[Level, ...], cut: bool = False
     ) -> tuple[ResolvedSelect, tuple[Level, ...]]:
-        """A SELECT, and the scopes that its values are in."""
+        """A SELECT, and the scopes that its values are in; ``cut`` as `Level.cut` of what it puts out."""
         sources = tuple(self._source(source, outer) for source in select.sources)
         here = {leaf.alias: leaf for source in sources for leaf in leaves(source)}
         terms = [*conjuncts(select.where), *(t for source in sources for t in _held(source))]
         level = Level(here, tuple(terms), self._unstable)
+        self.bounds.join(terms, here)
         inside = (*outer, level)
         matches = Matches(self._name, self.common.__getitem__)
         where = self._terms(select.where, inside, matches, frozenset(here))
         sources = tuple(self._joins(source, inside, matches, open_=True) for source in sources)
+        self.bounds.pairs += matches.pairs
         changed = replace(
             select,
-            outputs=self._tested(select.outputs, inside),
+            outputs=self._tested(select.outputs, (*outer, replace(level, cut=cut))),
             where=where,
             group_by=self._tested(select.group_by, inside),
             having=None if select.having is None else self._tested(select.having, inside),
@@ -133,6 +155,7 @@ class _Planner:
         if not isinstance(source, JoinedTable):
             return source
         inner = source.kind == "INNER"
+        self.bounds.join(conjuncts(source.condition), levels[-1].leaves)
         scope = levels
         if not (inner and open_):
             own = replace(levels[-1], terms=conjuncts(source.condition))
@@ -160,12 +183,13 @@ class _Planner:
             return None
         planned = []
         for term in conjuncts(condition):
+            term = self._measured(term, levels)
             linked = matches.linked(term, levels, mine) if mine else None
             if linked is None:
                 linked = self._tested(term, levels)
                 if isinstance(linked, RowTest):
                     linked = replace(linked, selects=True)
-                elif by_ranges:
+                if by_ranges:
                     linked = narrow(linked, levels[-1].leaves)
             planned.append(linked)
         return planned[0] if len(planned) == 1 else Both(tuple(planned))
@@ -180,9 +204,11 @@ class _Planner:
             return node if all(a is b for a, b in zip(items, node)) else tuple(items)
         if isinstance(node, ResolvedQuery):
             return self.query(node, levels)
+        if isinstance(node, TESTS):
+            self.bounds.note(node, levels)
         if isinstance(node, PairTest):
             return self._test(node, levels)
-        if isinstance(node, Measured) and not isinstance(node, SidedMeasure):
+        if isinstance(node, Measured):
             return self._measure(node, levels)
         if type(node) is Output and type(node.value) is Reference:
             return node  # most are: all columns of a table
@@ -196,24 +222,36 @@ class _Planner:
 
     def _test(self, test: PairTest, levels: tuple[Level, ...]) -> RowTest | PairsTest:
         """A test of shapes where it is, by its rows or by its pairs."""
-        one, other = only_source(test.left), only_source(test.right)
+        place = test.place
+        test = replace(test, left=self._tested(test.left, levels), right=self._tested(test.right, levels))
+        one, other = only_source(test.left, place), only_source(test.right, place)
         for alias in (one, other):
             if alias is not None:
                 levels = steady(alias, levels, self.common.__getitem__)
         if one is None or other is None or one == other:
-            return RowTest(test, side_of(one or other, (test.left, test.right), levels))
-        return PairsTest(test, side_of(one, (test.left,), levels), side_of(other, (test.right,), levels))
+            side = side_of(one or other, (test.left, test.right), levels, place)
+            return RowTest(test, replace(side, terms=(*side.terms, *candidates(test))))
+        left, right = side_of(one, (test.left,), levels, place), side_of(other, (test.right,), levels, place)
+        return PairsTest(test, left, right)
+
+    def _measured(self, term: Condition, levels: tuple[Level, ...]) -> Condition:
+        """A term that may become a join, with the measures of its geometries planned."""
+        if isinstance(term, WherePresent):
+            return replace(term, condition=self._measured(term.condition, levels))
+        if not isinstance(term, Near | DiscTest | InCross | PairTest):
+            return term
+        geometries = {name: getattr(term, name) for name in field_names(type(term))}
+        return replace(term, **{name: self._tested(each, levels) for name, each in geometries.items()})
 
     def _measure(self, measured: Measured, levels: tuple[Level, ...]) -> Measured:
         """What only a probe can measure, with the shapes that it is to measure."""
-        geometry = unpacked(measured.geometry)
-        by_key = isinstance(geometry, Footprint) and geometry.key is not None
-        if by_key or not isinstance(geometry, Ring | Stored | Footprint):
+        if isinstance(measured, SidedMeasure) or not by_probe(measured):
             return measured
-        alias = only_source(geometry)
+        geometry = self._tested(unpacked(measured.geometry), levels)
+        alias = only_source(geometry, measured.place)
         if alias is not None:
             levels = steady(alias, levels, self.common.__getitem__)
-        side = side_of(alias, (geometry,), levels)
+        side = side_of(alias, (geometry,), levels, measured.place)
         return SidedMeasure(measured.what, geometry, measured.facts, side)
 
     def _name(self) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias, cast
 
-from vo_service.adql.errors import AdqlError
+from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.meaning.shape_regions import keys as keys_of_shape
+from vo_service.adql.meaning.shape_tests import unpacked
 from vo_service.adql.nodes import planned, resolved, resolved_queries, resolved_shapes
-from vo_service.adql.nodes.planned import KeptTable, LinkedTable, Side
+from vo_service.adql.nodes.planned import KeptTable, LinkedTable, MeasuredTable, Side
 from vo_service.adql.nodes.resolved import (
     Apply,
     Both,
@@ -36,12 +37,12 @@ from vo_service.adql.nodes.resolved_queries import (
     Source,
     SubqueryTable,
 )
-from vo_service.adql.nodes.resolved_shapes import Footprint, Geometry
-from vo_service.adql.planning.ranges import narrow
+from vo_service.adql.nodes.resolved_shapes import Footprint, Geometry, Measured, Ring, Stored
+from vo_service.adql.planning.ranges import narrow, of_test
 
-_VOLATILE = frozenset(("RAND",))
-_LEAVES = (BaseTable, SubqueryTable, NamedTable, LinkedTable, KeptTable)
-Leaf: TypeAlias = BaseTable | SubqueryTable | NamedTable | LinkedTable | KeptTable
+_VOLATILE = frozenset(("RAND", "ivo_normal_random"))
+_LEAVES = (BaseTable, SubqueryTable, NamedTable, LinkedTable, KeptTable, MeasuredTable)
+Leaf: TypeAlias = BaseTable | SubqueryTable | NamedTable | LinkedTable | KeptTable | MeasuredTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Level:
     """Common tables that could differ from one reading to the next."""
     kept: dict[str, KeptTable] = field(default_factory=dict)
     """Sources that are to be read once, for whoever writes this FROM."""
+    cut: bool = False
+    """Whether only values of the rows that come back are looked at, of which the query wants some at most."""
 
 
 def keys(geometry: Geometry) -> tuple[Value, ...]:
@@ -119,30 +122,49 @@ def field_names(kind: type[object]) -> tuple[str, ...]:
 
 _fields: dict[type[object], tuple[str, ...]] = {}
 _TREES = frozenset(module.__name__ for module in (planned, resolved, resolved_queries, resolved_shapes))
-_PLAIN = frozenset(("facts", "table", "region", "frame", "test", "name", "alias"))
+_PLAIN = frozenset(("facts", "table", "region", "frame", "test", "name", "alias", "place", "side"))
 
 
-def side_of(alias: str | None, geometries: tuple[Geometry, ...], levels: tuple[Level, ...]) -> Side:
-    """What the source of that alias contributes; ``levels`` are the scopes from outside inwards."""
+def side_of(
+    alias: str | None,
+    geometries: tuple[Geometry, ...],
+    levels: tuple[Level, ...],
+    place: Place | None = None,
+) -> Side:
+    """What the source of that alias contributes; ``levels`` are the scopes from outside inwards.
+
+    Raises AdqlError, at ``place``, for shapes of aggregates.
+    """
     if any(isinstance(part, Collected) for geometry in geometries for part in parts_of(keys(geometry))):
-        raise _refused("a shape of aggregates cannot be tested", "aggregate in a derived table")
-    if any(_is_volatile(part) for geometry in geometries for part in parts_of(keys(geometry))):
-        raise _refused("a shape of RAND() cannot be tested", "give the shape columns or constants")
+        raise _refused(place, "a shape of aggregates cannot be tested", "aggregate in a derived table")
     if alias is None:
         return Side(None, (), geometries)
     level = next(level for level in reversed(levels) if alias in level.leaves)
-    terms = (term for term in level.terms if _narrows(term, alias, level.unstable))
-    return Side(level.leaves[alias], tuple(narrow(term, level.leaves) for term in terms), geometries)
+    terms = tuple(
+        term
+        for every in level.terms
+        if sources_of(every) == {alias} and (term := _narrowing(every, level)) is not None
+    )
+    return Side(level.leaves[alias], terms, geometries)
 
 
-def only_source(geometry: Geometry) -> str | None:
+def by_probe(measured: Measured) -> bool:
+    """Whether a measure has neither a closed form nor a stored footprint that it is kept of."""
+    geometry = unpacked(measured.geometry)
+    if isinstance(geometry, Footprint):
+        return geometry.key is None
+    return isinstance(geometry, Ring | Stored)
+
+
+def only_source(geometry: Geometry, place: Place | None = None) -> str | None:
     """The one source that a geometry is made of, None for a constant.
 
-    Raises AdqlError where its parts come of several.
+    Raises AdqlError, at ``place``, where its parts come of several.
     """
     found = sources_of(keys(geometry))
     if len(found) > 1:
         raise _refused(
+            place,
             "a shape with parts of several tables cannot be tested",
             "make it in a derived table that joins them",
         )
@@ -184,10 +206,21 @@ def steady(
     return levels
 
 
-def _narrows(term: Condition, alias: str, unstable: frozenset[str]) -> bool:
-    if sources_of(term) != {alias} or not is_stable(term, unstable):
-        return False
-    return not any(isinstance(part, PairTest) or _is_pair(part) for part in parts_of(term))
+def _narrowing(term: Condition, level: Level) -> Condition | None:
+    """What a term of the query says of the rows of a side before any probe has answered, if anything."""
+    if isinstance(term, PairTest) and not _waits(of_test(term)):
+        return of_test(term)
+    return None if _waits(term) or not is_stable(term, level.unstable) else narrow(term, level.leaves)
+
+
+def _waits(node: object) -> bool:
+    """Whether a node cannot be written, or not in a side, before a probe has answered."""
+    return any(_needs_probe(part) or _is_pair(part) for part in parts_of(node))
+
+
+def _needs_probe(part: object) -> bool:
+    """Whether a node cannot be written before a probe has answered, which may be the one that asks."""
+    return isinstance(part, PairTest) or (isinstance(part, Measured) and by_probe(part))
 
 
 def _is_pair(part: object) -> bool:
@@ -199,5 +232,5 @@ def _is_volatile(part: object) -> bool:
     return isinstance(part, Apply) and part.function in _VOLATILE
 
 
-def _refused(message: str, hint: str) -> AdqlError:
-    return AdqlError(message, 1, 1, hint)
+def _refused(place: Place | None, message: str, hint: str) -> AdqlError:
+    return AdqlError.at(place or Place(1, 1), message, hint)

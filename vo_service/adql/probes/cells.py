@@ -23,6 +23,12 @@ _RANGES_AT_MOST = 8
 _ROUND = 16  # places on the circle round a position that its cells are found by
 _MARGIN = 2.0
 """How much larger than the radius that circle is: with 1.02 cells were missed that hold border positions."""
+_STRAIGHT: Final = 4
+"""Order from which on cells are near enough to squares."""
+_NARROWEST: Final = 0.4
+"""Width of the narrowest cell of order 0, radians, were they all squares; at 0.6 some are left too early."""
+_EVEN: Final = tuple((1 << 64) // ((1 << 2**n) + 1) for n in range(6))
+"""Masks: every other bit, every other pair of bits, and so on."""
 
 
 def in_ranges(cell: sql.Sql, ranges: Sequence[tuple[int, int]]) -> sql.Sql:
@@ -82,7 +88,44 @@ def cells_round(
     """The cells of ``order`` that circles round positions meet: row numbers of ``xyz``, and cells.
 
     No cell is missed that holds a place within the radius; ``order`` is at most ``order_for(radius_rad)``.
+    Cells much wider than the circle are cheap: most circles lie within one, which is told by where in it.
     """
+    lon, lat = positions(xyz)
+    middle = healpix29(lon, lat)
+    apart = np.flatnonzero(_room(middle, order) <= radius_rad + 1e-12)
+    alone = np.ones(len(xyz), dtype=bool)
+    alone[apart] = False
+    spread, cells = _cells_of_rings(xyz[apart], radius_rad, order)
+    rows = np.concatenate([np.flatnonzero(alone), apart[spread]])
+    return rows, np.concatenate([middle[alone] >> (2 * (ORDER - order)), cells])
+
+
+def _room(cells29: NDArray[np.int64], order: int) -> NDArray[np.float64]:
+    """Radians from places, as pixels of order 29, to the border of their cell of ``order``, or less; 0 where
+    cells are so wide that they are no squares any more."""
+    if order < _STRAIGHT:
+        return np.zeros(len(cells29))
+    side = 1 << (ORDER - order)
+    within = cells29 & (side * side - 1)
+    nearest = np.full(len(cells29), side, dtype=np.int64)
+    for axis in (within, within >> 1):
+        along = _every_other_bit(axis)
+        nearest = np.minimum(nearest, np.minimum(along, side - 1 - along))
+    return nearest.astype(np.float64) * (_NARROWEST / side / 2.0**order)
+
+
+def _every_other_bit(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The even bits of numbers, moved together: one coordinate of a place in its cell."""
+    found: NDArray[np.int64] = numbers & _EVEN[0]
+    for shift, mask in zip((1, 2, 4, 8, 16), _EVEN[1:]):
+        found = (found | (found >> shift)) & mask
+    return found
+
+
+def _cells_of_rings(
+    xyz: NDArray[np.float64], radius_rad: float, order: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The different cells of each position and of places on a circle round it."""
     rows = np.arange(len(xyz))
     axis = np.eye(3)[np.argmin(np.abs(xyz), axis=1)]
     one = np.cross(xyz, axis)

@@ -22,7 +22,8 @@ from vo_service.adql.probes.asking import Ask
 from vo_service.adql.probes.cells import in_ranges
 from vo_service.adql.probes.tested import tested
 from vo_service.adql.sql import nodes as sql
-from vo_service.sky import Circle, Region, parse_region
+from vo_service.sky import Circle, Region
+from vo_service.sky.shapes import Shapes
 
 _USUAL_RAD = 2e-2
 """Radius of caps (1.1 degrees) up to which footprints are looked up by pixel ranges; larger ones are rare."""
@@ -67,8 +68,8 @@ class FootprintProbe:
             keys, decisive = batch["footprint_id"], batch["decisive"].to_numpy(zero_copy_only=False)
             sure = decisive.astype(bool)
             open_rows = np.flatnonzero(~sure)
-            texts = batch["region"].take(pa.array(open_rows)).to_pylist()
-            verdicts = tested(_TESTS[self.test], [parse_region(text) for text in texts], [self.region], ask)
+            shapes = Shapes.of_texts(batch["region"].take(pa.array(open_rows)))
+            verdicts = tested(_TESTS[self.test], shapes, Shapes.of([self.region]), ask)
             sure[open_rows] = verdicts == 1
             passed.append(keys.filter(pa.array(sure)))
         return pa.table({"footprint_id": pa.chunked_array(passed, pa.int64())})

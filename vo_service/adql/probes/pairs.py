@@ -17,7 +17,7 @@ from vo_service.adql.probes.read import read
 from vo_service.adql.probes.shapes import Floats, Form, Shapes, is_known, meet, schema_of
 from vo_service.adql.probes.tested import tested
 from vo_service.adql.probes.values import PASSES
-from vo_service.sky import Region, healpix29, positions
+from vo_service.sky import healpix29, positions
 
 Numbers = NDArray[np.int64]
 _STEP = 4.0
@@ -59,8 +59,7 @@ class PairProbe:
             one, other = left.caps(ask), right.caps(ask)
             rows, others = self._candidates(one, other, ask)
             if self.test is not None and len(rows):
-                sides = _regions(left, right, rows, others, ask)
-                passing = tested(self.test, sides[0], sides[1], ask) == 1
+                passing = tested(self.test, left.columns(rows, ask), right.columns(others, ask), ask) == 1
                 rows, others = rows[passing], others[passing]
             found.append(_pairs(here, there, self.left, self.right, rows, others))
             if self.unknown:
@@ -154,18 +153,6 @@ def _all_pairs(
         a, b = np.repeat(some, len(theirs)), np.tile(theirs, len(some))
         near = meet(one[a], other[b])
         yield a[near], b[near]
-
-
-def _regions(
-    left: Shapes, right: Shapes, rows: Numbers, others: Numbers, ask: Ask
-) -> tuple[list[Region | None], list[Region | None]]:
-    """The regions of both sides of each pair; a row that is in many pairs is made once."""
-    sides = []
-    for shapes, taken in ((left, rows), (right, others)):
-        different, where = np.unique(taken, return_inverse=True)
-        made = shapes.regions(different, ask)
-        sides.append([made[index] for index in where.tolist()])
-    return sides[0], sides[1]
 
 
 def _pairs(

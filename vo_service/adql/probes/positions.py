@@ -17,13 +17,18 @@ from vo_service.adql.probes.shapes import Form, Shapes, is_known, schema_of
 LOW: Final = "low"
 HIGH: Final = "high"
 CELL: Final = "cell"
+VECTOR: Final = ("ux", "uy", "uz")
+_WIDER = 2
+_WIDE = 9  # cells of 7 arcminutes
+_FINEST = 16  # cells of 3 arcseconds
 
 
 @dataclass(frozen=True, slots=True)
 class CellProbe:
     """The different positions of a source with every cell that a circle round them meets.
 
-    ``cell`` is the number at ``order``, ``low`` and ``high`` (inclusive) are the same as numbers of order 29.
+    ``cell`` is the number at ``order``, ``low`` and ``high`` (inclusive) are the same as numbers of order 29,
+    ``ux uy uz`` is the unit vector of the position.
     """
 
     name: str
@@ -51,17 +56,22 @@ class CellProbe:
         rows, cells = np.empty(0, np.int64), np.empty(0, np.int64)
         if len(known):
             spread, cells = cells_round(caps[known, :3], math.radians(self.radius), self.order)
-            rows = known[spread]
+            ordered = np.argsort(cells)  # neighbours are looked up one after the other
+            rows, cells = known[spread[ordered]], cells[ordered]
         shift = 2 * (ORDER - self.order)
         found = table.select(self.form.names).take(pa.array(rows))
         for name, numbers in ((CELL, cells), (LOW, cells << shift), (HIGH, ((cells + 1) << shift) - 1)):
             found = found.append_column(name, pa.array(numbers, pa.int64()))
+        for index, name in enumerate(VECTOR):
+            found = found.append_column(name, pa.array(caps[rows, index], pa.float64()))
         return found
 
 
 def cell_order(radius_deg: float) -> int:
-    """The order of the cells that positions within a radius are looked up by."""
-    return order_for(math.radians(radius_deg))
+    """The order of the cells that positions within a radius are looked up by: wide ones for small circles,
+    most of which then lie in one cell, but not so wide that many positions share them."""
+    order = order_for(math.radians(radius_deg))
+    return min(order, max(_WIDE, order - _WIDER), _FINEST)
 
 
 @dataclass(frozen=True, slots=True)

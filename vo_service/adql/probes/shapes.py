@@ -20,6 +20,7 @@ from vo_service.adql.meaning.shape_regions import region_of
 from vo_service.adql.nodes.resolved_shapes import Disc, Geometry, Point, Shape
 from vo_service.adql.probes.asking import Ask
 from vo_service.sky import Region, parse_region, unit_vectors
+from vo_service.sky import shapes as sky_shapes
 
 Floats = NDArray[np.float64]
 WANTED: Final = "wanted"
@@ -27,6 +28,7 @@ WANTED: Final = "wanted"
 CAP: Final = ("x", "y", "z", "r")
 _ROUNDING = 1e-12
 _AT_ONCE = 2000
+_NOTHING = pa.array([None], pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,42 @@ class Shapes:
         caps[known, 3] = np.minimum(np.pi, caps[known, 3] + _ROUNDING)
         caps[~known] = np.nan
         return caps
+
+    def columns(self, rows: NDArray[np.int64], ask: Ask) -> sky_shapes.Shapes:
+        """Some rows as columns for tests of many; a row that is there several times is made once, and a
+        constant is one row for all."""
+        geometry = self.form.geometry
+        if isinstance(geometry, Shape):
+            return sky_shapes.Shapes.of([geometry.region])
+        different, where = np.unique(rows, return_inverse=True)
+        return self._columns(different, ask).take(where)
+
+    def _columns(self, rows: NDArray[np.int64], ask: Ask) -> sky_shapes.Shapes:
+        geometry = self.form.geometry
+        if self.form.texts is not None:
+            shown = self.table[self.form.shown].take(pa.array(rows)).fill_null(-1).to_numpy()
+            keys, texts = self._known(shown, ask)
+            at = np.searchsorted(keys, shown)
+            places = np.where(np.isin(shown, keys), at, len(keys))
+            return sky_shapes.Shapes.of_texts(pa.concat_arrays([texts, _NOTHING])).take(places)
+        if isinstance(geometry, Point | Disc):
+            taken = pa.array(rows)
+            lon, lat, *rest = (_doubles(self.table[name].take(taken)) for name in self.form.names)
+            radius = np.minimum(rest[0], 180.0) if rest else np.zeros(len(lon))
+            return sky_shapes.Shapes.of_circles(lon, lat, radius)
+        return sky_shapes.Shapes.of(self.regions(rows, ask))
+
+    def _known(self, shown: NDArray[np.int64], ask: Ask) -> tuple[NDArray[np.int64], pa.Array]:
+        """The footprints among the keys that there are, in their order, and their regions as texts."""
+        assert self.form.texts is not None
+        wanted = pa.table({"footprint_id": pa.array(np.unique(shown[shown >= 0]), pa.int64())})
+        keys, texts = [np.empty(0, np.int64)], [pa.array([], pa.string())]
+        for batch in ask(self.form.texts, {WANTED: wanted}):
+            keys.append(batch.column(0).to_numpy())
+            texts.append(batch.column(1).cast(pa.string()))
+        numbers = np.concatenate(keys)
+        order = np.argsort(numbers)
+        return numbers[order], pa.concat_arrays(texts).take(pa.array(order))
 
     def regions(self, rows: NDArray[np.int64], ask: Ask) -> list[Region | None]:
         """The regions of some rows, None where there is none."""

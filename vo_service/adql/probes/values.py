@@ -44,7 +44,7 @@ class ValueProbe:
         known = is_known(one) & is_known(other)
         near = np.flatnonzero(known & meet(one, other))
         verdicts = np.where(known, 0, -1).astype(np.int8)
-        verdicts[near] = tested(self.test, left.regions(near, ask), right.regions(near, ask), ask)
+        verdicts[near] = tested(self.test, left.columns(near, ask), right.columns(near, ask), ask)
         kept = np.flatnonzero(verdicts != 0)
         answer = table.select(names).take(pa.array(kept))
         passes = pa.array(verdicts[kept] == 1, pa.bool_(), mask=verdicts[kept] == -1)

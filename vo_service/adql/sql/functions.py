@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
+from vo_service.adql.sql import decimals as decimals_sql
 from vo_service.adql.sql import remainder as remainder_sql
 from vo_service.adql.sql.nodes import (
     Sql,
@@ -165,13 +166,13 @@ def remainder(arguments: Sequence[Sql], dialect: str) -> Sql:
 
 
 def rounded(arguments: Sequence[Sql], dialect: str) -> Sql:
-    """To n decimals (a literal), ties away from zero, written out since engines differ at ties."""
-    return _at_decimals(arguments, _round_half_away)
+    """To n decimals, ties away from zero, written out since engines differ at ties."""
+    return _at_decimals(arguments, dialect, _round_half_away)
 
 
 def truncated(arguments: Sequence[Sql], dialect: str) -> Sql:
-    """Cut toward zero at n decimals (a literal)."""
-    return _at_decimals(arguments, lambda x: call("trunc", x))
+    """Cut toward zero at n decimals."""
+    return _at_decimals(arguments, dialect, lambda x: call("trunc", x))
 
 
 def _round_half_away(x: Sql) -> Sql:
@@ -184,16 +185,18 @@ def _round_half_away(x: Sql) -> Sql:
     )
 
 
-def _at_decimals(arguments: Sequence[Sql], cut: Callable[[Sql], Sql]) -> Sql:
+def _at_decimals(arguments: Sequence[Sql], dialect: str, cut: Callable[[Sql], Sql]) -> Sql:
     x = arguments[0]
     decimals = _literal_integer(arguments[1]) if len(arguments) > 1 else 0
+    if decimals is None:
+        return decimals_sql.at_decimals_of_rows(x, arguments[1], cut, dialect)
     if decimals == 0:
         return case((below(absolute(x), number(_WHOLE)), cut(x)), otherwise=x)
     if decimals > 308:
         return own(x)
     if decimals < -308:
         return case((finite(x), zero()), otherwise=x)
-    scale = 10.0 ** abs(decimals)
+    scale = float(f"1e{abs(decimals)}")
     if decimals > 0:
         # doubles from 2**52 on, seen at that scale, have no decimals to cut
         back = over(cut(times(x, number(scale))), number(scale))
@@ -213,11 +216,11 @@ def _at_tens(x: Sql, scale: float, cut: Callable[[Sql], Sql]) -> Sql:
     return case(*branches, otherwise=x)
 
 
-def _literal_integer(value: Sql) -> int:
+def _literal_integer(value: Sql) -> int | None:
     if isinstance(value, exp.Paren | exp.Neg):
-        sign = -1 if isinstance(value, exp.Neg) else 1
-        return sign * _literal_integer(value.this)
-    return int(value.name)
+        whole = _literal_integer(value.this)
+        return -whole if whole is not None and isinstance(value, exp.Neg) else whole
+    return int(value.name) if isinstance(value, exp.Literal) else None
 
 
 def random_number(arguments: Sequence[Sql], dialect: str) -> Sql:

@@ -25,6 +25,9 @@ _FLAT = 1e-14
 """Radians from one great circle within which the corners of a polygon enclose nothing."""
 _OPPOSITE = 1e-9
 """Radians from each other's antipode within which no great circle leads from one corner to the next."""
+_CORNERS = 24
+"""Corners of one region that are written as SQL: DuckDB takes tens of milliseconds to bind as many, but
+seconds for some hundreds, and cannot be stopped while it does."""
 
 
 def constant_vector(lon: float, lat: float) -> Vector:
@@ -240,15 +243,21 @@ def in_cells(cell: Sql, ranges: Sequence[tuple[int, int]]) -> Sql:
 
 
 def has_test(region: Region) -> bool:
-    """Whether ``in_region`` can be written for a region: not for polygons wider than a hemisphere."""
+    """Whether ``in_region`` can be written for a region: not for polygons wider than a hemisphere, nor for
+    more corners than an engine's planner takes at once."""
+    return _corners(region) <= _CORNERS
+
+
+def _corners(region: Region) -> float:
+    """Corners of all polygons in a region; infinitely many where one of them, or the region, has no SQL."""
     match region:
         case Polygon():
-            return region.cap().radius < math.pi / 2.0
+            return len(region.vertices) if region.cap().radius < math.pi / 2.0 else math.inf
         case Union() | Intersection():
-            return all(has_test(member) for member in region.members)
+            return sum(_corners(member) for member in region.members)
         case Not():
-            return has_test(region.region)
-    return isinstance(region, Circle | Range)
+            return _corners(region.region)
+    return 1 if isinstance(region, Circle | Range) else math.inf
 
 
 def _in_union(point: Vector, position: Position, union: Union, dialect: str, slack: float) -> Sql:

@@ -34,9 +34,6 @@ _LN_2 = 0.6931471805599453
 
 def exact_remainder(x: Sql, y: Sql) -> Sql:
     """The remainder, with the sign of x, of finite numbers of which y is not 0; NULL comes of NULL."""
-    if any(each.name.lower() == "random" for each in (*_calls(x), *_calls(y))):
-        # named values of which none is a column would be the same in every row
-        return minus(x, times(y, call("trunc", exp.Div(this=own(x), expression=own(y), typed=True))))
     return stepwise(
         "postgres",
         {"x": x, "y": y},
@@ -48,10 +45,6 @@ def exact_remainder(x: Sql, y: Sql) -> Sql:
         ],
         _result,
     )
-
-
-def _calls(value: Sql) -> list[exp.Anonymous]:
-    return list(value.find_all(exp.Anonymous))
 
 
 def _exponent(size: Sql) -> Sql:

@@ -18,8 +18,12 @@ from vo_service.adql.sql.nodes import Sql
 REFUSAL = "ADQL: "
 """In front of the sentence of a failing cast, so that the engine's message is known to be ours."""
 
+BLANKS = " \t\n\r\f\v"
+"""The whitespace of ADQL, which may stand round what is read off a text."""
+
 _WHOLE_NUMBER = "[+-]?[0-9]+"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_NOT_ZERO = r"[+-]?[0-9.]*[1-9][0-9.]*([eE].*)?"
 _BEYOND_NUMBERS = "[nN][aA][nN]|[+-]?[iI][nN][fF]([iI][nN][iI][tT][yY])?"
 _DAY = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?Z?"
@@ -71,6 +75,12 @@ def cut(text: Sql, length: int) -> Sql:
     return sql.call("left", text, exp.Literal.number(length))
 
 
+def trimmed(text: Sql) -> Sql:
+    """A text without :data:`BLANKS` at its ends. Left to itself one engine strips whatever Unicode has for a
+    blank, the other the blank alone."""
+    return sql.call("trim", text, exp.Literal.string(BLANKS))
+
+
 def of_number(value: Sql, kind: Kind) -> Sql:
     """The text of a number: of a double the shortest that reads back, written alike by all engines.
 
@@ -115,10 +125,13 @@ def to_number(text: Sql, kind: Kind, rounded: Sql | None, dialect: str) -> Sql:
 
     ``rounded`` is the same text as a double, rounded, for texts such as ``1.5`` that are to be an integer.
     """
-    number = sql.call("trim", text)
+    number = trimmed(text)
     target = exp.DataType(this=sql.TYPES[kind])
     accepted = _WHOLE_NUMBER if kind in INTEGERS else f"{_NUMBER}|{_BEYOND_NUMBERS}"
-    branches = [(matches(number, accepted, dialect), exp.Cast(this=sql.own(number), to=target))]
+    branches: list[tuple[Sql, Sql]] = []
+    branches += [(matches(number, accepted, dialect), exp.Cast(this=sql.own(number), to=target))]
+    if dialect == "duckdb" and kind not in INTEGERS:
+        branches.insert(0, (_is_beyond(number, target, dialect), _refused_number(number, kind, target)))
     if rounded is not None:
         branches.append((matches(number, _NUMBER, dialect), exp.Cast(this=rounded, to=target.copy())))
     return sql.case(
@@ -130,7 +143,7 @@ def to_number(text: Sql, kind: Kind, rounded: Sql | None, dialect: str) -> Sql:
 
 def to_timestamp(text: Sql, dialect: str) -> Sql:
     """The time that a text says in DALI's form (ADQL-125); fractions are cut to microseconds."""
-    time = sql.call("trim", text)
+    time = trimmed(text)
     target = exp.DataType(this=exp.DType.TIMESTAMP)
     digits = cut(sql.call("rtrim", time, exp.Literal.string("Z")), _MICROSECONDS)
     return sql.case(
@@ -145,23 +158,54 @@ def to_numbers(text: Sql, count: str, kind: Kind, dialect: str) -> Sql:
 
     ``count`` is the regular expression's word for how many follow the first.
     """
-    numbers = sql.call("trim", text)
-    blanks = exp.Literal.string(" +")
+    numbers = trimmed(text)
+    blanks = exp.Literal.string(f"[{BLANKS}]+")
     split = "string_split_regex" if dialect == "duckdb" else "regexp_split_to_array"
-    array = exp.DataType(this=exp.DType.ARRAY, expressions=[exp.DataType(this=exp.DType.DOUBLE)], nested=True)
+    array = _array()
     parsed = exp.Cast(this=sql.call(split, numbers, blanks), to=array)
     return sql.case(
         (sql.is_null(text), exp.Null()),
-        (matches(numbers, f"({_NUMBER})( +({_NUMBER})){count}", dialect), parsed),
+        (matches(numbers, f"({_NUMBER})([{BLANKS}]+({_NUMBER})){count}", dialect), parsed),
         otherwise=_refused(text, _noun(kind.value), array),
     )
+
+
+def no_numbers() -> Sql:
+    """NULL of the type of :func:`to_numbers`."""
+    return exp.Cast(this=exp.Null(), to=_array())
+
+
+def _array() -> exp.DataType:
+    number = exp.DataType(this=exp.DType.DOUBLE)
+    return exp.DataType(this=exp.DType.ARRAY, expressions=[number], nested=True)
+
+
+def _is_beyond(text: Sql, target: exp.DataType, dialect: str) -> Sql:
+    """Whether a number in a text is too large for its type, or so small that nothing is left of it.
+
+    DuckDB would go on with infinity and 0, where PostgreSQL ends the query.
+    """
+    tried = exp.TryCast(this=sql.own(text), to=target.copy())
+    size = sql.absolute(exp.Cast(this=tried, to=exp.DataType(this=exp.DType.DOUBLE)))
+    nothing = [sql.equal(sql.own(size), sql.zero()), matches(sql.own(text), _NOT_ZERO, dialect)]
+    lost = sql.either([sql.equal(size, sql.infinity()), sql.both(nothing)])
+    return sql.both([matches(sql.own(text), _NUMBER, dialect), lost])
+
+
+def _refused_number(text: Sql, kind: Kind, target: exp.DataType) -> Sql:
+    shown = sql.call("left", text, exp.Literal.number(_LONGEST_SHOWN))
+    return _ended(f"{REFUSAL}the number ", shown, f" is beyond {_noun(kind.value)}", target)
 
 
 def _refused(text: Sql, what: str, target: exp.DataType) -> Sql:
     """The end of the query, with the text in a sentence of ours; of the type that would have come."""
     shown = sql.call("left", text, exp.Literal.number(_LONGEST_SHOWN))
-    opened = exp.DPipe(this=exp.Literal.string(f"{REFUSAL}the text '"), expression=shown)
-    sentence = exp.DPipe(this=opened, expression=exp.Literal.string(f"' is not {what}"))
+    return _ended(f"{REFUSAL}the text '", shown, f"' is not {what}", target)
+
+
+def _ended(before: str, shown: Sql, after: str, target: exp.DataType) -> Sql:
+    opened = exp.DPipe(this=exp.Literal.string(before), expression=shown)
+    sentence = exp.DPipe(this=opened, expression=exp.Literal.string(after))
     failing = exp.Cast(this=exp.Paren(this=sentence), to=exp.DataType(this=exp.DType.INT))
     if target.this in sql.INTEGER_TYPES:
         return failing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from vo_service.adql.nodes.kinds import NUMBERS, Kind
+from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, Kind
 from vo_service.adql.nodes.planned import Linked, PairsTest, RowTest, SidedMeasure
 from vo_service.adql.nodes.resolved import (
     Both,
@@ -41,7 +41,7 @@ from vo_service.adql.sql import nodes as sql
 from vo_service.adql.sql import texts as text_sql
 from vo_service.adql.sql.nodes import Sql
 from vo_service.adql.writing.probe_sql import ProbeWriter
-from vo_service.adql.writing.shape_sql import ShapeCondition
+from vo_service.adql.writing.shape_test_sql import ShapeCondition, write_test
 from vo_service.adql.writing.value_sql import ValueWriter
 from vo_service.sky import Moc
 
@@ -79,6 +79,7 @@ class ConditionWriter:
             statement.staged,
             statement.schemas,
             self._measured,
+            statement.row,
         )
 
     def _measured(self, measured: Measured) -> Sql:
@@ -100,11 +101,12 @@ class ConditionWriter:
                 return sql.binary(_COMPARISONS[condition.operator], left, right)
             case InRange():
                 value, low, high = self._sides([condition.value, condition.low, condition.high])
-                between = exp.Between(this=sql.paren(value), low=sql.paren(low), high=sql.paren(high))
-                return _negated(between, condition.negated)
+                return self.values.drawn_once(
+                    value, lambda value: _between(value, low, high, condition.negated)
+                )
             case OneOf():
                 value, *items = self._sides([condition.value, *condition.items])
-                return _negated(exp.In(this=sql.paren(value), expressions=items), condition.negated)
+                return self.values.drawn_once(value, lambda value: _among(value, items, condition.negated))
             case OneOfQuery():
                 value = sql.paren(self.values.value(condition.value))
                 inner = exp.Subquery(this=self.statement.query(condition.query))
@@ -125,16 +127,20 @@ class ConditionWriter:
         """Values to be compared: text by code point; a double on one side makes all of them doubles."""
         kinds = {value.facts.kind for value in values}
         if kinds & {Kind.DOUBLE, Kind.REAL} and kinds <= NUMBERS | {Kind.NULL}:
-            return [self._compared_number(value) for value in values]
+            # one engine compares a REAL with an integer as REALs, which integers beyond 2**24 are not
+            mixed = Kind.REAL in kinds and bool(kinds & INTEGERS)
+            return [self._compared_number(value, mixed) for value in values]
         written = [self.values.value(value) for value in values]
         if Kind.TEXT in kinds:
             written[0] = self.values.sortable(written[0])
         return written
 
-    def _compared_number(self, value: Value) -> Sql:
+    def _compared_number(self, value: Value, mixed: bool) -> Sql:
         # columns keep their own type, so that the engine can use what it knows of them
         if isinstance(value, Constant) and isinstance(value.value, int | float):
             return sql.number(float(value.value))
+        if mixed and value.facts.kind is Kind.REAL:
+            return self.values.double(value)
         return self.values.value(value)
 
     def _matches(self, condition: Matches) -> Sql:
@@ -170,7 +176,7 @@ class ConditionWriter:
             case InRegion(region=Moc() as moc) if len(moc.ranges) > _RANGES_IN_TEXT:
                 return self._in_cells(condition.point, moc)
             case InRegion() | Near() | InCross() | DiscTest() | WherePresent():
-                return self.values.shapes.test(condition)
+                return write_test(self.values.shapes, condition)
             case FootprintTest():
                 # an empty list makes NULL IN (...) false, but a row without a region stays unknown
                 seen = (
@@ -217,6 +223,15 @@ class ConditionWriter:
         key = self.statement.reference(test.footprint.key)
         found: exp.Query = read_probe(probe, self.statement.staged, self.statement.hidden)
         return exp.In(this=key, query=exp.Subquery(this=found))
+
+
+def _between(value: Sql, low: Sql, high: Sql, negated: bool) -> Sql:
+    between = exp.Between(this=sql.paren(value), low=sql.paren(low), high=sql.paren(high))
+    return _negated(between, negated)
+
+
+def _among(value: Sql, items: list[Sql], negated: bool) -> Sql:
+    return _negated(exp.In(this=sql.paren(value), expressions=items), negated)
 
 
 def _negated(condition: Sql, negated: bool) -> Sql:

@@ -7,6 +7,7 @@ made by one expression, are equal.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -15,10 +16,12 @@ from sqlglot import exp
 
 from vo_service.adql.nodes.kinds import NUMBERS, SHAPES, Kind
 from vo_service.adql.nodes.planned import (
+    Bound,
     CellLink,
     KeptTable,
     Linked,
     LinkedTable,
+    MeasuredTable,
     PairLink,
     PairsTest,
     RowTest,
@@ -31,19 +34,22 @@ from vo_service.adql.nodes.resolved_shapes import Footprint, Geometry
 from vo_service.adql.planning.sides import keys
 from vo_service.adql.probes.asking import Probe
 from vo_service.adql.probes.cells import ORDER
+from vo_service.adql.probes.counts import CountProbe
 from vo_service.adql.probes.footprints import FOOTPRINTS, STAGED
 from vo_service.adql.probes.measures import MeasureProbe
 from vo_service.adql.probes.pairs import PairProbe
-from vo_service.adql.probes.positions import CELL, HIGH, LOW, CellProbe, KeptProbe, cell_order
+from vo_service.adql.probes.positions import CELL, HIGH, LOW, VECTOR, CellProbe, KeptProbe, cell_order
 from vo_service.adql.probes.shapes import CAP, WANTED, Form
 from vo_service.adql.probes.values import PASSES, ValueProbe
 from vo_service.adql.sql import nodes as sql
+from vo_service.adql.sql.geometry import squared_chord
 from vo_service.adql.sql.nodes import Sql
 
 if TYPE_CHECKING:
     from vo_service.adql.writing.write import StatementWriter
 
 Test = Literal["intersects", "inside"]
+_FOUND_BY = (CELL, LOW, HIGH, *VECTOR)
 _READ = "p"
 """Alias of a probe's answer where it is joined."""
 
@@ -81,7 +87,7 @@ class ProbeWriter:
         mark = f"{link.name}."
         terms = []
         if isinstance(link, CellLink) and not linked.far:
-            terms.append(self._in_cell(self._statement.reference(link.cell), linked.alias, mark, link))
+            terms += self._in_cell(linked.alias, mark, link)
         else:
             side = link.right if isinstance(link, PairLink) and not linked.far else link.left
             for index, key in enumerate(self._keys(side.geometries)):
@@ -103,9 +109,45 @@ class ProbeWriter:
         select.set("where", exp.Where(this=sql.both(where)))
         return exp.Subquery(this=select.from_(_table(name, _READ), copy=False))
 
+    def count(self, bound: Bound) -> None:
+        """A probe of how many rows the sides of a test have, which no part of the statement reads."""
+        writer = self._nested()
+        columns: list[Sql] = []
+        for index, side in enumerate(bound.sides):
+            assert side.source is not None
+            rows = exp.Select(expressions=[exp.Count(this=exp.Star())])
+            if side.terms:
+                terms = [writer.conditions.condition(term) for term in side.terms]
+                rows.set("where", exp.Where(this=sql.both(terms)))
+            rows.from_(writer.source(side.source), copy=False)
+            columns.append(sql.labelled(exp.Subquery(this=rows), f"n{index}"))
+        text = writer.text(writer.with_common(exp.Select(expressions=columns)))
+        name = _name("counts", text)
+        whats = tuple(_what(side) for side in bound.sides)
+        probe = CountProbe(name, text, whats, bound.place, tuple(writer.handed))
+        self._statement.probes.setdefault(name, probe)
+
     # --- sources ---
 
-    def linked_table(self, linked: LinkedTable) -> Sql:
+    def source(self, source: LinkedTable | KeptTable | MeasuredTable) -> Sql:
+        """A source that the plan made."""
+        match source:
+            case LinkedTable():
+                return self._linked_table(source)
+            case KeptTable():
+                return self._kept_table(source)
+            case MeasuredTable():
+                return self._measured_table(source)
+
+    def _measured_table(self, table: MeasuredTable) -> Sql:
+        """A source with measures of its own; they come before it, since they use columns of it."""
+        columns: list[Sql] = [exp.Column(this=exp.Star(), table=exp.to_identifier(table.alias, quoted=True))]
+        for column, measured in table.columns:
+            columns.append(sql.labelled(self._statement.values.value(measured), column.column))
+        inner = exp.Select(expressions=columns).from_(self._statement.source(table.source), copy=False)
+        return exp.Subquery(this=inner, alias=_alias(table.alias))
+
+    def _linked_table(self, linked: LinkedTable) -> Sql:
         """A source joined to the answer of its link."""
         link = linked.link
         mark = f"{link.name}."
@@ -125,7 +167,7 @@ class ProbeWriter:
         inner.append("joins", exp.Join(this=_table(name, _READ), kind="INNER", on=condition))
         return exp.Subquery(this=inner, alias=_alias(linked.alias))
 
-    def kept_table(self, kept: KeptTable) -> Sql:
+    def _kept_table(self, kept: KeptTable) -> Sql:
         """A derived table whose rows are handed over."""
         writer = self._nested()
         text = writer.text(writer.with_common(writer.query(kept.query)))
@@ -144,23 +186,32 @@ class ProbeWriter:
         name = _name("cells", text, repr(link.radius))
         self._add(CellProbe(name, text, form, link.radius, _what(link.left), reads))
         if far:
-            cell = self._statement.reference(link.cell)
-            return name, form.names, self._in_cell(cell, _READ, "", link)
-        return name, [CELL, LOW, HIGH], self._found(form.names, link.left.geometries)
+            return name, form.names, sql.both(self._in_cell(_READ, "", link))
+        return name, list(_FOUND_BY), self._found(form.names, link.left.geometries)
 
-    def _in_cell(self, cell: Sql, table: str, mark: str, link: CellLink) -> Sql:
-        """Whether a pixel of order 29 lies in the cell of a probe's row.
+    def _in_cell(self, table: str, mark: str, link: CellLink) -> list[Sql]:
+        """That a pixel of order 29 lies in the cell of a probe's row, and about within the radius.
 
-        One engine joins by equal numbers, the other looks ranges up in an index.
+        One engine joins by equal numbers, the other looks ranges up in an index. The vectors that are there
+        already keep the exact test, which has to compute some, from most pairs that share a cell.
         """
-        names = [f"{mark}{index}" for index in range(3)] if mark else [CELL, LOW, HIGH]
-        columns = [exp.column(name, table=table, quoted=True) for name in names]
-        if self._statement.dialect != "duckdb":
-            return exp.Between(this=cell, low=columns[1], high=columns[2])
-        shift = 2 * (ORDER - cell_order(link.radius))
-        if shift:
-            cell = exp.Paren(this=exp.BitwiseRightShift(this=cell, expression=exp.Literal.number(shift)))
-        return exp.EQ(this=cell, expression=columns[0])
+        cell: Sql = self._statement.reference(link.cell)
+        names = [f"{mark}{index}" for index in range(len(_FOUND_BY))] if mark else _FOUND_BY
+        number, low, high, x, y, z = (exp.column(name, table=table, quoted=True) for name in names)
+        terms: list[Sql] = []
+        if self._statement.dialect == "duckdb":
+            shift = 2 * (ORDER - cell_order(link.radius))
+            if shift:
+                cell = exp.Paren(this=exp.BitwiseRightShift(this=cell, expression=exp.Literal.number(shift)))
+            terms.append(exp.EQ(this=cell, expression=number))
+        else:
+            terms.append(exp.Between(this=cell, low=low, high=high))
+        if link.vector is not None:
+            stored = [self._statement.reference(part) for part in link.vector]
+            chord = squared_chord((stored[0], stored[1], stored[2]), (x, y, z))
+            longest = 2.0 * math.sin(math.radians(link.radius) / 2.0) * (1.0 + 1e-9) + 1e-12
+            terms.append(sql.at_most(chord, sql.bare(longest * longest)))
+        return terms
 
     def _found(self, names: Sequence[str], geometries: tuple[Geometry, ...]) -> Sql:
         columns = [exp.column(name, table=_READ, quoted=True) for name in names]
@@ -331,6 +382,6 @@ def _what(side: Side) -> str:
 def _called(source: Source) -> str:
     if isinstance(source, BaseTable):
         return source.table.qualified
-    if isinstance(source, LinkedTable):
+    if isinstance(source, LinkedTable | MeasuredTable):
         return _called(source.source)
     return "a common table" if isinstance(source, NamedTable) else "a derived table"

@@ -7,25 +7,20 @@ is NULL or no coordinate (ADQL-131, ADQL-134).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from vo_service.adql.meaning.constant_shapes import constant_position
 from vo_service.adql.meaning.constants import constant_number
 from vo_service.adql.meaning.shape_regions import keys
-from vo_service.adql.meaning.shape_tests import known_radius, unpacked
+from vo_service.adql.meaning.shape_tests import unpacked
 from vo_service.adql.nodes.kinds import Kind
 from vo_service.adql.nodes.resolved import (
     Condition,
     Constant,
-    DiscTest,
-    InCross,
-    InRegion,
-    Near,
     Reference,
     Value,
-    WherePresent,
 )
 from vo_service.adql.nodes.resolved_shapes import (
     ALWAYS,
@@ -46,13 +41,12 @@ from vo_service.adql.nodes.resolved_shapes import (
 )
 from vo_service.adql.sql import geometry as geo
 from vo_service.adql.sql import nodes as sql
-from vo_service.adql.sql.boxes import corners_of_box, in_box, is_side
+from vo_service.adql.sql.boxes import corners_of_box, is_side
 from vo_service.adql.sql.nodes import Sql
 from vo_service.adql.sql.stepwise import Lookup, stepwise
-from vo_service.sky import ALLOWANCE, Circle, Moc, Polygon
+from vo_service.sky import Circle, Moc, Polygon
 
 ShapeValue = Geometry | Always | Separation | Element | WhenKnown | Turned | Measured
-ShapeCondition = InRegion | Near | InCross | DiscTest | WherePresent
 
 _HIDDEN = "_hidden"
 _SQUARE_DEGREES = 32400.0 / 9.869604401089358  # of one steradian: (180 / pi) squared
@@ -64,7 +58,7 @@ class ShapeWriter:
 
     ``value`` and ``condition`` write all else. ``staged`` is the footprint that a row of
     ``_hidden.staged_footprint`` stands for, ``schemas`` the engine's names of schemas where they differ.
-    ``measured`` writes what only a probe can measure.
+    ``measured`` writes what only a probe can measure. ``vectors`` are those that have names already.
     """
 
     dialect: str
@@ -75,6 +69,7 @@ class ShapeWriter:
     staged: Sql | None = None
     schemas: Mapping[str, str] | None = None
     measured: Callable[[Measured], Sql] | None = None
+    vectors: Mapping[Point, geo.Vector] = field(default_factory=dict)
 
     def write(self, value: ShapeValue) -> Sql:
         """A geometry as one value, or a number that comes of geometries."""
@@ -90,7 +85,7 @@ class ShapeWriter:
             case Always():
                 return exp.Literal.number(1)
             case Separation():
-                return geo.separation(self.vector(value.one), self.vector(value.other))
+                return self._separation(value)
             case Element():
                 return self._element(value)
             case WhenKnown():
@@ -104,6 +99,8 @@ class ShapeWriter:
 
     def vector(self, point: Point) -> geo.Vector:
         """The unit vector of a position: stored, constant, turned or worked out."""
+        if point in self.vectors:
+            return self.vectors[point]
         if point.vector is not None:
             x, y, z = point.vector
             return self.reference(x), self.reference(y), self.reference(z)
@@ -114,7 +111,25 @@ class ShapeWriter:
             return self._turned(point.lon)
         return geo.vector_of(self.double(point.lon), self.double(point.lat))
 
-    def _vectors(self, one: Point, other: Point) -> tuple[geo.Vector, geo.Vector]:
+    def with_names(self, names: Mapping[Value, str], row: Lookup) -> ShapeWriter:
+        """The writer for which numbers have names in a row."""
+
+        def double(value: Value) -> Sql:
+            return row(names[value]) if value in names else self.double(value)
+
+        return replace(self, double=double)
+
+    def _separation(self, value: Separation) -> Sql:
+        vectors = (self.vector(value.one), self.vector(value.other))
+        parts = {f"{axis}{n}": part for n in (0, 1) for axis, part in zip("xyz", vectors[n])}
+
+        def result(row: Lookup) -> Sql:
+            one, other = named_vector(row, 0), named_vector(row, 1)
+            return geo.separation(one, other)
+
+        return stepwise(self.dialect, parts, [], result)
+
+    def vectors_of(self, one: Point, other: Point) -> tuple[geo.Vector, geo.Vector]:
         """Of two positions; a constant beside a column needs no type."""
         places = constant_position(one), constant_position(other)
         if (places[0] is None) == (places[1] is None):
@@ -200,13 +215,10 @@ class ShapeWriter:
         changing = [v for v in keys(geometry) if not isinstance(v, plain) and constant_number(v) is None]
         if not changing:
             return result(self)
-        names = {value: f"part{index}" for index, value in enumerate(changing)}
+        names: dict[Value, str] = {value: f"part{index}" for index, value in enumerate(changing)}
 
         def named(row: Lookup) -> Sql:
-            def double(value: Value) -> Sql:
-                return row(names[value]) if value in names else self.double(value)
-
-            return result(replace(self, double=double))
+            return result(self.with_names(names, row))
 
         return stepwise(self.dialect, {name: self.double(value) for value, name in names.items()}, [], named)
 
@@ -237,11 +249,12 @@ class ShapeWriter:
                     return [sql.number(where[0] % 360.0 % 360.0), sql.number(where[1])]
                 return [geo.reduced(self.double(geometry.lon)), self.double(geometry.lat)]
             case Disc():
-                return [*self._listed(geometry.centre), self._at_most_180(geometry.radius)]
+                return [*self._listed(geometry.centre), self.at_most_180(geometry.radius)]
             case Ring():
                 return [number for corner in geometry.corners for number in self._listed(corner)]
 
-    def _at_most_180(self, radius: Value) -> Sql:
+    def at_most_180(self, radius: Value) -> Sql:
+        """A radius; 180 degrees of one that is larger."""
         number = constant_number(radius)
         if number is not None:
             return sql.number(min(number, 180.0))
@@ -271,7 +284,7 @@ class ShapeWriter:
         if isinstance(geometry, Point):
             return sql.zero()
         if isinstance(geometry, Disc):
-            half = sql.times(sql.number(0.5), sql.call("radians", self._at_most_180(geometry.radius)))
+            half = sql.times(sql.number(0.5), sql.call("radians", self.at_most_180(geometry.radius)))
             sine = sql.call("sin", half)
             return sql.times(sql.number(4.0 * 3.141592653589793 * _SQUARE_DEGREES), sql.times(sine, sine))
         if isinstance(geometry, Cross):
@@ -301,74 +314,10 @@ class ShapeWriter:
         )
         return exp.Subquery(this=select.from_(exp.table_(table, db=schema, quoted=True), copy=False))
 
-    # --- conditions ---
 
-    def test(self, condition: ShapeCondition) -> Sql:
-        """A test that SQL decides."""
-        match condition:
-            case InRegion():
-                return self._in_region(condition)
-            case Near():
-                return self._near(condition)
-            case InCross():
-                return self._in_cross(condition)
-            case DiscTest():
-                return self._discs(condition)
-            case WherePresent():
-                present = exp.Not(this=sql.is_null(self.value(condition.value)))
-                return sql.case((present, self.condition(condition.condition)))
-
-    def _in_region(self, condition: InRegion) -> Sql:
-        point, region = condition.point, condition.region
-        if isinstance(region, Moc):
-            assert point.cell is not None
-            return geo.in_cells(self.reference(point.cell), region.ranges)
-        if isinstance(region, Circle) or point.vector is not None:
-            return geo.in_region(self.vector(point), self.position(point), region, self.dialect)
-        values = dict(zip(("x", "y", "z", "lon", "lat"), (*self.vector(point), *self.position(point))))
-
-        def inside(row: Lookup) -> Sql:
-            vector, position = (row("x"), row("y"), row("z")), (row("lon"), row("lat"))
-            return geo.in_region(vector, position, region, self.dialect)
-
-        return stepwise(self.dialect, values, [], inside)
-
-    def _near(self, near: Near) -> Sql:
-        one, other = self._vectors(near.one, near.other)
-        slack = ALLOWANCE if near.closed else -ALLOWANCE
-        radius = constant_number(near.radius)
-        if radius is not None:
-            return geo.within(one, other, radius, slack)
-        return geo.within_column(one, other, self.double(near.radius), slack)
-
-    def _in_cross(self, condition: InCross) -> Sql:
-        cross = condition.cross
-        sides = (self.double(cross.width), self.double(cross.height))
-        return in_box(self.vector(condition.point), self.position(cross.centre), sides, self.dialect)
-
-    def _discs(self, condition: DiscTest) -> Sql:
-        one, other = condition.one, condition.other
-        named = zip(
-            ("x0", "y0", "z0", "x1", "y1", "z1"), (*self.vector(one.centre), *self.vector(other.centre))
-        )
-        radii = {
-            name: self._at_most_180(known_radius(disc)) for name, disc in (("first", one), ("second", other))
-        }
-
-        def angle(row: Lookup) -> Mapping[str, Sql]:
-            if condition.test == "intersects":
-                return {"angle": sql.plus(row("first"), row("second"))}
-            # the whole sky holds every circle there is
-            whole = sql.number(180.0)
-            holds_all = sql.both([sql.at_least(row("second"), whole), sql.at_least(row("first"), sql.zero())])
-            rest = sql.minus(row("second"), row("first"))
-            return {"angle": sql.case((holds_all, whole), (sql.below(row("second"), whole), rest))}
-
-        def result(row: Lookup) -> Sql:
-            first, second = ((row(f"x{n}"), row(f"y{n}"), row(f"z{n}")) for n in (0, 1))
-            return geo.within_angle(first, second, row("angle"))
-
-        return stepwise(self.dialect, dict(named) | radii, [angle], result)
+def named_vector(row: Lookup, number: int) -> geo.Vector:
+    """The vector whose parts are called x, y, z and a number."""
+    return row(f"x{number}"), row(f"y{number}"), row(f"z{number}")
 
 
 def _constant_value(shape: Shape) -> Sql:

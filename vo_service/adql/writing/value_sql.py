@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import islice
 from typing import Any
@@ -28,14 +28,15 @@ from vo_service.adql.nodes.resolved import (
     Truth,
     Value,
 )
-from vo_service.adql.nodes.resolved_shapes import Geometry, Measured, Point
+from vo_service.adql.nodes.resolved_shapes import Measured, Point
 from vo_service.adql.nodes.substitution import is_node, substituted
 from vo_service.adql.sql import arithmetic as arithmetic_sql
 from vo_service.adql.sql import geometry as geometry_sql
 from vo_service.adql.sql import nodes as sql
 from vo_service.adql.sql import texts as text_sql
 from vo_service.adql.sql.nodes import Sql
-from vo_service.adql.sql.stepwise import Lookup, is_of_all_rows, stepwise
+from vo_service.adql.sql.stepwise import Lookup, is_long, is_of_all_rows, is_random, stepwise
+from vo_service.adql.writing.shape_numbers import numbers_in
 from vo_service.adql.writing.shape_sql import ShapeValue, ShapeWriter
 
 _OPERATORS: dict[str, type[exp.Binary]] = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
@@ -46,8 +47,6 @@ _AGGREGATES: dict[str, type[exp.AggFunc]] = {
     "MIN": exp.Min,
     "MAX": exp.Max,
 }
-_LONG = 60
-"""Nodes of SQL beyond which an expression is not repeated."""
 _PLAIN = 8
 """Nodes of SQL that a column has at most, cast and under a sign."""
 _NUMBERS_OF_SHAPES = {
@@ -63,7 +62,8 @@ class ValueWriter:
     """Writes values for one dialect.
 
     ``condition`` writes the conditions inside values, ``reference`` is told of every column that is used.
-    Geometries are ``shapes``' business; ``staged``, ``schemas`` and ``measured`` are for it.
+    Geometries are ``shapes``' business; ``staged``, ``schemas`` and ``measured`` are for it. ``row`` is a
+    condition on the row at hand, for PostgreSQL (``stepwise``).
     """
 
     dialect: str
@@ -72,6 +72,7 @@ class ValueWriter:
     staged: Sql | None = None
     schemas: Mapping[str, str] | None = None
     measured: Callable[[Measured], Sql] | None = None
+    row: Callable[[], Sql] | None = None
     shapes: ShapeWriter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,10 +144,10 @@ class ValueWriter:
     def _of_shapes(self, value: ShapeValue | Truth) -> Sql:
         """What is made of geometries; long numbers that they are made of get names, as in ``_once``."""
         long: dict[Value, Sql] = {}
-        for number in _numbers_in(value):
+        for number in numbers_in(value):
             if not isinstance(number, Constant | Reference) and number not in long:
                 written = self.value(number)
-                if _is_long(written) and not _is_random(written) and not is_of_all_rows(written):
+                if is_long(written) and not is_of_all_rows(written):
                     long[number] = written
         if not long or _is_planned(value):
             return self._of_short_shapes(value)
@@ -177,6 +178,9 @@ class ValueWriter:
         left, right = (self._integer(each, kind) for each in (value.left, value.right))
         if value.operator != "/":
             return exp.Paren(this=sql.binary(_OPERATORS[value.operator], left, right))
+        return self.drawn_once(right, lambda right: self._integer_quotient(left, right))
+
+    def _integer_quotient(self, left: Sql, right: Sql) -> Sql:
         divisor = exp.Nullif(this=right, expression=exp.Literal.number(0))
         if self.dialect == "duckdb":
             return exp.Paren(this=exp.IntDiv(this=sql.paren(left), expression=divisor))
@@ -190,8 +194,7 @@ class ValueWriter:
         if value.operator != "/":
             written: Sql = sql.binary(_OPERATORS[value.operator], left, right)
         else:
-            divisor = exp.Nullif(this=sql.own(right), expression=sql.zero())
-            written = exp.Div(this=sql.paren(left), expression=divisor, typed=True)
+            written = self.drawn_once(right, lambda right: _quotient(left, right))
         if not guarded:
             return exp.Paren(this=written)
         columns = [
@@ -223,23 +226,30 @@ class ValueWriter:
         return self._once(arguments, lambda given: function.emit(given, self.dialect))
 
     def _once(self, arguments: list[Sql], write: Callable[[list[Sql]], Sql]) -> Sql:
-        """What is written of arguments that may be repeated in it: long ones get a name first.
+        """What is written of arguments that may be repeated in it: long and random ones get a name first.
 
-        So the statement grows with the query, and not with two to the power of how deep its calls are nested.
+        So the statement grows with the query, and not with two to the power of how deep its calls are nested;
+        and a random number is the same one wherever it is spoken of.
         """
         long = {
             f"a{index}": each
             for index, each in enumerate(arguments)
-            if _is_long(each) and not _is_random(each) and not is_of_all_rows(each)
+            if is_random(each) or (is_long(each) and not is_of_all_rows(each))
         }
         if not long:
             return write(arguments)
+        drawn = self.dialect == "postgres" and any(is_random(each) for each in long.values())
+        row = self.row() if drawn and self.row is not None else None
 
         def result(of: Lookup) -> Sql:
             names = (f"a{index}" for index in range(len(arguments)))
             return write([of(name) if name in long else each for name, each in zip(names, arguments)])
 
-        return stepwise(self.dialect, long, [], result)
+        return stepwise(self.dialect, long, [], result, row)
+
+    def drawn_once(self, value: Sql, write: Callable[[Sql], Sql]) -> Sql:
+        """What engines work out from a value more than once, as of BETWEEN: a random one gets a name."""
+        return self._once([value], lambda given: write(given[0])) if is_random(value) else write(value)
 
     def _arguments(self, name: str, values: tuple[Value, ...]) -> list[Sql]:
         """Arguments of a function of the table as its emitter takes them (``function_forms.CLASSES``)."""
@@ -287,6 +297,8 @@ class ValueWriter:
 
     def _conversion(self, value: Conversion) -> Sql:
         source, target = value.operand.facts.kind, value.facts.kind
+        if source is Kind.NULL and target in SHAPES:
+            return text_sql.no_numbers()
         if source is Kind.TEXT and target in SHAPES:
             count = _NUMBERS_OF_SHAPES[target]
             return self._of(
@@ -310,7 +322,7 @@ class ValueWriter:
         return FUNCTIONS["ROUND"].emit([sql.as_double(number)], self.dialect)
 
     def _number_of_text(self, text: Sql, target: Kind) -> Sql:
-        rounded = self._rounded(sql.call("trim", text)) if target in INTEGERS else None
+        rounded = self._rounded(text_sql.trimmed(text)) if target in INTEGERS else None
         return text_sql.to_number(text, target, rounded, self.dialect)
 
     def _text(self, value: Conversion) -> Sql:
@@ -329,15 +341,9 @@ class ValueWriter:
         return cut(written, value.length)
 
 
-def _numbers_in(node: Any) -> Iterator[Value]:
-    """The values that the geometries in a node are made of, where they are no geometries themselves."""
-    for each in fields(node):
-        part = getattr(node, each.name) if each.compare else None
-        for item in part if isinstance(part, tuple) else (part,):
-            if isinstance(item, Geometry | Condition):
-                yield from _numbers_in(item)
-            elif isinstance(item, Value):
-                yield item
+def _quotient(left: Sql, right: Sql) -> Sql:
+    divisor = exp.Nullif(this=sql.own(right), expression=sql.zero())
+    return exp.Div(this=sql.paren(left), expression=divisor, typed=True)
 
 
 def _is_planned(node: Any) -> bool:
@@ -351,22 +357,13 @@ def _is_planned(node: Any) -> bool:
     return any(_is_planned(getattr(node, each.name)) for each in fields(node))
 
 
-def _is_long(value: Sql) -> bool:
-    return next(islice(value.walk(), _LONG, None), None) is not None
-
-
 def _is_number(value: Value) -> bool:
     return isinstance(value, Constant)
 
 
 def _is_plain(value: Sql) -> bool:
     """A column or a literal, be it cast: what may be repeated without a thought."""
-    return next(islice(value.walk(), _PLAIN, None), None) is None and not _is_random(value)
-
-
-def _is_random(value: Sql) -> bool:
-    """Whether it differs from row to row without a column in it: with a name it would be the same in all."""
-    return any(call.name.lower() == "random" for call in value.find_all(exp.Anonymous))
+    return next(islice(value.walk(), _PLAIN, None), None) is None and not is_random(value)
 
 
 def _constant(value: Constant) -> Sql:

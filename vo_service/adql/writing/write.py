@@ -16,11 +16,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from vo_service.adql.nodes.kinds import Kind
-from vo_service.adql.nodes.planned import KeptTable, LinkedTable
-from vo_service.adql.nodes.resolved import (
-    Constant,
-    Reference,
-)
+from vo_service.adql.nodes.planned import KeptTable, LinkedTable, MeasuredTable
+from vo_service.adql.nodes.resolved import Constant, MeasuredColumn, Reference
 from vo_service.adql.nodes.resolved_queries import (
     BaseTable,
     JoinedTable,
@@ -42,7 +39,7 @@ from vo_service.adql.sql import nodes as sql
 from vo_service.adql.sql.nodes import Sql
 from vo_service.adql.writing.condition_sql import ConditionWriter
 from vo_service.adql.writing.probe_sql import ProbeWriter
-from vo_service.adql.writing.written import Circumstances, Uploaded, Written
+from vo_service.adql.writing.written import Circumstances, Uploaded, Written, checked
 
 DIALECTS = ("duckdb", "postgres")
 _SETS: dict[str, type[exp.SetOperation]] = {
@@ -103,6 +100,7 @@ class StatementWriter:
         self.handed: dict[str, None] = {}
         self._used: dict[str, dict[str, None]] = {}
         self._ones = 0
+        self._first: list[Source] = []
         self._probing = ProbeWriter(self, self._nested)
         self.conditions = ConditionWriter(self, self._probing)
         self.values = self.conditions.values
@@ -127,18 +125,27 @@ class StatementWriter:
         """A column of a source; remembered, since a wrapped table lists what is used of it."""
         column = reference.column
         uploaded = self._circumstances.aliases.get(reference.source)
-        if uploaded is not None:
+        if uploaded is not None and not isinstance(reference, MeasuredColumn):
             column = uploaded.columns[column]
-        else:
+        elif not isinstance(reference, MeasuredColumn):
             self._used.setdefault(reference.source, {})[column] = None
         return exp.Var(this=f"{_quoted(reference.source)}.{_quoted(column)}")
 
+    def row(self) -> Sql:
+        """A condition on the row of the SELECT at hand: whether its first source has one here."""
+        source = self._first[-1]
+        while isinstance(source, JoinedTable):
+            source = source.left
+        return sql.is_null(exp.Var(this=f"{_quoted(source.alias)}.*"))
+
     def text(self, query: exp.Query) -> str:
-        """SQL as the engine takes it."""
-        return query.sql(dialect=self.dialect, identify=True, comments=False, copy=False)
+        """SQL as the engine takes it. Raises AdqlError where it is too long."""
+        return checked(query.sql(dialect=self.dialect, identify=True, comments=False, copy=False))
 
     def statement(self, plan: Plan) -> exp.Query:
         """The whole statement: common tables, query, limit."""
+        for bound in plan.bounds:
+            self._probing.count(bound)
         query = self._limited(plan.query, plan.limit)
         for name in self._common:
             query = self._with(query, name)
@@ -179,7 +186,9 @@ class StatementWriter:
         if select.distinct and query.order:
             return self._sorted_outside(query, self.select(select), top)
         # before FROM is written: sort terms use columns, too
+        self._first.append(select.sources[0])
         order = [self._order_within(term, select) for term in query.order]
+        self._first.pop()
         return _cut(self.select(select), [term for term in order if term is not None], query.offset, top)
 
     def _sorted_outside(self, query: ResolvedQuery, written: exp.Query, top: int | None) -> exp.Query:
@@ -225,6 +234,7 @@ class StatementWriter:
 
     def select(self, select: ResolvedSelect) -> exp.Select:
         """One SELECT without order and limit; FROM comes last, when the used columns are known."""
+        self._first.append(select.sources[0])
         outputs = _listed([self._output(output) for output in select.outputs])
         written = exp.Select(expressions=outputs)
         if select.distinct:
@@ -237,6 +247,7 @@ class StatementWriter:
         if select.having is not None:
             written.set("having", exp.Having(this=self.conditions.condition(select.having)))
         self._attach(written, select)
+        self._first.pop()
         return written
 
     def _output(self, output: Output) -> Sql:
@@ -267,10 +278,8 @@ class StatementWriter:
                 return exp.Table(
                     this=exp.to_identifier(source.name, quoted=True), alias=_table_alias(source.alias)
                 )
-            case LinkedTable():
-                return self._probing.linked_table(source)
-            case KeptTable():
-                return self._probing.kept_table(source)
+            case LinkedTable() | KeptTable() | MeasuredTable():
+                return self._probing.source(source)
             case JoinedTable():
                 left, right = self.source(source.left, conditions), self.source(source.right, conditions)
                 side = None if source.kind == "INNER" else source.kind

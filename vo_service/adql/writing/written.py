@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pyarrow as pa
 
+from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.probes import Probe
 from vo_service.adql.sql.nodes import Sql
+
+_LONGEST: Final = 400_000
+"""Characters of SQL. DuckDB takes a second to bind as many, and cannot be stopped while it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,15 @@ class Circumstances:
     staged: Sql | None
     schemas: Mapping[str, str]
     aliases: Mapping[str, Uploaded]
+
+
+def checked(text: str) -> str:
+    """The SQL itself. Raises AdqlError for one that is too long for an engine to understand in time."""
+    if len(text) > _LONGEST:
+        raise AdqlError.at(
+            Place(1, 1),
+            f"this query becomes {len(text)} characters of SQL, {_LONGEST} is the limit",
+            "name fewer shapes and numbers in it: join an uploaded table that has them as rows, "
+            "or give regions of the sky as one MOC",
+        )
+    return text

@@ -9,7 +9,7 @@ spectral window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -20,7 +20,15 @@ from vo_service.sample.drafts import Correction, Draft, planted_line, realised_n
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import HeaderText, ImageHeader, SpectralAxis, build_header
 from vo_service.sample.images import beam_transfer
-from vo_service.sample.imaging import channel_frequencies, image_window, lay_out, observing_date, written_date
+from vo_service.sample.imaging import (
+    Field,
+    Imaged,
+    channel_frequencies,
+    image_window,
+    lay_out,
+    observing_date,
+    written_date,
+)
 from vo_service.sample.lines import SPEED_OF_LIGHT
 from vo_service.sample.observations import Observation
 from vo_service.sample.profiles.plan import Plan
@@ -59,6 +67,13 @@ HANDS: tuple[tuple[Map, ...], ...] = (
         Map("efwhm", "error", "km/s", "km/s", "error"),
     ),
 )
+
+QUIRKS: tuple[tuple[str, ...], ...] = (
+    ("two_axes", "no_telescope", "no_date_obs"),
+    ("degenerate_axes",),
+    ("two_axes", "miriad", "crota", "restfreq"),
+)
+"""What is odd in the maps of each hand."""
 
 
 def _planes(
@@ -109,13 +124,24 @@ def _map_header(spec: ImageHeader, axis: SpectralAxis, entry: Map, hand: int) ->
     return header
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the files of one set share: the imaged window on its field, the header of the cube, what all
+    drafts have, and the stem of their names."""
+
+    field: Field
+    imaged: Imaged
+    spec: ImageHeader
+    base: Draft
+    stem: str
+
+
 def _set(rng: np.random.Generator, observation: Observation, hand: int) -> Iterator[Draft]:
     field = lay_out(rng, observation, limit=64)
     window = observation.windows[0]
     if window.line is None:
         raise ValueError("derived maps need a line")
     imaged = image_window(rng, observation, window, field)
-    planes = imaged.planes
     target = observation.object_name.replace(" ", "_")
     stem = f"{observation.directory}/product/{target}.{window.line.tag.upper()}"
     spec = ImageHeader(
@@ -137,42 +163,51 @@ def _set(rng: np.random.Generator, observation: Observation, hand: int) -> Itera
         observation=observation,
         unit="Jy/beam",
     )
+    made = _Made(field, imaged, spec, base, stem)
     yield replace(
         base,
         path=f"{stem}.image.pbcor.fits",
-        content=image_bytes(build_header(spec), planes.corrected[None]),
+        content=image_bytes(build_header(spec), imaged.planes.corrected[None]),
         is_primary=True,
-        noise=realised_noise(planes),
+        noise=realised_noise(imaged.planes),
         redshift=observation.redshift,
         line=window.line.name,
-        planted=planted_line(planes),
+        planted=planted_line(imaged.planes),
     )
     velocity = (1.0 - channel_frequencies(imaged.axis) / window.line.rest) * SPEED_OF_LIGHT
-    maps = _planes(planes.corrected, planes.mask, velocity, observation.noise)
+    maps = _planes(imaged.planes.corrected, imaged.planes.mask, velocity, observation.noise)
+    yield from _map_files(made, maps, hand)
+    yield from _companions(made)
+
+
+def _map_files(made: _Made, maps: Mapping[str, NDArray[np.float64]], hand: int) -> Iterator[Draft]:
+    """The maps that one hand makes, each a data set of its own."""
     for entry in HANDS[hand]:
         plane = maps[entry.plane] / (1.0 if entry.unit == "m/s" or entry.plane == "peak" else 1000.0)
-        name = f"{stem}.{entry.suffix}"
-        quirks = (
-            ("two_axes", "no_telescope", "no_date_obs"),
-            ("degenerate_axes",),
-            ("two_axes", "miriad", "crota", "restfreq"),
-        )
+        name = f"{made.stem}.{entry.suffix}"
         yield replace(
-            base,
+            made.base,
             path=f"{name}.fits",
             role=entry.role,
             group=name,
-            parent=stem,
+            parent=made.stem,
             is_primary=True,
             unit=entry.parsed,
             corrections=()
             if entry.unit == entry.parsed
             else (Correction("BUNIT", entry.unit, entry.parsed),),
             content=image_bytes(
-                _map_header(spec, imaged.axis, entry, hand), plane[None, None] if hand == 1 else plane
+                _map_header(made.spec, made.imaged.axis, entry, hand),
+                plane[None, None] if hand == 1 else plane,
             ),
-            quirks=quirks[hand],
+            quirks=QUIRKS[hand],
         )
+
+
+def _companions(made: _Made) -> Iterator[Draft]:
+    """Model, residual and psf of the cube."""
+    spec, base, stem, imaged = made.spec, made.base, made.stem, made.imaged
+    planes = imaged.planes
     model = replace(spec, unit="Jy/pixel", beam=None)
     yield replace(
         base,
@@ -189,8 +224,8 @@ def _set(rng: np.random.Generator, observation: Observation, hand: int) -> Itera
         noise=realised_noise(planes, corrected=False),
         content=image_bytes(build_header(spec), np.where(planes.valid, planes.noise, np.nan)[None]),
     )
-    transfer = beam_transfer(field.grid.shape, field.grid.cell, imaged.beams[0])
-    psf = np.fft.fftshift(np.fft.irfft2(transfer, s=field.grid.shape))
+    transfer = beam_transfer(made.field.grid.shape, made.field.grid.cell, imaged.beams[0])
+    psf = np.fft.fftshift(np.fft.irfft2(transfer, s=made.field.grid.shape))
     repeated = np.repeat((psf / psf.max())[None], imaged.axis.channels, axis=0)
     yield replace(
         base,

@@ -10,7 +10,7 @@ in the path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vo_service.sample.drafts import Correction, Draft, planted_line, realised_noise
 from vo_service.sample.fitsfile import image_bytes
 from vo_service.sample.headers import ImageHeader, SpectralAxis, build_header
-from vo_service.sample.images import PB_LIMIT
+from vo_service.sample.images import PB_LIMIT, Exposed
 from vo_service.sample.imaging import image_window, lay_out, written_date
 from vo_service.sample.lines import SPEED_OF_LIGHT
 from vo_service.sample.observations import Observation
@@ -73,7 +73,6 @@ def _galaxy(rng: np.random.Generator, observation: Observation) -> Iterator[Draf
     imaged = image_window(rng, warm, window, field, falling=True)
     planes = imaged.planes
     axis = radio_velocity(imaged.axis, line.rest)
-    velocity: NDArray[np.float64] = axis.value + axis.step * np.arange(axis.channels, dtype=float)
     size = float(np.sqrt(observation.beam[0] * observation.beam[1]))
     target = observation.source.name
     stem = f"{GALAXY_CODE}/external/galaxies/{target.lower()}/{target.lower()}_12m+7m+tp_{line.tag}"
@@ -110,8 +109,16 @@ def _galaxy(rng: np.random.Generator, observation: Observation) -> Iterator[Draf
         line=line.name,
         planted=planted_line(planes),
     )
-    flat = replace(spec, axes=2, spectral=replace(axis, channels=1))
+    velocity: NDArray[np.float64] = axis.value + axis.step * np.arange(axis.channels, dtype=float)
     maps = _maps(planes.corrected, planes.mask, velocity)
+    flat = replace(spec, axes=2, spectral=replace(axis, channels=1))
+    yield from _map_files(flat, base, maps)
+    yield from _weights(spec, base, planes)
+
+
+def _map_files(flat: ImageHeader, base: Draft, maps: Mapping[str, NDArray[np.float64]]) -> Iterator[Draft]:
+    """Two-dimensional maps of a galaxy's cube, each a data set of its own."""
+    stem = base.group
     spelled = {"K km s-1": "K.km/s", "km s-1": "km/s"}
     for name, role, unit in (
         ("strict_mom0", "moment0", "K km s-1"),
@@ -131,6 +138,12 @@ def _galaxy(rng: np.random.Generator, observation: Observation) -> Iterator[Draf
             quirks=(*base.quirks, "two_axes"),
             corrections=(Correction("BUNIT", unit, spelled[unit]),) if unit in spelled else (),
         )
+
+
+def _weights(spec: ImageHeader, base: Draft, planes: Exposed) -> Iterator[Draft]:
+    """Mask, coverage and noise of a galaxy's cube, plane by plane."""
+    stem = base.group
+    channels = len(planes.mask)
     blank = replace(spec, unit="")
     inside = planes.mask.astype(np.uint8)
     yield replace(
@@ -140,7 +153,7 @@ def _galaxy(rng: np.random.Generator, observation: Observation) -> Iterator[Draf
         quirks=(*base.quirks, "blank_unit"),
         content=image_bytes(build_header(replace(blank, bitpix=8)), inside, 8),
     )
-    coverage = np.repeat(np.where(planes.valid, 1.0, 0.0)[None], axis.channels, axis=0)
+    coverage = np.repeat(np.where(planes.valid, 1.0, 0.0)[None], channels, axis=0)
     yield replace(
         base,
         path=f"{stem}_coverage.fits",
@@ -157,7 +170,7 @@ def _galaxy(rng: np.random.Generator, observation: Observation) -> Iterator[Draf
         is_primary=True,
         unit="K",
         content=image_bytes(
-            build_header(spec), np.repeat(np.where(planes.valid, 0.06, np.nan)[None], axis.channels, 0)
+            build_header(spec), np.repeat(np.where(planes.valid, 0.06, np.nan)[None], channels, 0)
         ),
     )
 
