@@ -178,10 +178,10 @@ LARGE = {
     "tables": "SELECT a0.obs_id FROM " + ", ".join(f"ivoa.obscore AS a{i}" for i in range(60)),
     "nested joins": "SELECT y.s_dec FROM "
     + _wrapped("(? JOIN (SELECT s_ra AS r0 FROM ivoa.obscore) AS x ON s_dec = 1) AS y", 29, "ivoa.obscore"),
-    "columns": "SELECT " + ", ".join(f"s_ra + {i} AS c{i}" for i in range(2000)) + " FROM ivoa.obscore",
-    "sort terms": f"{ONE} ORDER BY " + ", ".join(f"s_ra + {i}" for i in range(2000)),
+    "columns": "SELECT " + ", ".join(f"s_ra + {i} AS c{i}" for i in range(1500)) + " FROM ivoa.obscore",
+    "sort terms": f"{ONE} ORDER BY " + ", ".join(f"s_ra + {i}" for i in range(1500)),
     "groups": "SELECT COUNT(*) AS n FROM ivoa.obscore GROUP BY "
-    + ", ".join(f"s_ra + {i}" for i in range(2000)),
+    + ", ".join(f"s_ra + {i}" for i in range(1500)),
 }
 
 
