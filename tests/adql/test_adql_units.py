@@ -146,7 +146,7 @@ REFUSED = [
     ("IN_UNIT(x, 'unknown')", 12, "can be anything"),
     ("IN_UNIT(x, 'degC')", 12, "is no unit"),
     ("IN_UNIT(x, '''furlong''')", 12, "is no unit"),
-    ("IN_UNIT(z, 'deg')", 9, "a number has no unit that is known"),
+    ("IN_UNIT(z, 'deg')", 9, "column z has no unit that is known"),
     ("IN_UNIT(42, 'kg')", 9, "42 has no unit that is known"),
     ("IN_UNIT(40+2, 'deg')", 11, "a number has no unit"),
     ("IN_UNIT(SQRT(42), 'deg')", 9, "a number has no unit"),

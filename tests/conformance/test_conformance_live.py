@@ -91,7 +91,6 @@ def test_the_page_has_commands() -> None:
         ("`/tap` itself answers a few lines of plain text", "", {}, 200),
         ("TSV is not offered", "sync", {"RESPONSEFORMAT": "tsv"}, 400),
         ("serialisation BINARY is refused", "sync", {"RESPONSEFORMAT": "votable/b"}, 400),
-        ("`IN_UNIT` is refused", "sync", {"QUERY": "SELECT IN_UNIT(s_ra, 'rad') FROM ivoa.obscore"}, 400),
         ("carry no `citation`", "sync", {}, 200),
     ],
 )

@@ -87,13 +87,17 @@ def test_nobody_without_the_right_learns_of_a_value(holdings: Holdings, table: s
     column = published()[table].column(name).adql_name
     short = table.partition(".")[2]
     condition = quoted(short)
+    outline = name == "moc"
+    size = f"AREA({column})" if outline else column
+    same = f"1 = INTERSECTS({column}, {column})" if outline else f"{column} = {column}"
+    joined = f"1 = INTERSECTS(a.{column}, b.{column})" if outline else f"a.{column} = b.{column}"
     questions = {
         "values": f"SELECT {column} FROM {table} WHERE {condition} AND {column} IS NOT NULL",
-        "conditions": f"SELECT product_id FROM {table} WHERE {condition} AND {column} = {column}",
-        "aggregates": f"SELECT COUNT({column}) AS n, MAX({column}) AS m FROM {table} WHERE {condition}",
-        "groups": f"SELECT {column}, COUNT(*) AS n FROM {table} WHERE {condition} AND "
-        f"{column} IS NOT NULL GROUP BY {column}",
-        "joins": f"SELECT a.product_id FROM {table} AS a JOIN {table} AS b ON a.{column} = b.{column} "
+        "conditions": f"SELECT product_id FROM {table} WHERE {condition} AND {same}",
+        "aggregates": f"SELECT COUNT({column}) AS n, MAX({size}) AS m FROM {table} WHERE {condition}",
+        "groups": f"SELECT s.v, COUNT(*) AS n FROM (SELECT {size} AS v FROM {table} WHERE {condition} AND "
+        f"{column} IS NOT NULL) AS s GROUP BY s.v",
+        "joins": f"SELECT a.product_id FROM {table} AS a JOIN {table} AS b ON {joined} "
         f"AND a.product_id = b.product_id WHERE {quoted('a')}",
         "subqueries": f"SELECT s.{column} FROM (SELECT product_id, {column} FROM {table}) AS s "
         f"WHERE {quoted('s')} AND s.{column} IS NOT NULL",
