@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -45,16 +46,22 @@ CONTEXT = Context(ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://x", Limi
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
-    home: Path = tmp_path_factory.mktemp("names")
+    with snapshot_of(tmp_path_factory.mktemp("names"), OBSERVATIONS) as made:
+        yield made
+
+
+@contextmanager
+def snapshot_of(home: Path, observations: Sequence[tuple[Any, ...]]) -> Iterator[Snapshot]:
+    """A snapshot with so many observations: name, key, position."""
     schema = published()["holdings.observation"].arrow_schema()
     values: dict[str, Any] = {
-        "observation_id": [f"o{n}" for n in range(len(OBSERVATIONS))],
-        "origin": ["archive"] * len(OBSERVATIONS),
+        "observation_id": [f"o{n}" for n in range(len(observations))],
+        "origin": ["archive"] * len(observations),
     }
     for index, name in enumerate(("target_name", "canonical_target", "s_ra", "s_dec")):
-        values[name] = [row[index] for row in OBSERVATIONS]
+        values[name] = [row[index] for row in observations]
     rows = pa.table(
-        [pa.array(values.get(f.name, [None] * len(OBSERVATIONS)), f.type) for f in schema], schema=schema
+        [pa.array(values.get(f.name, [None] * len(observations)), f.type) for f in schema], schema=schema
     )
     catalogue = Catalogue.open_in(home)
     snapshots = Snapshots(home, catalogue)
@@ -99,6 +106,18 @@ def test_unknown_names_have_near_ones(snapshot: Snapshot, name: str, near: str |
     with pytest.raises(UnknownName) as caught:
         Targets().on(snapshot).position(name)
     assert near in caught.value.near if near else True
+
+
+def test_a_source_of_one_position_comes_back_to_the_bit(tmp_path: Path) -> None:
+    """No way through Cartesian coordinates and back: a query by it finds the position with ``=``."""
+    random = np.random.default_rng(11)
+    places = [
+        (float(ra), float(dec)) for ra, dec in zip(random.uniform(0, 360, 50), random.uniform(-90, 90, 50))
+    ]
+    rows = [(f"a{n}", f"a{n}", *place) for n, place in enumerate(places)]
+    with snapshot_of(tmp_path, rows) as made:
+        found = Targets().on(made)
+        assert [found.position(name) for name, *_ in rows] == places
 
 
 def test_source_in_a_query(snapshot: Snapshot) -> None:

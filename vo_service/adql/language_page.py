@@ -22,6 +22,9 @@ from vo_service.adql.language.words import (
     NEW_IN_21,
     STRANGERS,
 )
+from vo_service.adql.meaning.resolve import MOST_COLUMNS
+from vo_service.adql.meaning.shapes import MOST_COMPUTED_CORNERS, MOST_CORNERS
+from vo_service.adql.writing.written import MOST_SQL
 
 _GROUPS = {
     "adqlgeo": "Geometry",
@@ -224,9 +227,13 @@ def _limits() -> Iterator[str]:
         ("geometries inside each other", MAX_SHAPES),
         ("tables", MAX_TABLES),
         ("operands of one set operator in a row", MAX_OPERANDS),
+        ("columns of an answer or a derived table", MOST_COLUMNS),
+        ("corners of a polygon of constants", MOST_CORNERS),
+        ("corners of a polygon that is computed row by row", MOST_COMPUTED_CORNERS),
+        ("characters of the SQL that is made of the query", MOST_SQL),
     )
     yield from _table(("at most", "number"), [(what, f"{number:,}") for what, number in rows])
-    yield "AND, OR and the list of IN have no limit but the length of the text.\n"
+    yield "AND, OR and the list of IN have no limit but the length of the text and of its SQL.\n"
 
 
 def _extensions() -> Iterator[str]:

@@ -45,8 +45,8 @@ _OLD_FRAME = "the coordinate system argument is deprecated since ADQL 2.1; posit
 _OLD_BOX = "BOX is deprecated since ADQL 2.1; write a POLYGON"
 _OLD_COORDSYS = "COORDSYS is deprecated since ADQL 2.1"
 _SWAPPED = "CONTAINS(shape, POINT) is 0: a point holds no shape; the point comes first in CONTAINS"
-_CORNERS = 10_000
-_COMPUTED_CORNERS = 100
+MOST_CORNERS = 10_000
+MOST_COMPUTED_CORNERS = 100
 """Corners of a polygon that are no constants: each is written as SQL, against all others."""
 
 
@@ -261,7 +261,7 @@ class GeometryResolver(ABC):
 
 def _check_corners(corners: list[Point], place: Place) -> None:
     constant = all(constant_position(corner) is not None for corner in corners)
-    most = _CORNERS if constant else _COMPUTED_CORNERS
+    most = MOST_CORNERS if constant else MOST_COMPUTED_CORNERS
     if len(corners) > most:
         kind = "" if constant else " that are no constants"
         raise AdqlError.at(

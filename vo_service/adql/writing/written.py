@@ -12,7 +12,7 @@ from vo_service.adql.errors import AdqlError, Place
 from vo_service.adql.probes import Probe
 from vo_service.adql.sql.nodes import Sql
 
-_LONGEST: Final = 400_000
+MOST_SQL: Final = 400_000
 """Characters of SQL. DuckDB takes a second to bind as many, and cannot be stopped while it does."""
 
 
@@ -56,10 +56,10 @@ class Circumstances:
 
 def checked(text: str) -> str:
     """The SQL itself. Raises AdqlError for one that is too long for an engine to understand in time."""
-    if len(text) > _LONGEST:
+    if len(text) > MOST_SQL:
         raise AdqlError.at(
             Place(1, 1),
-            f"this query becomes {len(text)} characters of SQL, {_LONGEST} is the limit",
+            f"this query becomes {len(text)} characters of SQL, {MOST_SQL} is the limit",
             "name fewer shapes and numbers in it: join an uploaded table that has them as rows, "
             "or give regions of the sky as one MOC",
         )
