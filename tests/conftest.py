@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 from postgres_cluster import Cluster, Database, find_binaries, start_cluster
 from service_processes import free_port, run_command, start_server
 from two_engines import Engines
+
+settings.register_profile("suite", deadline=None)  # no absolute time in a test: machines are shared
+settings.load_profile("suite")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEED = 7
