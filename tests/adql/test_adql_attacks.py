@@ -113,5 +113,15 @@ def test_engines_refuse_raw_statements(sql: str, engine_under_test: UnderTest) -
     assert not isinstance(caught.value, QueryCancelled)
 
 
+@pytest.mark.parametrize("name", ["duckdb_views", "duckdb_tables", "sqlite_master", "pg_class"])
+def test_labels_may_be_called_as_what_engines_hide(name: str, engine_under_test: UnderTest) -> None:
+    for text in (
+        f"SELECT TOP 1 {name} FROM (SELECT 1 AS {name} FROM ivoa.obscore) AS t",
+        f"SELECT TOP 1 {name}.{name} FROM (SELECT 1 AS {name} FROM ivoa.obscore) AS {name} ORDER BY {name}",
+        f"WITH {name} AS (SELECT 1 AS {name} FROM ivoa.obscore) SELECT MAX({name}) AS {name} FROM {name}",
+    ):
+        assert engine_under_test.ask(text).rows == [(1,)]
+
+
 def test_there_are_enough_of_them() -> None:
     assert len({text for _, text in ATTACKS}) == len(ATTACKS) >= 120

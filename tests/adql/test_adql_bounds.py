@@ -40,6 +40,7 @@ WITHOUT_A_JOIN = {
     "under OR, an upload": "SELECT a.obs_id FROM ivoa.obscore AS a, tap_upload.mine AS u "
     "WHERE DISTANCE(a.s_ra, a.s_dec, u.ra, u.dec) < 1 OR a.calib_level > u.n",
 }
+ALL_DISTANCES = f"SELECT TOP {{}} DISTANCE(a.s_ra, a.s_dec, b.s_ra, b.s_dec) AS d {FROM}"
 JOINED = {
     "by position": f"SELECT DISTANCE(a.s_ra, a.s_dec, b.s_ra, b.s_dec) AS d {FROM} WHERE {NEAR} ORDER BY d",
     "by an equality": f"SELECT MAX(DISTANCE(a.s_ra, a.s_dec, b.s_ra, b.s_dec)) AS d {FROM} "
@@ -80,6 +81,31 @@ def test_all_pairs_of_too_many_rows_are_refused_with_reason_and_cure(
 @pytest.mark.parametrize("adql", JOINED.values(), ids=JOINED)
 def test_what_is_joined_otherwise_or_small_runs(engine_under_test: UnderTest, adql: str) -> None:
     assert asked(engine_under_test, adql, 30_000).num_rows > 0
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "in a derived table"])
+def test_a_top_beyond_the_bound_does_not_stand_for_a_join(engine_under_test: UnderTest, inside: bool) -> None:
+    text = f"SELECT MAX(d) AS d FROM ({ALL_DISTANCES}) AS q" if inside else ALL_DISTANCES
+    for top, pairs, share in ((100_000_000, 159_999, "all 160000"), (30_001, 30_000, "30001 of all 160000")):
+        with pytest.raises(QueryTooLarge) as caught:
+            asked(engine_under_test, text.format(top), pairs)
+        assert f"for {share} pairs of ivoa.obscore (400 rows) and" in str(caught.value)
+        assert f"or take TOP {pairs} at most" in str(caught.value)
+        assert str(caught.value).startswith(f"line 1, column {text.format(top).index('DISTANCE') + 1}: ")
+    assert asked(engine_under_test, text.format(100_000_000), 160_000).num_rows > 0
+    assert asked(engine_under_test, text.format(30_000), 30_000).num_rows > 0
+    with pytest.raises(QueryTooLarge):  # one that is made for all rows is counted, whatever stands beside it
+        asked(
+            engine_under_test,
+            f"SELECT q.d, r.d FROM ({text.format(1)}) AS q, ({ALL_DISTANCES.format(9)} ORDER BY d) AS r",
+            159_999,
+        )
+
+
+def test_rows_that_are_passed_over_are_counted(engine_under_test: UnderTest) -> None:
+    assert asked(engine_under_test, ALL_DISTANCES.format(10) + " OFFSET 90", 100).num_rows == 10
+    with pytest.raises(QueryTooLarge, match="for 101 of all 160000 pairs"):
+        asked(engine_under_test, ALL_DISTANCES.format(10) + " OFFSET 91", 100)
 
 
 RING = "POLYGON(MIN(s_ra), 0, 1, 0, 1, MAX(s_dec))"

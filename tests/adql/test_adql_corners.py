@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from corpus.small_sky import rows_of_snapshot
 from engines_under_test import UnderTest
 from shape_rows import Bench, is_place
+from two_engines import Engines
 
-from vo_service.sky import Polygon, unit_vectors
+from vo_service.sky import Polygon, healpix29, unit_vectors
 
 POSITIONS = "SELECT obs_id, s_ra, s_dec FROM ivoa.obscore"
 CENTRE, SIZE = (180.0, 0.0), 50.0
@@ -62,6 +65,26 @@ def test_positions_in_polygons_of_many_corners(
 
 def _without_position(ask: Any) -> list[str]:
     return [row[0] for row in ask("SELECT obs_id FROM ivoa.obscore WHERE s_ra IS NULL").rows]
+
+
+def test_latitudes_beyond_the_poles_are_no_positions(engines: Engines) -> None:
+    # ADQL-134: what is stored there has no pixel to be found by, and is neither inside nor outside
+    rows = rows_of_snapshot()["ivoa.obscore"].slice(0, 40)
+    beyond = rows.slice(0, 3).to_pydict()
+    beyond |= {"s_ra": [10.0, 180.0, 200.0], "s_dec": [95.0, -95.0, 90.0000001]}
+    keys = ["north", "south", "near"]
+    beyond |= {"obs_id": keys, "obs_publisher_did": keys, **dict.fromkeys(("_ux", "_uy", "_uz"), [None] * 3)}
+    beyond["_hpx29"] = healpix29(beyond["s_ra"], beyond["s_dec"]).tolist()
+    sky = engines.on({"ivoa.obscore": pa.concat_tables([rows, pa.table(beyond, schema=rows.schema)])})
+    for engine in sky:
+        ask = UnderTest(engine.dialect, engine, sky.snapshot).ask
+        for polygon in (corners_of(8, dented=True), corners_of(100, dented=True)):
+            test = f"CONTAINS(POINT(s_ra, s_dec), {written(polygon)})"
+            found = dict(ask(f"SELECT obs_id, {test} AS v FROM ivoa.obscore").rows)
+            assert found == verdicts(ask(POSITIONS).rows, polygon) and {0, 1, None} == {*found.values()}
+            assert [found[key] for key in keys] == [None] * 3
+            outside = {row[0] for row in ask(f"SELECT obs_id FROM ivoa.obscore WHERE {test} = 0").rows}
+            assert outside == {key for key, verdict in found.items() if verdict == 0}
 
 
 @pytest.mark.parametrize("kind", ["JOIN", "LEFT JOIN"])

@@ -76,6 +76,37 @@ def test_outer_columns_are_constants_inside(engine_under_test: UnderTest) -> Non
     ]
 
 
+OUTER = "SELECT d.calib_level FROM {} AS d GROUP BY d.calib_level HAVING EXISTS (SELECT 1 FROM {} AS o {})"
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("WHERE o.calib_level = MAX(d.calib_level)", "derived table"),
+        ("JOIN ivoa.obscore AS p ON p.calib_level = MAX(d.calib_level + 1)", "derived table"),
+        ("WHERE o.obs_id = ivo_string_agg(d.obs_id, ',')", "derived table"),
+        ("WHERE o.calib_level = MAX(o.calib_level)", "HAVING"),
+        ("WHERE o.calib_level = MAX(calib_level)", "HAVING"),
+        ("WHERE o.calib_level = COUNT(*)", "HAVING"),
+        ("WHERE o.calib_level = MAX(o.calib_level + d.calib_level)", "HAVING"),
+        ("WHERE o.calib_level = MAX(no_such)", "HAVING"),
+    ],
+)
+def test_an_outer_aggregate_inside_is_told_its_cure(refusal: Any, condition: str, words: str) -> None:
+    # ADQL-067: HAVING is where it stands already
+    error = refusal(OUTER.format(O, O, condition))
+    assert "cannot stand in" in error.message and words in (error.hint or "")
+
+
+def test_the_cure_for_an_outer_aggregate(engine_under_test: UnderTest) -> None:
+    rows = _rows(
+        engine_under_test,
+        f"SELECT q.k FROM (SELECT calib_level AS k, MAX(calib_level) AS m FROM {O} GROUP BY calib_level) q "
+        f"WHERE EXISTS (SELECT 1 FROM {O} AS o WHERE o.calib_level = q.m)",
+    )
+    assert len(rows) > 1
+
+
 @pytest.mark.parametrize(
     ("query", "words", "column"),
     [

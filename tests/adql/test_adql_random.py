@@ -110,6 +110,14 @@ REFUSED = [
 ]
 
 
+def test_arithmetic_beside_groups_is_called_by_its_name(refusal: Any) -> None:
+    # ADQL-071: comparing a random number alone is no arithmetic
+    error = refusal(
+        "SELECT COUNT(*) AS n FROM ivoa.obscore GROUP BY calib_level HAVING COUNT(*) > RAND() * 10"
+    )
+    assert "arithmetic of a random number" in error.message and error.column == 77
+
+
 @pytest.mark.parametrize(("expression", "column"), REFUSED)
 def test_what_cannot_draw_once_is_refused(refusal: Any, expression: str, column: int) -> None:
     # ADQL-110, ADQL-185: no wrong number, but the place and the cure

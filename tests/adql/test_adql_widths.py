@@ -42,6 +42,45 @@ def test_more_columns_are_refused_with_words(text: str, engine_under_test: Under
     assert caught.value.line == 1
 
 
+def points(count: int) -> str:
+    return ", ".join(f"POINT(s_ra, s_dec) AS p{number}" for number in range(count))
+
+
+def of_groups(count: int) -> str:
+    """One column of the answer for two aggregates, all of them different."""
+    return ", ".join(f"MAX(s_ra + {n}) - MIN(s_dec - {n}) AS c{n}" for n in range(count // 2))
+
+
+INSIDE = {
+    "derived": ("SELECT COUNT(*) AS n FROM (SELECT {} FROM ivoa.obscore) AS q", 35),
+    "common": ("WITH q AS (SELECT {} FROM ivoa.obscore) SELECT COUNT(*) AS n FROM q", 19),
+    "all of them": ("SELECT * FROM (SELECT TOP 2 {} FROM ivoa.obscore) AS q", 29),
+    "in parentheses": ("SELECT TOP 3 p0 FROM ((SELECT {} FROM ivoa.obscore) OFFSET 1) AS q", 31),
+}
+
+
+@pytest.mark.parametrize(("text", "column"), INSIDE.values(), ids=INSIDE)
+def test_numbers_of_geometries_inside_are_columns(
+    text: str, column: int, engine_under_test: UnderTest
+) -> None:
+    assert engine_under_test.ask(text.format(points(200))).rows
+    with pytest.raises(AdqlError, match=f"1800 columns .* number of a geometry.* {MOST} allowed") as caught:
+        engine_under_test.ask(text.format(points(300)))
+    assert (caught.value.line, caught.value.column) == (1, column)
+
+
+def test_as_many_aggregates_as_are_allowed(engine_under_test: UnderTest) -> None:
+    # HAVING with a function: groups are made inside, every aggregate a column
+    text = "SELECT {} FROM ivoa.obscore HAVING ABS(MAX(s_ra + 0)) >= 0"
+    assert len(engine_under_test.ask(text.format(of_groups(MOST))).rows) == 1
+    with pytest.raises(AdqlError, match="1602 aggregates and terms of GROUP BY") as caught:
+        engine_under_test.ask(text.format(of_groups(1602)))
+    assert (caught.value.line, caught.value.column) == (1, 8)
+    with pytest.raises(AdqlError, match="1601 aggregates and terms of GROUP BY"):
+        text = "SELECT {} FROM ivoa.obscore GROUP BY calib_level ORDER BY SUM(s_fov), AVG(s_fov)"
+        engine_under_test.ask(text.format(of_groups(MOST - 2)))
+
+
 @pytest.mark.parametrize(
     ("count", "values"),
     [

@@ -274,6 +274,21 @@ SELECT * FROM pragma_database_list
 SELECT * FROM information_schema.tables
 SELECT * FROM pg_catalog.pg_class
 SELECT sql FROM sqlite_master
+SELECT * FROM 'sqlite_master'
+SELECT * FROM x: sqlite_master
+SELECT * FROM histogram('duckdb_types', 'type_name')
+SELECT * FROM pg_class
+SELECT * FROM (FROM pg_settings)
+WITH x AS (TABLE duckdb_tables) SELECT * FROM x
+WITH x AS (SHOW TABLES) SELECT * FROM x
+WITH x AS (DELETE FROM sky.star RETURNING *) SELECT * FROM x
+SELECT EXISTS (TABLE duckdb_tables)
+SELECT * FROM (SUMMARIZE sky.star)
+SELECT * FROM (SHOW TABLES)
+SELECT * FROM (SHOW memory_limit)
+SELECT * FROM (DESCRIBE sky.star)
+SELECT * FROM (DESC sky.star)
+SELECT * FROM (PIVOT duckdb_tables ON table_name)
 SUMMARIZE sky.star
 SUMMARIZE SELECT 1
 DESCRIBE sky.star
@@ -296,17 +311,6 @@ def test_attacks_are_refused_by_the_engine_itself(engine: DuckDBEngine, tmp_path
     assert rows(engine, Statement("SELECT count(*) AS n, max(s) AS s FROM sky.star")) == [
         {"n": 200000, "s": "99999"}
     ]
-
-
-def test_the_fence_looks_at_words_and_not_at_what_strings_hold(engine: DuckDBEngine) -> None:
-    found = rows(
-        engine,
-        Statement(
-            "(WITH r AS (SELECT range AS n FROM range(3)) /* checkpoint() */ SELECT sum(n)::BIGINT AS "
-            "duckdb_tables, 'FROM checkpoint()' AS \"write_log(\", $$repeat('x', 1)$$ AS query FROM r)"
-        ),
-    )
-    assert found == [{"duckdb_tables": 3, "write_log(": "FROM checkpoint()", "query": "repeat('x', 1)"}]
 
 
 def test_an_explained_statement_is_not_run(engine: DuckDBEngine) -> None:

@@ -137,6 +137,12 @@ def test_memory_of_a_value_is_limited(engine: PostgreSQLEngine) -> None:
     assert rows(engine, "SELECT 1 AS one") == [{"one": 1}]
 
 
+def test_rows_wider_than_the_server_has_are_told_so(engine: PostgreSQLEngine) -> None:
+    with pytest.raises(QueryTooLarge, match="more columns than the 1664") as caught:
+        rows(engine, f"SELECT {', '.join(f'i AS c{n}' for n in range(1700))} FROM s1_sky.star")
+    assert caught.value.reason is not None and "memory" not in caught.value.reason
+
+
 def test_space_on_the_disk_is_limited(database: Database) -> None:
     set_limit = f"ALTER ROLE {database.reader} SET temp_file_limit = "
     database.rows(set_limit + "'1MB'", database.superuser_url)

@@ -135,12 +135,21 @@ from columns.
 
 All positions are ICRS. `'ICRS'`, `'FK5'`, `'J2000'`, `'UNKNOWN'` and `''` name the frame of the tables:
 FK5 is taken as ICRS, from which it differs by some 0.02 arcsec. Constants and columns given in
-`'GALACTIC'`, `'FK4'` or `'ECLIPTIC'` are turned to it. Shapes of two frames in one call are refused.
+`'GALACTIC'`, `'FK4'` or `'ECLIPTIC'` are turned to it, so they go with `s_region`, `MOC` and `source`. Shapes
+that name two frames in one call are refused.
 
 `ivo_geom_transform` turns the numbers of a POINT, the centre of a CIRCLE, whose radius stays, and the corners
 of a POLYGON, and of constant regions made of circles and polygons; it tells FK5 from ICRS. What it gives
-may be selected, measured, and tested against shapes of the same frame. Ranges, coverage maps, boxes of
-columns, and stored shapes such as `s_region` are refused.
+may be selected, measured, and tested against shapes of the same frame: those that the function turned to it
+as well, and bare numbers, as in `CIRCLE(0, 90, 30)`, which are taken as numbers of that frame. Ranges,
+coverage maps, boxes of columns, and stored shapes such as `s_region` are refused.
+
+Beside a shape of `ivo_geom_transform` in another frame than ICRS all else is refused: a shape that names its
+frame, which has been turned to ICRS, and what is ICRS by itself, which is stored shapes, the positions of a
+table (columns whose UCD is `pos.eq`), `REGION`, `RANGE_S2D`, `MOC`, `source`, and what is made of them.
+Numbers of other columns and of expressions, and the points, circles and polygons of an upload, are bare
+numbers. `UNION ALL` keeps the frame where both sides have it; a column of several frames may be selected and
+measured, but not tested against anything.
 
 Coordinate systems as arguments, `BOX` and `COORDSYS` are deprecated since 2.1: they work, with a warning
 (of coordinate systems none in 2.0, where they have to be written). They and shapes made of POINTs, four
@@ -148,8 +157,8 @@ numbers in `DISTANCE`, expressions in ORDER BY and GROUP BY are taken in both ve
 
 `RAND(n)` ignores n; each row gets a new number, and so does each place where `RAND()` or
 `ivo_normal_random` is written. A function of a random number sees one number (`ROUND(RAND()*10)` is 0 to
-10), BETWEEN and IN do too. Inside geometries, in GROUP BY, inside functions beside groups, and inside the
-aggregates beyond the standard a random number is refused: draw it in a derived table, as in
+10), BETWEEN and IN do too. Inside geometries, in GROUP BY, inside functions and
+arithmetic beside groups, and inside the aggregates beyond the standard a random number is refused: draw it in a derived table, as in
 `SELECT POINT(lon, 0) FROM (SELECT RAND()*360 AS lon FROM t) AS q`.
 """
 
@@ -227,7 +236,7 @@ def _limits() -> Iterator[str]:
         ("geometries inside each other", MAX_SHAPES),
         ("tables", MAX_TABLES),
         ("operands of one set operator in a row", MAX_OPERANDS),
-        ("columns of an answer or a derived table", MOST_COLUMNS),
+        ("columns of an answer or a derived table (there each number of a geometry counts)", MOST_COLUMNS),
         ("corners of a polygon of constants", MOST_CORNERS),
         ("corners of a polygon that is computed row by row", MOST_COMPUTED_CORNERS),
         ("characters of the SQL that is made of the query", MOST_SQL),

@@ -135,7 +135,7 @@ def _single_select(cursor: duckdb.DuckDBPyConnection, fence: Fence, sql: str) ->
 
     DuckDB takes SUMMARIZE, SHOW, and a FROM without SELECT for a SELECT too: the fence does not.
     """
-    fence.check(sql)
+    fence.check(sql, cursor)
     statements = cursor.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryFailed("only a single SELECT is run here")

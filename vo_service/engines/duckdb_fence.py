@@ -1,16 +1,18 @@
-"""What a SELECT may not call or read in DuckDB, told by the words of its text as DuckDB's lexer parts it.
+"""What a SELECT may not call or read in DuckDB, told by the tree that DuckDB itself makes of its text.
 
 DuckDB knows no roles and no rights, and functions among its tables that write (``checkpoint``, logs), run a
 text (``query``) or tell of the service (its files, settings, memory). Refused are all functions that give a
-table but those that give numbers or take an array apart, some functions of values, and the views of DuckDB
-about itself. Not refused is what only takes time or memory: those have limits. The memory of one value
-(``lpad``, lists) is beyond DuckDB's own limit while it is made, so raw SQL could exhaust the process with it;
-what `vo_service.adql` writes pads a text to 65535 characters at most.
+table but those that give numbers or take an array apart, some functions of values, the views of DuckDB about
+itself, and what it takes for tables besides: SHOW, SUMMARIZE, what a WITH would write. Not refused is what
+only takes time or memory: those have limits. The memory of one value (``lpad``, lists) is beyond DuckDB's own
+limit while it is made, so raw SQL could exhaust the process with it; what `vo_service.adql` writes pads a
+text to 65535 characters at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
 
 import duckdb
 
@@ -36,42 +38,66 @@ _OF_VALUES = frozenset(
 )
 _TABLE_FUNCTIONS = (
     "SELECT DISTINCT lower(function_name) FROM duckdb_functions() a "
-    "WHERE function_type IN ('table', 'table_macro', 'pragma') AND function_name NOT IN "
-    "(SELECT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'aggregate', 'macro'))"
+    "WHERE function_type IN ('table', 'table_macro', 'pragma')"
 )
-_VIEWS = (
-    "SELECT lower(view_name) FROM duckdb_views() WHERE internal AND regexp_matches(view_name, "
-    "'^(duckdb|sqlite|pragma)_')"
+_VALUE_FUNCTIONS = (
+    "SELECT DISTINCT lower(function_name) FROM duckdb_functions() a "
+    "WHERE function_type IN ('scalar', 'aggregate', 'macro')"
 )
-_CATALOGS = frozenset({"information_schema", "pg_catalog"})
-_BEFORE_TABLES = frozenset({"from", "join", ",", "(", "."})
+_VIEWS = "SELECT lower(view_name) FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+_CATALOGS = frozenset({"information_schema", "pg_catalog", "system"})
+_COMMANDS = frozenset(
+    "copy delete desc describe insert merge show summarize truncate update".split()  # each of them as a table
+)
+_WORD = re.compile(r"\w+", re.ASCII)
+_NO_TABLE = re.compile(r'"type":"(SHOW_REF|[A-Z]+_QUERY_NODE)"')
+_FROM_FUNCTION = re.compile(r'"function":\{.*?"function_name":"((?:[^"\\]|\\.)*)"')
+_PATH = re.compile(r'"path":\[((?:"(?:[^"\\]|\\.)*",?)*)\]')
+"""A function or table as it is called in the tree, in JSON: catalog and schema, where it has some, and name.
+
+Quotes of texts and labels of a query have a backslash before them there, so that none looks like this.
+"""
 
 
 class Fence:
     """The names that DuckDB of this version refuses here: what is new in another one is refused as well."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
-        given = {name for (name,) in database.execute(_TABLE_FUNCTIONS).fetchall()}
-        self._functions = (given - _GIVEN_ROWS) | _OF_VALUES
-        self._views = frozenset(name for (name,) in database.execute(_VIEWS).fetchall())
+        tables, values, views = (
+            {name for (name,) in database.execute(sql).fetchall()}
+            for sql in (_TABLE_FUNCTIONS, _VALUE_FUNCTIONS, _VIEWS)
+        )
+        self._functions = (tables - values - _GIVEN_ROWS) | _OF_VALUES
+        self._views = views
+        self._words = (tables - _GIVEN_ROWS) | _OF_VALUES | views | _CATALOGS | _COMMANDS
 
-    def check(self, sql: str) -> None:
-        """Raises QueryFailed for a text that is refused."""
-        words = list(_words(sql))
-        first = next((word for word in words if word != "("), "")
-        if first not in ("select", "with"):
+    def check(self, sql: str, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Raises QueryFailed for a text that is refused; ``cursor`` is one that DuckDB parses it with.
+
+        The tree takes as long as the binding does, and most texts have none of the words that matter in it.
+        """
+        if _first_word(sql) not in ("select", "with"):
             raise QueryFailed("only SELECT, or WITH before it, is run here")
-        before = ""
-        for word, after in zip(words, [*words[1:], ""], strict=True):
-            if after == "(" and word in self._functions and before != "as":
-                raise QueryFailed(f"the function {word} is not called here")
-            if before in _BEFORE_TABLES and (word in self._views or (word in _CATALOGS and after == ".")):
-                raise QueryFailed(f"{word} is not read here")
-            before = word
+        if not self._words.isdisjoint({word.lower() for word in _WORD.findall(sql)}):
+            self._check_tree(cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
+
+    def _check_tree(self, found: str) -> None:
+        if not found.startswith('{"error":false,'):
+            raise QueryFailed(f"no SELECT: {found[:500]}")
+        if no_table := _NO_TABLE.search(found):
+            raise QueryFailed(f"a {no_table[1]} is not read here")
+        for name in {name.lower() for name in _FROM_FUNCTION.findall(found)} - _GIVEN_ROWS:
+            raise QueryFailed(f"the function {name} is not read here")
+        for path in set(_PATH.findall(found)):
+            *scopes, name = [part.lower() for part in json.loads(f"[{path}]")] or [""]
+            if name in self._functions:
+                raise QueryFailed(f"the function {name} is not called here")
+            if name in self._views or not _CATALOGS.isdisjoint(scopes):
+                raise QueryFailed(f"{name} is not read here")
 
 
-def _words(sql: str) -> Iterator[str]:
-    """Words without quotes and in lower case, marks, and nothing of comments or of what strings hold."""
+def _first_word(sql: str) -> str:
+    """The word that a text begins with, in lower case: behind comments and opening parentheses."""
     try:
         content = sql.encode()
     except UnicodeEncodeError as error:
@@ -79,12 +105,7 @@ def _words(sql: str) -> Iterator[str]:
     found = duckdb.tokenize(sql)
     ends = [start for start, _ in found[1:]] + [len(content)]
     for (start, kind), end in zip(found, ends, strict=True):
-        if kind == duckdb.token_type.comment:
-            continue
         text = content[start:end].decode().strip()
-        if kind == duckdb.token_type.string_const:
-            yield "''"
-        elif text.startswith('"'):
-            yield text[1:-1].replace('""', '"').lower()
-        else:
-            yield text.lower()
+        if kind != duckdb.token_type.comment and text != "(":
+            return text.lower()
+    return ""

@@ -18,7 +18,12 @@ from vo_service.engines.errors import (
 )
 
 _CANCELLED = "57014"
-_TOO_LARGE = re.compile(r"53[124]00|54000|54001|54011")  # disk, memory, configured limit; program limits
+_TOO_LARGE = re.compile(r"53[124]00|54000|54001")  # disk, memory, configured limit; program limits
+_TOO_WIDE = "54011"
+_WIDTH = (
+    "a row of it, or of what it joins, groups and sorts, has more columns than the 1664 of the database "
+    "(of a geometry each number is one); select fewer of them, in derived tables too"
+)
 _DOWN = re.compile(  # connection, shutdown, too many of them, damage, input and output, login, no database,
     # and a right that the role lacks: what queries are written for is granted, so it is nobody's query
     r"08...|57P0.|53300|XX001|XX002|58...|28...|3D000|42501"
@@ -56,6 +61,8 @@ def error_of(error: Exception) -> EngineError:
         return QueryCancelled("the query was stopped")
     if _TOO_LARGE.fullmatch(state) or "invalid memory alloc request size" in text:
         return QueryTooLarge()
+    if state == _TOO_WIDE:
+        return QueryTooLarge(_WIDTH)
     if _DOWN.fullmatch(state) or (not state and _is_loss(text)):
         return EngineDown(text)
     return QueryFailed(text, reason_of(text))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from vo_service.adql.functions.forms import Called, Form, Function
 from vo_service.adql.names import UnknownName
+from vo_service.adql.nodes.coordinate_systems import OF_TABLES
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.adql.nodes.resolved import Constant, Value
+from vo_service.adql.nodes.resolved_shapes import Point
 from vo_service.adql.sql.functions import named
 
 _DEGREES = Facts(Kind.DOUBLE, "deg")
@@ -24,7 +26,9 @@ def _source(called: Called) -> Value:
         near = " or ".join(f"'{each}'" for each in error.near)
         hint = f"did you mean {near}?" if near else "write POINT(lon, lat)"
         raise called.refuse(0, f"unknown source '{name.value}'", hint) from error
-    return called.make_point(Constant(lon, _DEGREES), Constant(lat, _DEGREES))
+    return Point(
+        Constant(lon, _DEGREES), Constant(lat, _DEGREES), Facts(Kind.POINT, "deg", "pos.eq"), frame=OF_TABLES
+    )
 
 
 FUNCTIONS_OF_NAMES: tuple[Function, ...] = (

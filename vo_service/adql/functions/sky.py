@@ -12,11 +12,13 @@ from sqlglot import exp
 from vo_service.adql.errors import shown
 from vo_service.adql.functions.forms import Called, Form, Function
 from vo_service.adql.nodes.coordinate_systems import (
+    OF_TABLES,
     canonical,
     is_of_tables,
     is_transformed,
     plain_name,
     transformed_name,
+    ucd_of,
 )
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.adql.nodes.resolved import Apply, Constant, Value
@@ -30,15 +32,6 @@ from vo_service.sky.frames import FRAMES, ICRS, rotation, turn_position, turn_re
 from vo_service.sky.vectors import Floats
 
 _DEGREES = Facts(Kind.DOUBLE, "deg")
-_UCDS = {
-    "ICRS": "pos.eq",
-    "FK5": "pos.eq",
-    "FK4": "pos.eq",
-    "GALACTIC": "pos.galactic",
-    "SUPER_GALACTIC": "pos.supergalactic",
-    "ECLIPTIC": "pos.ecliptic",
-}
-"""UCDs of positions in the frames."""
 
 # --- frames ---
 
@@ -91,7 +84,7 @@ def _turned(called: Called, geometry: Value, turning: Floats, frame: str) -> Geo
 
 
 def _turned_point(called: Called, point: Point, turning: Floats, frame: str) -> Point:
-    facts = Facts(Kind.POINT, "deg", _UCDS.get(plain_name(frame)))
+    facts = Facts(Kind.POINT, "deg", ucd_of(frame))
     lon, lat = called.number(point.lon), called.number(point.lat)
     if lon is not None and lat is not None:
         at = turn_position(lon, lat, turning)
@@ -128,7 +121,10 @@ def _epoch_prop_pos(called: Called) -> Value:
         at = _moved(*known)
         return called.make_point(Constant(at[0], _DEGREES), Constant(at[1], _DEGREES))
     lon, lat = (Apply(name, called.arguments, _DEGREES) for name in (_LON, _LAT))
-    return called.make_point(lon, lat)
+    start, moved = called.make_point(*called.arguments[:2]), called.make_point(lon, lat)
+    if isinstance(start, Point) and isinstance(moved, Point) and start.vector is not None:
+        return replace(moved, frame=OF_TABLES)
+    return moved
 
 
 def _constant(called: Called, value: Value) -> float | None:

@@ -7,12 +7,16 @@ from functools import lru_cache
 
 from tap_schema import Table
 from vo_service.adql.meaning.scopes import Visible, is_exact
+from vo_service.adql.nodes.coordinate_systems import OF_TABLES
 from vo_service.adql.nodes.kinds import SHAPES, Facts, Kind, facts_of
 from vo_service.adql.nodes.resolved import Reference, Value
 from vo_service.adql.nodes.resolved_shapes import Footprint, Stored
 
 _KEPT = 64
 _KEY = Facts(Kind.BIGINT)
+_UPLOADS = "tap_upload"
+_WITH_OWN_FRAME = frozenset((Kind.REGION, Kind.MOC))
+"""Shapes whose texts are of the frame of the tables, whoever wrote them; others of users are bare numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class _Known:
     facts: Facts
     exact: bool
     key: str | None
+    frame: str
 
     def seen_as(self, alias: str) -> Visible:
         """The column under an alias."""
@@ -32,7 +37,7 @@ class _Known:
         reference = Reference(alias, self.name, self.facts)
         if self.key is not None:
             return Footprint(reference, Reference(alias, self.key, _KEY), self.facts)
-        return Stored(reference, self.facts) if self.facts.kind in SHAPES else reference
+        return Stored(reference, self.facts, self.frame) if self.facts.kind in SHAPES else reference
 
 
 class _Very:
@@ -64,5 +69,6 @@ def _known_of(very: _Very) -> tuple[_Known, ...]:
         if table.region == column.name:
             facts = replace(facts, kind=Kind.REGION)
             key = "_footprint_id" if table.has("_footprint_id") else None
-        known.append(_Known(column.name, facts, is_exact(column), key))
+        of_user = table.schema.lower() == _UPLOADS and facts.kind not in _WITH_OWN_FRAME
+        known.append(_Known(column.name, facts, is_exact(column), key, "" if of_user else OF_TABLES))
     return tuple(known)

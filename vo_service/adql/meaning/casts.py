@@ -10,6 +10,7 @@ from vo_service.adql.language import tree
 from vo_service.adql.meaning import derivation
 from vo_service.adql.meaning.constants import constant_number
 from vo_service.adql.meaning.resolve_calls import describe, timestamp_constant
+from vo_service.adql.nodes.coordinate_systems import OF_TABLES
 from vo_service.adql.nodes.kinds import INTEGERS, LIMITS, NUMBERS, OPAQUE, SHAPES, Facts, Kind
 from vo_service.adql.nodes.resolved import Constant, Conversion, Value
 from vo_service.adql.nodes.resolved_shapes import Geometry, Point, Shape, Stored
@@ -116,9 +117,9 @@ def _to_shape(operand: Value, target: Kind, node: tree.Cast) -> Value:
     if isinstance(operand, Constant) and isinstance(operand.value, str):
         return _constant_shape(operand.value, target, node.operand.place)
     if source in (Kind.NULL, Kind.TEXT):
-        return Stored(Conversion(operand, facts), facts)
+        return Stored(Conversion(operand, facts), facts, frame="")
     if source is Kind.ARRAY and operand.facts.datatype in ("double", "float") and not operand.facts.xtype:
-        return Stored(operand, facts)
+        return Stored(operand, facts, frame="")
     what = "a geometry" if isinstance(operand, Geometry) else describe(operand)
     raise AdqlError.at(node.place, f"{what} cannot be cast to {target}", f"write {_FORMS[target]} as text")
 
@@ -126,9 +127,10 @@ def _to_shape(operand: Value, target: Kind, node: tree.Cast) -> Value:
 def _constant_shape(text: str, target: Kind, place: Place) -> Value:
     region = _region(text, target, place)
     facts = SHAPE_FACTS[target]
+    frame = OF_TABLES if text.strip(BLANKS)[:1].isalpha() else ""  # a text of STC-S, which is ICRS
     if isinstance(region, Circle) and target is Kind.POINT:
-        return Point(Constant(region.lon, _DEGREES), Constant(region.lat, _DEGREES), facts)
-    return Shape(region, facts)
+        return Point(Constant(region.lon, _DEGREES), Constant(region.lat, _DEGREES), facts, frame=frame)
+    return Shape(region, facts, frame)
 
 
 def _region(text: str, target: Kind, place: Place) -> Region:

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from vo_service.adql.functions.forms import Form, Function
 from vo_service.adql.meaning import units
-from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, Facts, Kind, result_of_arithmetic, widest
+from vo_service.adql.nodes.coordinate_systems import frame_of_rows
+from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, SHAPES, Facts, Kind, result_of_arithmetic, widest
 
 COUNT = Facts(Kind.BIGINT, ucd="meta.number")
 """Of a COUNT."""
@@ -116,11 +117,13 @@ def of_cast(operand: Facts, target: Kind, length: int | None, padded: bool) -> F
 def of_set(left: Facts, right: Facts) -> Facts | None:
     """Of a column of UNION, EXCEPT, INTERSECT: what fits both sides, the rest from the left (ADQL-064).
 
-    None where the types do not agree (ADQL-063).
+    None where the types do not agree (ADQL-063). Shapes of several frames are of no one's UCD.
     """
     kind = widest([left.kind, right.kind])
     if kind is None:
         return None
+    if kind in SHAPES and left.kind is right.kind and left.frame != right.frame:
+        return replace(left, ucd=None, frame=frame_of_rows(left.frame, right.frame))
     if kind is Kind.TEXT and left.kind is right.kind:
         size = left.arraysize if left.arraysize == right.arraysize else "*"
         datatype = of_texts((left, right)).datatype or "char"
@@ -128,7 +131,8 @@ def of_set(left: Facts, right: Facts) -> Facts | None:
     if kind is left.kind:
         return left
     form = right if kind is right.kind and kind not in NUMBERS else Facts(kind)
-    return replace(left, kind=kind, datatype=form.datatype, arraysize=form.arraysize, xtype=form.xtype)
+    made = replace(left, kind=kind, datatype=form.datatype, arraysize=form.arraysize, xtype=form.xtype)
+    return replace(made, frame=form.frame)
 
 
 def _statistic(word: str, ucd: str | None) -> str | None:

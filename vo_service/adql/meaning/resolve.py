@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
 
 from tap_schema import Table
 from vo_service.adql.errors import AdqlError, Place
@@ -15,6 +14,8 @@ from vo_service.adql.meaning.inner_queries import show
 from vo_service.adql.meaning.naming import Namer
 from vo_service.adql.meaning.resolve_tables import TableResolver
 from vo_service.adql.meaning.scopes import Scope, Visible, is_lower_case, meant
+from vo_service.adql.meaning.widths import MOST_COLUMNS as MOST_COLUMNS
+from vo_service.adql.meaning.widths import check_groups, check_inside, check_width
 from vo_service.adql.names import Names
 from vo_service.adql.nodes.grouping import (
     Grouping,
@@ -59,9 +60,6 @@ def resolve(
     return QueryResolver(tables, names, constants).whole(query)
 
 
-MOST_COLUMNS: Final = 1600
-
-
 @dataclass(frozen=True, slots=True)
 class Made:
     """One SELECT, what it sees, and its groups if it has some: what its ORDER BY is resolved with."""
@@ -84,6 +82,7 @@ class QueryResolver(TableResolver):
                 raise AdqlError.at(entry.place, f"two common tables are called {entry.name.text}")
             self.defining = entry.name
             query, columns = show(self.query(entry.query, None))
+            check_inside(query, entry.query)
             self.defining = None
             name = f"w{len(named) + 1}"
             named.append((name, query))
@@ -114,7 +113,9 @@ class QueryResolver(TableResolver):
         if node.order_by:
             self.scope, self.clause, self.labels = _with_labels(made), "ORDER BY", ()
         order = tuple(self._order(term, made) for term in node.order_by)
-        _check_width(node.body, len(made.select.outputs) + len(made.select.group_by) + len(order))
+        check_width(node.body, len(made.select.outputs) + len(made.select.group_by) + len(order))
+        if made.grouping is not None:
+            check_groups(node.body, made.select, order)
         if node.offset is not None and not node.order_by:
             self.warnings.append("OFFSET without ORDER BY: which rows are left out is arbitrary")
         return ResolvedQuery(made.select, order, node.offset)
@@ -139,12 +140,14 @@ class QueryResolver(TableResolver):
             if Kind.REAL in kinds and kinds & INTEGERS:
                 doubled.add(index)
         if doubled:  # engines would make REALs of both
-            left, right = self._as_doubles(left, doubled), self._as_doubles(right, doubled)
+            left = self._as_doubles(left, doubled, node.left)
+            right = self._as_doubles(right, doubled, node.right)
         return ResolvedOperation(node.operator, node.keep_all, left, right, tuple(columns))
 
-    def _as_doubles(self, body: ResolvedBody, indices: Set[int]) -> ResolvedBody:
+    def _as_doubles(self, body: ResolvedBody, indices: Set[int], node: tree.Body) -> ResolvedBody:
         """A side of a set operation with some of its columns, which are numbers, as doubles."""
         inner, shown = show(ResolvedQuery(body))
+        check_inside(inner, node)
         alias, exact, outputs = self._alias(), body.exact, []
         for index, ((name, out, _), column) in enumerate(zip(body.columns, shown)):
             value = column.seen_as(alias)
@@ -162,6 +165,7 @@ class QueryResolver(TableResolver):
             return ResolvedQuery(body, tuple(order for order in orders if order is not None), node.offset)
         # expressions over output columns: sorted from outside
         inner, shown = show(ResolvedQuery(body))
+        check_inside(inner, node)
         alias = self._alias()
         values = [column.seen_as(alias) for column in shown]
         visible = [Visible(column.name, value, column.exact) for column, value in zip(shown, values)]
@@ -196,7 +200,7 @@ class QueryResolver(TableResolver):
             else:
                 self._add_item(item, namer)
         outputs = tuple(namer.outputs)
-        _check_width(node, len(outputs) + len(group_by))
+        check_width(node, len(outputs) + len(group_by))
         grouping = None
         if group_by or having is not None or any(has_aggregate(output.value) for output in outputs):
             grouping = grouping_of(group_by, sources)
@@ -209,6 +213,8 @@ class QueryResolver(TableResolver):
         if node.distinct:
             self._check_distinct(node, outputs)
         select = ResolvedSelect(outputs, sources, node.distinct, node.top, where, group_by, having)
+        if grouping is not None:
+            check_groups(node, select)
         return Made(select, scope, grouping)
 
     def _places(self, node: tree.Select, count: int) -> list[Place]:
@@ -282,16 +288,6 @@ class QueryResolver(TableResolver):
             )
         _check_sortable(resolved.facts.kind, term)
         return Order(resolved, resolved.facts.kind, term.descending)
-
-
-def _check_width(node: tree.Select, count: int) -> None:
-    """PostgreSQL has 1664 values for a row at most, those by which it is sorted and grouped among them."""
-    if count > MOST_COLUMNS:
-        raise AdqlError.at(
-            node.items[0].place,
-            f"{count} columns to select, group and sort by, more than the {MOST_COLUMNS} allowed",
-            "select fewer columns",
-        )
 
 
 def _select_from(table: SubqueryTable, outputs: tuple[Output, ...]) -> ResolvedSelect:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 
 from vo_service.adql.errors import AdqlError, Place
@@ -12,10 +14,13 @@ from vo_service.adql.language import tree
 from vo_service.adql.language.words import INSTEAD_OF_CALLS
 from vo_service.adql.meaning import derivation, units
 from vo_service.adql.meaning.constants import constant_number, is_literal
+from vo_service.adql.meaning.scopes import Scope
+from vo_service.adql.meaning.shape_frames import check_one, frame_of
 from vo_service.adql.meaning.shape_tests import unpacked
 from vo_service.adql.meaning.shapes import GEOMETRY, GeometryResolver
 from vo_service.adql.meaning.timestamps import check_timestamp
 from vo_service.adql.names import Names
+from vo_service.adql.nodes.coordinate_systems import frame_of_numbers
 from vo_service.adql.nodes.grouping import parts_of
 from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, SHAPES, Facts, Kind, widest
 from vo_service.adql.nodes.resolved import (
@@ -54,6 +59,7 @@ class CallResolver(GeometryResolver):
 
     clause: str
     names: Names | None
+    scope: Scope
     _inside_aggregate: bool
 
     @abstractmethod
@@ -116,7 +122,7 @@ class CallResolver(GeometryResolver):
 
     def _collect(self, function: Function, node: tree.Call) -> Value:
         """An aggregate of the table: as for SUM, but with constants behind the first argument."""
-        self._check_aggregate(node.name, node.place)
+        self._check_aggregate(node.name, node.place, node.arguments[0] if node.arguments else None)
         self._inside_aggregate = True
         try:
             value = self._apply(function, node)
@@ -142,7 +148,7 @@ class CallResolver(GeometryResolver):
 
     def aggregate(self, node: tree.Aggregate) -> Value:
         """COUNT, SUM, AVG, MIN, MAX (ADQL-067 to 069)."""
-        self._check_aggregate(node.name, node.place)
+        self._check_aggregate(node.name, node.place, node.argument)
         if node.argument is None:
             return Collected("COUNT", None, False, derivation.COUNT)
         self._inside_aggregate = True
@@ -160,12 +166,27 @@ class CallResolver(GeometryResolver):
         facts = derivation.of_aggregate(node.name, argument.facts)
         return Collected(node.name, argument, node.distinct, facts)
 
-    def _check_aggregate(self, name: str, place: Place) -> None:
+    def _check_aggregate(self, name: str, place: Place, argument: tree.Value | None) -> None:
         if self.clause in _NO_AGGREGATES:
             hint = "put the condition on it into HAVING" if self.clause == "WHERE" else None
+            if self._is_outside(argument):
+                hint = "make it a column of a derived table that has the groups, and compare with that column"
             raise AdqlError.at(place, f"{name} cannot stand in {self.clause}", hint)
         if self._inside_aggregate:
             raise AdqlError.at(place, f"{name} cannot stand inside another aggregate")
+
+    def _is_outside(self, argument: tree.Value | None) -> bool:
+        """Whether a value is one of the query round this one: of its columns, and known there alone."""
+        whole, outer, known = self.scope, self.scope.outer, []
+        if argument is None or outer is None:
+            return False
+        for scope in (replace(whole, outer=None), outer):
+            self.scope = scope
+            with suppress(AdqlError):
+                self.value(argument)
+                known.append(scope)
+        self.scope = whole
+        return known == [outer]
 
     # --- COALESCE, IN_UNIT ---
 
@@ -178,7 +199,7 @@ class CallResolver(GeometryResolver):
             kinds = ", ".join(describe(value) for value in values)
             raise AdqlError.at(node.place, f"COALESCE takes values of one type, not {kinds}")
         if kind in SHAPES:
-            return _first_geometry(values)
+            return _first_geometry(values, node.place)
         literals = [isinstance(value, Constant) or is_literal(value) for value in values]
         facts = derivation.of_first_known([value.facts for value in values], literals, kind)
         return Coalesce(values, facts)
@@ -219,7 +240,7 @@ def _as_time(value: Value, place: Place) -> Value:
     return value
 
 
-def _first_geometry(values: tuple[Value, ...]) -> Value:
+def _first_geometry(values: tuple[Value, ...], place: Place) -> Value:
     """COALESCE of geometries of one kind (ADQL-127): each as one value."""
     geometries = [value for value in values if isinstance(value, Geometry)]
     if len(values) == 1:
@@ -228,7 +249,8 @@ def _first_geometry(values: tuple[Value, ...]) -> Value:
     kind = first.kind
     ucds = {geometry.facts.ucd for geometry in geometries}
     facts = Facts(kind, first.unit, first.ucd if len(ucds) == 1 else None)
-    return Stored(Coalesce(values, facts), facts)
+    frames = [frame_of_numbers(frame_of(geometry)) for geometry in geometries]
+    return Stored(Coalesce(values, facts), facts, check_one(frames, place))
 
 
 def rest_wavelength(node: tree.Value, function: str) -> float:

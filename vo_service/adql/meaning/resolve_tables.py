@@ -15,6 +15,7 @@ from vo_service.adql.meaning.base_columns import columns_of
 from vo_service.adql.meaning.inner_queries import Shown, show
 from vo_service.adql.meaning.resolve_conditions import ConditionResolver
 from vo_service.adql.meaning.scopes import Exposed, Scope, Visible, find_column, find_table, means, meant
+from vo_service.adql.meaning.widths import check_inside
 from vo_service.adql.names import Names
 from vo_service.adql.nodes.kinds import SHAPES, Kind, widest
 from vo_service.adql.nodes.resolved import (
@@ -116,6 +117,7 @@ class TableResolver(ConditionResolver):
             case tree.DerivedTable():
                 scope, clause, labels = self.scope, self.clause, self.labels
                 query, columns = show(self.query(node.query, outer))
+                check_inside(query, node.query)
                 self.scope, self.clause, self.labels = scope, clause, labels
                 alias = self._alias()
                 return _frame_of_query(SubqueryTable(alias, query), alias, columns, (node.alias,))
@@ -155,7 +157,7 @@ class TableResolver(ConditionResolver):
         region, value = self._constants.get((table.qualified, visible.name)), visible.value
         if region is None or not isinstance(value, Stored):
             return visible
-        return replace(visible, value=Shape(region, value.facts, present=value.value))
+        return replace(visible, value=Shape(region, value.facts, value.frame, present=value.value))
 
     # --- joins ---
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from vo_service.adql.meaning.constant_shapes import constant_region
 from vo_service.adql.meaning.constants import constant_number
 from vo_service.adql.meaning.shape_frames import frame_of
-from vo_service.adql.nodes.coordinate_systems import plain_name
+from vo_service.adql.nodes.coordinate_systems import frame_of_numbers, plain_name, ucd_of
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.adql.nodes.resolved import Constant, Conversion, Value
 from vo_service.adql.nodes.resolved_shapes import (
@@ -24,7 +24,6 @@ from vo_service.sky import centroid as centre_of
 from vo_service.sky.frames import ICRS
 
 _AREA = Facts(Kind.DOUBLE, "deg2", "phys.angArea")
-_POINT = Facts(Kind.POINT, "deg", "pos.eq")
 _DEGREES = Facts(Kind.DOUBLE, "deg")
 _TEXT = Facts(Kind.TEXT)
 
@@ -67,6 +66,8 @@ def _area(geometry: Geometry) -> Value:
 
 def centroid(geometry: Geometry) -> Point:
     """The centre: of a point itself, of a circle or box its own, of all else by area (ADQL-141)."""
+    frame = frame_of_numbers(frame_of(geometry))
+    facts = Facts(Kind.POINT, "deg", ucd_of(frame))
     match geometry:
         case Point():
             return geometry
@@ -82,15 +83,13 @@ def centroid(geometry: Geometry) -> Point:
         case Shape() if geometry.present == ALWAYS:
             where = _centre_of(geometry)
             lon, lat = (Constant(number, _DEGREES) for number in where)
-            return Point(lon, lat, _POINT)
+            return Point(lon, lat, facts, frame=frame)
         case Shape():
             where = _centre_of(geometry)
-            return Point(
-                _when_known(Constant(where[0], _DEGREES), geometry), Constant(where[1], _DEGREES), _POINT
-            )
-    return Point(
-        Measured("centre_lon", geometry, _DEGREES), Measured("centre_lat", geometry, _DEGREES), _POINT
-    )
+            known = _when_known(Constant(where[0], _DEGREES), geometry)
+            return Point(known, Constant(where[1], _DEGREES), facts, frame=frame)
+    measured = [Measured(what, geometry, _DEGREES) for what in ("centre_lon", "centre_lat")]
+    return Point(measured[0], measured[1], facts, frame=frame)
 
 
 def _centre_of(shape: Shape) -> tuple[float | None, float | None]:

@@ -78,8 +78,9 @@ def unpacked(geometry: Geometry) -> Geometry:
     if not isinstance(geometry, Stored) or geometry.facts.kind not in (Kind.POINT, Kind.CIRCLE):
         return geometry
     lon, lat, radius = (Element(geometry.value, index, _DEGREES) for index in (1, 2, 3))
-    centre = Point(lon, lat, Facts(Kind.POINT, "deg", geometry.facts.ucd))
-    return centre if geometry.facts.kind is Kind.POINT else Disc(centre, radius, geometry.facts)
+    frame = geometry.facts.frame or geometry.frame
+    centre = Point(lon, lat, Facts(Kind.POINT, "deg", geometry.facts.ucd), frame=frame)
+    return centre if geometry.facts.kind is Kind.POINT else Disc(centre, radius, geometry.facts, frame)
 
 
 def known_radius(disc: Disc) -> Value:

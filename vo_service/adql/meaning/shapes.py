@@ -15,7 +15,7 @@ from vo_service.adql.meaning.constant_shapes import constant_position
 from vo_service.adql.meaning.constants import constant_number
 from vo_service.adql.meaning.shape_measures import measure
 from vo_service.adql.meaning.shape_tests import plan_separation, plan_test, unpacked
-from vo_service.adql.nodes.coordinate_systems import is_of_tables
+from vo_service.adql.nodes.coordinate_systems import OF_TABLES, is_of_tables
 from vo_service.adql.nodes.kinds import SHAPES, Facts, Kind
 from vo_service.adql.nodes.places import placed
 from vo_service.adql.nodes.resolved import Condition, Constant, Reference, Truth, Value
@@ -74,9 +74,9 @@ class GeometryResolver(ABC):
             case "RANGE_S2D":
                 return self._range(node.arguments, node.place)
             case "REGION":
-                return Shape(_parsed(node, parse_region), REGION)
+                return Shape(_parsed(node, parse_region), REGION, OF_TABLES)
             case "MOC":
-                return Shape(_parsed(node, parse_moc), Facts(Kind.MOC))
+                return Shape(_parsed(node, parse_moc), Facts(Kind.MOC), OF_TABLES)
             case "DISTANCE":
                 return self._distance(node.arguments, node.place)
             case "CONTAINS" | "INTERSECTS":
@@ -176,8 +176,12 @@ class GeometryResolver(ABC):
         else:
             corners = [self._position(lon, lat) for lon, lat in zip(arguments[::2], arguments[1::2])]
         _check_corners(corners, place)
-        frame = frame or frames.common_frame(corners, place)
-        corners = [frames.in_frame(corner, frame, place) for corner in corners]
+        named = frames.frame_of_corners(corners, place)
+        if frame:
+            corners = [frames.in_frame(corner, frame, place) for corner in corners]
+        else:  # bare numbers are those of the frame that others name
+            frame = named
+            corners = [c if frames.frame_of(c) else frames.in_frame(c, frame, place) for c in corners]
         places = [constant_position(corner) for corner in corners]
         known = tuple(where for where in places if where is not None)
         if len(known) < len(corners):
@@ -219,7 +223,7 @@ class GeometryResolver(ABC):
                 place, "a RANGE_S2D of columns is not supported", "write BETWEEN of the coordinates"
             )
         lon1, lon2, lat1, lat2 = known
-        return Shape(_build(place, lambda: Range(lon1, lon2, lat1, lat2)), REGION)
+        return Shape(_build(place, lambda: Range(lon1, lon2, lat1, lat2)), REGION, OF_TABLES)
 
     # --- what is asked of shapes ---
 
@@ -234,7 +238,7 @@ class GeometryResolver(ABC):
                 if not isinstance(point, Point):
                     raise AdqlError.at(argument.place, "DISTANCE takes two POINTs or four numbers")
             one, other = (point for point in points if isinstance(point, Point))
-            frames.check_one([one.frame, other.frame], place)
+            frames.check_one([frames.frame_of(one), frames.frame_of(other)], place)
         return Separation(one, other, Facts(Kind.DOUBLE, "deg", "pos.angDistance"), place=place)
 
     def _test(self, node: tree.Call) -> Condition:

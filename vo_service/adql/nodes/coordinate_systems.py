@@ -20,7 +20,18 @@ COORDINATE_SYSTEMS = {
 }
 """First arguments of POINT and the like: what is taken as the frame of the tables (FK5 differs from it by
 0.02 arcsec), and what is turned to it."""
+OF_TABLES = f"{ICRS} of the tables"
+"""What shapes are marked with whose frame is known without a word of the query: stored ones, coverage maps,
+positions of targets. They go with shapes of any frame that has been turned to the tables'."""
 _TRANSFORMED = " by ivo_geom_transform"
+SEVERAL = f"UNKNOWN{_TRANSFORMED}"
+"""The mark of a column of shapes whose numbers are of one frame in some rows and of another in others."""
+_UCDS = {
+    "GALACTIC": "pos.galactic",
+    "SUPER_GALACTIC": "pos.supergalactic",
+    "ECLIPTIC": "pos.ecliptic",
+}
+"""UCDs of positions in the frames that are not equatorial."""
 
 
 def word_of(name: str) -> str:
@@ -51,4 +62,19 @@ def is_transformed(name: str) -> bool:
 
 def plain_name(name: str) -> str:
     """The frame's name alone."""
-    return name.removesuffix(_TRANSFORMED)
+    return ICRS if name == OF_TABLES else name.removesuffix(_TRANSFORMED)
+
+
+def ucd_of(name: str) -> str | None:
+    """The UCD of positions whose numbers are those of a frame."""
+    return None if name == SEVERAL else _UCDS.get(plain_name(name), "pos.eq")
+
+
+def frame_of_numbers(name: str) -> str:
+    """The mark of a shape that is made of the numbers of another one, which have been turned if need be."""
+    return name if is_transformed(name) or not name else OF_TABLES
+
+
+def frame_of_rows(one: str, other: str) -> str:
+    """The mark of a column some rows of which have the one mark, some the other; '' is that of the tables."""
+    return one if one == other else SEVERAL

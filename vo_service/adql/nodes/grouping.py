@@ -47,7 +47,7 @@ class Grouping:
         if _repeats_random(node):
             raise AdqlError.at(
                 place,
-                "beside groups no function of a random number can stand",
+                "beside groups no functions and no arithmetic of a random number can stand",
                 "draw it in a derived table, as in (SELECT RAND() AS r FROM ...)",
             )
 

@@ -99,6 +99,8 @@ class Facts:
     datatype: str = ""
     arraysize: str | None = None
     xtype: str | None = None
+    frame: str = ""
+    """The mark of shapes whose numbers are not the tables', where a column of them is one value."""
 
     def as_column(self, name: str) -> Column:
         """The output column of that name."""

@@ -105,11 +105,12 @@ class Linked:
 class Bound:
     """Sides that nothing joins but a test of all their pairs: how many these are is to be known before.
 
-    ``place`` is that of the test.
+    ``place`` is that of the test; ``wanted`` are the rows for which it is made at most, None for all.
     """
 
     sides: tuple[Side, ...]
     place: Place | None
+    wanted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

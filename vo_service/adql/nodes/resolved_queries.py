@@ -12,6 +12,7 @@ from vo_service.adql.nodes.resolved import (
     Condition,
     Value,
 )
+from vo_service.adql.nodes.resolved_shapes import facts_as_column
 
 # --- sources ---
 
@@ -85,7 +86,7 @@ class ResolvedSelect:
     @property
     def columns(self) -> tuple[tuple[str, str, Facts], ...]:
         """Name, alias and facts of each output column."""
-        return tuple((output.name, output.alias, output.value.facts) for output in self.outputs)
+        return tuple((out.name, out.alias, facts_as_column(out.value)) for out in self.outputs)
 
     @property
     def exact(self) -> frozenset[str]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from vo_service.adql.errors import Place
+from vo_service.adql.nodes.coordinate_systems import OF_TABLES, is_transformed
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.sky import Region
 
@@ -101,6 +102,7 @@ class Footprint:
     text: Reference
     key: Reference | None
     facts: Facts = field(compare=False)
+    frame: ClassVar[str] = OF_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,12 @@ class Stored:
     """A geometry that is one value of the engine: an array of numbers as DALI has them, or a text.
 
     Region columns without a key, shapes of uploads, geometries cast from text, results of COALESCE and of set
-    operations: ``facts.kind`` says which shape it is.
+    operations: ``facts.kind`` says which shape it is. ``frame`` is a mark, or '' for the numbers of a user.
     """
 
     value: Value
     facts: Facts = field(compare=False)
+    frame: str = field(default=OF_TABLES, compare=False)
 
 
 Geometry: TypeAlias = Point | Disc | Ring | Cross | Shape | Footprint | Stored
@@ -170,6 +173,13 @@ class Measured:
     geometry: Geometry
     facts: Facts = field(compare=False)
     place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+
+def facts_as_column(value: Value) -> Facts:
+    """Facts of a value that leaves a query: with the mark of a shape whose numbers are not the tables'."""
+    if isinstance(value, Geometry) and is_transformed(value.frame):
+        return replace(value.facts, frame=value.frame)
+    return value.facts
 
 
 def parts(geometry: Geometry) -> tuple[Value, ...]:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from vo_service.adql.nodes.planned import Bound
 from vo_service.adql.nodes.resolved import Collected, Compare, Condition, DiscTest, InCross, Near, PairTest
-from vo_service.adql.nodes.resolved_queries import JoinedTable, ResolvedSelect
+from vo_service.adql.nodes.resolved_queries import JoinedTable, ResolvedQuery, ResolvedSelect
 from vo_service.adql.nodes.resolved_shapes import Separation
 from vo_service.adql.planning.sides import Leaf, Level, parts_of, side_of, sources_of
 
@@ -40,7 +40,7 @@ class Bounds:
     def note(self, test: Test, levels: tuple[Level, ...]) -> None:
         """Remember a test that is made where it stands."""
         sources = sources_of(test)
-        if len(sources) > 1 and not levels[-1].cut:
+        if len(sources) > 1:
             self._noted.append((sources, test, levels))
 
     def found(self) -> tuple[Bound, ...]:
@@ -48,9 +48,10 @@ class Bounds:
         found: dict[tuple[str, ...], Bound] = {}
         for sources, test, levels in self._noted:
             apart = self._apart(sources)
-            if len(apart) > 1 and apart not in found:
+            wanted = levels[-1].wanted
+            if len(apart) > 1 and (apart not in found or _is_more(wanted, found[apart].wanted)):
                 sides = tuple(side_of(alias, (), levels) for alias in apart)
-                found[apart] = Bound(sides, test.place)
+                found[apart] = Bound(sides, test.place, wanted)
         return tuple(found.values())
 
     def _apart(self, sources: frozenset[str]) -> tuple[str, ...]:
@@ -75,11 +76,19 @@ class Bounds:
         return joined
 
 
-def is_cut(select: ResolvedSelect, limit: int | None) -> bool:
-    """Whether what an unsorted SELECT puts out is made for the rows that come back, of which some are wanted
-    at most: without groups, and without a look at all of them for duplicates."""
+def _is_more(wanted: int | None, known: int | None) -> bool:
+    """Whether that are more rows than another; None is all."""
+    return known is not None and (wanted is None or wanted > known)
+
+
+def rows_wanted(query: ResolvedQuery, select: ResolvedSelect, limit: int | None) -> int | None:
+    """For how many rows at most what a SELECT puts out is made, being made for those that come back; None
+    where it is made for all: for groups, for a sort, for a look at all of them for duplicates."""
     if len(select.sources) == 1 and not isinstance(select.sources[0], JoinedTable):
-        return False  # there are no pairs
-    if (select.top is None and limit is None) or select.distinct or select.group_by or select.having:
-        return False
-    return not any(isinstance(part, Collected) for part in parts_of(select.outputs))
+        return None  # there are no pairs
+    tops = [top for top in (select.top, limit) if top is not None]
+    if not tops or query.order or select.distinct or select.group_by or select.having:
+        return None
+    if any(isinstance(part, Collected) for part in parts_of(select.outputs)):
+        return None
+    return min(tops) + (query.offset or 0)

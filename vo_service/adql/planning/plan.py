@@ -33,7 +33,7 @@ from vo_service.adql.nodes.resolved_queries import (
     Source,
 )
 from vo_service.adql.nodes.resolved_shapes import Measured
-from vo_service.adql.planning.bounds import TESTS, Bounds, is_cut
+from vo_service.adql.planning.bounds import TESTS, Bounds, rows_wanted
 from vo_service.adql.planning.groups import in_two_steps
 from vo_service.adql.planning.matches import Matches
 from vo_service.adql.planning.ranges import candidates, narrow
@@ -101,8 +101,7 @@ class _Planner:
         """A query within the scopes round it, of which ``limit`` rows are wanted at most."""
         if not isinstance(query.body, ResolvedSelect):
             return replace(query, body=self._body(query.body, outer))
-        cut = not query.order and is_cut(query.body, limit)
-        select, inside = self._select(query.body, outer, cut)
+        select, inside = self._select(query.body, outer, rows_wanted(query, query.body, limit))
         return in_two_steps(ResolvedQuery(select, self._tested(query.order, inside), query.offset))
 
     def _body(self, body: ResolvedBody, outer: tuple[Level, ...]) -> ResolvedBody:
@@ -113,9 +112,9 @@ class _Planner:
         return replace(body, left=self._body(body.left, outer), right=self._body(body.right, outer))
 
     def _select(
-        self, select: ResolvedSelect, outer: tuple[Level, ...], cut: bool = False
+        self, select: ResolvedSelect, outer: tuple[Level, ...], wanted: int | None = None
     ) -> tuple[ResolvedSelect, tuple[Level, ...]]:
-        """A SELECT, and the scopes that its values are in; ``cut`` as `Level.cut` of what it puts out."""
+        """A SELECT, and the scopes that its values are in; ``wanted`` as in `Level`, of what it puts out."""
         sources = tuple(self._source(source, outer) for source in select.sources)
         here = {leaf.alias: leaf for source in sources for leaf in leaves(source)}
         terms = [*conjuncts(select.where), *(t for source in sources for t in _held(source))]
@@ -128,7 +127,7 @@ class _Planner:
         self.bounds.pairs += matches.pairs
         changed = replace(
             select,
-            outputs=self._tested(select.outputs, (*outer, replace(level, cut=cut))),
+            outputs=self._tested(select.outputs, (*outer, replace(level, wanted=wanted))),
             where=where,
             group_by=self._tested(select.group_by, inside),
             having=None if select.having is None else self._tested(select.having, inside),

@@ -55,8 +55,8 @@ class Level:
     """Common tables that could differ from one reading to the next."""
     kept: dict[str, KeptTable] = field(default_factory=dict)
     """Sources that are to be read once, for whoever writes this FROM."""
-    cut: bool = False
-    """Whether only values of the rows that come back are looked at, of which the query wants some at most."""
+    wanted: int | None = None
+    """How many rows at most are looked at, where that is only those which come back; None: all."""
 
 
 def keys(geometry: Geometry) -> tuple[Value, ...]:

@@ -124,7 +124,7 @@ class ProbeWriter:
         text = writer.text(writer.with_common(exp.Select(expressions=columns)))
         name = _name("counts", text)
         whats = tuple(_what(side) for side in bound.sides)
-        probe = CountProbe(name, text, whats, bound.place, tuple(writer.handed))
+        probe = CountProbe(name, text, whats, bound.place, tuple(writer.handed), bound.wanted)
         self._statement.probes.setdefault(name, probe)
 
     # --- sources ---
