@@ -158,8 +158,8 @@ numbers in `DISTANCE`, expressions in ORDER BY and GROUP BY are taken in both ve
 `RAND(n)` ignores n; each row gets a new number, and so does each place where `RAND()` or
 `ivo_normal_random` is written. A function of a random number sees one number (`ROUND(RAND()*10)` is 0 to
 10), BETWEEN and IN do too. Inside geometries, in GROUP BY, inside functions and
-arithmetic beside groups, and inside the aggregates beyond the standard a random number is refused: draw it in a derived table, as in
-`SELECT POINT(lon, 0) FROM (SELECT RAND()*360 AS lon FROM t) AS q`.
+arithmetic beside groups, and inside the aggregates beyond the standard a random number is refused: draw it
+in a derived table, as in `SELECT POINT(lon, 0) FROM (SELECT RAND()*360 AS lon FROM t) AS q`.
 """
 
 
