@@ -153,10 +153,8 @@ def test_the_time_to_understand_a_question_counts(empty: Empty) -> None:
         f"1 = CONTAINS(POINT(ra, dec), CIRCLE({n % 360}, {n % 80}, 0.1))" for n in range(800)
     )
     context = replace(CONTEXT, limits=replace(CONTEXT.limits, seconds=0.002))
-    started = time.monotonic()
     with (
         pytest.raises(QueryTimeout),
         ask(Question(long_one, uploads=HERE), context, empty.snapshot, empty.engine),
     ):
         pass
-    assert time.monotonic() - started < 5.0
