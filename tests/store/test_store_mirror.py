@@ -295,7 +295,9 @@ def test_what_a_killed_loader_left_unsettled_is_settled(
     unsettled = f"{TABLES} AND relallvisible < relpages"
     snapshot = shelf.publish(star("a"))
     [(name,)] = database.rows(TABLES + " AND relname LIKE 'sky_star%'")
-    database.rows(f'INSERT INTO vo_data."{name}" (name, "_cell") VALUES (\'b\', 1)')  # as if just loaded
+    database.rows(  # as if just loaded; on the disk for good, as the loader's own commits are
+        f'SET synchronous_commit = on; INSERT INTO vo_data."{name}" (name, "_cell") VALUES (\'b\', 1)'
+    )
     database.rows(f'ANALYZE vo_data."{name}"')
     assert database.rows(unsettled) == [(name,)]
     mirror.load(snapshot)
