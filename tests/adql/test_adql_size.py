@@ -61,17 +61,17 @@ def test_tests_of_moved_positions_stay_short(given: Given, moving: str, conditio
     ],
 )
 def test_duckdb_plans_what_has_steps_at_once(given: Given, moving: str, expression: str) -> None:
-    # ADQL-174, ADQL-257: lambdas inside lambdas would double the time for each level; beside a plan of plain
-    # columns, this one takes some tens of times as long
+    # ADQL-174, ADQL-257: lambdas inside lambdas would double the time for each level; these take 7 to 27
+    # times as long as a plan of plain columns
     statement = given.written(f"SELECT {expression} AS v FROM {moving}", "duckdb")
     plain = given.written(f"SELECT n, lon, lat FROM {moving}", "duckdb")
     assert "LIST_TRANSFORM" in statement and "LIST_TRANSFORM" not in plain
     taken: dict[str, list[float]] = {statement: [], plain: []}
     for each in (statement, plain) * 5:
-        start = time.perf_counter()
+        start = time.process_time()
         given.engines[0].run(f"EXPLAIN {each}")
-        taken[each].append(time.perf_counter() - start)
-    assert min(taken[statement]) < 200 * min(taken[plain]), taken
+        taken[each].append(time.process_time() - start)
+    assert min(taken[statement]) < 100 * min(taken[plain]), taken
 
 
 @pytest.mark.parametrize(
