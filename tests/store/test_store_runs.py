@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,18 @@ def test_processes_that_create_the_catalogue_at_once_agree(tmp_path: Path) -> No
     assert len(settled) == 1
     for one in opened:
         one.close()
+
+
+def test_a_new_catalogue_waits_for_the_one_who_switches_it_to_wal(tmp_path: Path) -> None:
+    held = sqlite3.connect(tmp_path / "catalogue.sqlite", isolation_level=None)
+    held.execute("BEGIN IMMEDIATE")  # others may read and then not go on, so SQLite lets none of them wait
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(Catalogue.open_in, tmp_path)
+        assert not wait([opened], timeout=0.3).done
+        held.execute("COMMIT")
+        opened.result(timeout=30).close()
+    assert held.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    held.close()
 
 
 def test_writers_of_the_catalogue_wait_for_each_other(tmp_path: Path, catalogue: Catalogue) -> None:

@@ -8,6 +8,8 @@ so that it waits for its turn instead of failing half-way.
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ from vo_service.store.errors import CatalogueError, DiskFull, StoreError
 
 LAYOUT = 1
 _BUSY_SECONDS = 30
+_RETRY_SECONDS = 0.01
 _ROOM_BYTES = 64 * 1024  # the index of SQLite's log takes 32 KiB before anything is written
 _CREATE_LOCK = 7160263  # any number, the same for everybody who creates the tables in one PostgreSQL database
 
@@ -277,9 +280,23 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     Transactions are begun by :func:`_begin`, so the driver must not begin any of its own."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    _switch_to_wal(cursor)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Two that switch a new file at once hold each other up: SQLite then refuses one without any wait."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_RETRY_SECONDS)
 
 
 def _begin(connection: sa.Connection) -> None:
