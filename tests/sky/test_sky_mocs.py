@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import Latitude, Longitude, SkyCoord
+from growth import processor_seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_sky_relations import LATITUDES, _star, points_round, regions
@@ -17,9 +18,11 @@ from vo_service import sky
 from vo_service.sky import (
     Circle,
     Moc,
+    Not,
     Polygon,
     Range,
     RegionError,
+    Union,
     centroid,
     healpix29,
     parse_moc,
@@ -238,6 +241,133 @@ def test_errors_name_the_place(text: str, at: int, expected: str) -> None:
 
 
 def test_ranges_out_of_the_sky() -> None:
-    for pair in ((5, 5), (-1, 3), (0, 12 * 4**29 + 1)):
+    for pair in ((5, 5), (-1, 3), (0, 12 * 4**29 + 1), (0, 2**70)):
         with pytest.raises(RegionError, match="range of cells"):
             Moc((pair,))
+
+
+def scattered(count: int, order: int = 12) -> Moc:
+    """Cells of which no two touch."""
+    cells = np.sort(np.random.default_rng(count).choice(6 * 4**order, count, replace=False)) * 2
+    return parse_moc(f"{order}/" + " ".join(map(str, cells.tolist())))
+
+
+def time_of_a_long_map(count: int) -> float:
+    """Processor seconds of all that is done with a map of so many cells."""
+    text = scattered(count).to_ascii()
+
+    def done() -> None:
+        moc = parse_moc(text)
+        moc.cap()
+        assert len(moc.hpx29_ranges(2e-2)) <= 48
+        moc.distance_and_depth(unit_vectors(np.linspace(0.0, 300.0, 1000), np.linspace(-80.0, 80.0, 1000)))
+        moc.complement().common(parse_moc("2/0-80"))
+        Circle(10.0, 10.0, 5.0).covers(moc)
+        moc.covers(Circle(10.0, 10.0, 5.0))
+        moc.moment()
+        assert moc.count == moc.count_of_cells == count
+        assert moc.to_ascii() == text
+
+    return processor_seconds(done, times=2)
+
+
+def test_time_grows_no_faster_than_long_maps() -> None:
+    """Sixteen times as many cells; work that looks at all pairs of them would take 256 times as long."""
+    time_of_a_long_map(1_000)  # what is made once
+    assert time_of_a_long_map(160_000) < 40 * time_of_a_long_map(10_000)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_near_a_long_map_is_in_its_ranges(seed: int) -> None:
+    """# ADQL-205: nobody within the radius of a cell is left out, and positions far off are."""
+    random = np.random.default_rng(seed)
+    middle = unit_vectors(random.uniform(0, 360), random.uniform(-90, 90))
+    places = middle + random.normal(size=(4000, 3)) * 0.02
+    places /= np.linalg.norm(places, axis=1)[:, None]
+    moc = Moc([(cell, cell + 2**30) for cell in set((healpix29(*positions(places)) >> 30 << 30).tolist())])
+    radius = 10.0 ** random.uniform(-4, -1)
+    assert moc.contains(places).all()
+    step = random.normal(size=places.shape)
+    near = places + radius * step / np.linalg.norm(step, axis=1)[:, None]
+    near /= np.linalg.norm(near, axis=1)[:, None]
+    cells = healpix29(*positions(near[np.linalg.norm(near - places, axis=1) <= radius]))
+    assert len(cells) > 1000
+    ranges = moc.hpx29_ranges(radius)
+    assert all(any(low <= cell < high for low, high in ranges) for cell in cells.tolist())
+    opposite = int(healpix29(*positions(-middle))[0])
+    assert not any(low <= opposite < high for low, high in ranges)
+
+
+def test_a_long_map_inside_a_shape() -> None:
+    """Of a thousand ranges and more the whole is looked at before each cell."""
+    around = Circle(40.0, 30.0, 4.0)
+    inner = [int(cell) for cell in Circle(40.0, 30.0, 3.7).cover(9).flatten()][::2]
+    moc = parse_moc("9/" + " ".join(map(str, inner)))
+    assert moc.count > 1000 and around.covers(moc)
+    assert not around.covers(parse_moc(f"{moc.to_ascii()} 9/{(inner[0] + 500_000) % (12 * 4**9)}"))
+    assert not Circle(40.0, 30.0, 3.65).covers(moc)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("4/1 - 3, 5 -7", "4/1-3 5-7"),
+        ("4 /1 5 / 3\t4/2", "4/1-2 5/3"),
+        ("4/1,,2 , 5/", "4/1-2"),
+        ("s4/1", "4/1"),
+        ("29/0-3458764513820540927", "0/0-11"),
+        ("4/7 1 7 1-2", "4/1-2 7"),
+    ],
+)
+def test_ways_to_write_a_map(text: str, wanted: str) -> None:
+    assert parse_moc(text).to_ascii() == parse_moc(wanted).to_ascii() == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "told"),
+    [
+        ("4/1-12/3", 2, "cells"),
+        ("4/1-2-3", 5, "cells"),
+        ("4/3- 5/1", 2, "cells"),
+        ("4/30-5/4/33", 2, "cells"),
+        ("4/30- 5/ 4/33", 2, "cells"),
+        ("4/30 5/ 4/-33", 10, "cells"),
+        ("4/30,-33", 5, "cells"),
+        ("4/5,-3", 4, "cells"),
+        ("4/1 5,/6", 6, "cells"),
+        ("4/1 x5/2", 4, "cells"),
+        ("004/1", 0, "order from 0"),
+        ("4/1 30/5", 4, "order from 0"),
+        ("4/7-5", 2, "lower one first"),
+        ("4/3072", 2, "cells below 3072"),
+        ("4/" + "9" * 30, 2, "cells below 3072"),
+        ("1", 0, "an order and /"),
+        (",4/3", 0, "an order and /"),
+        ("4/" + chr(0x0663), 2, "cells"),
+    ],
+)
+def test_texts_that_are_no_map(text: str, at: int, told: str) -> None:
+    with pytest.raises(RegionError, match=told) as refused:
+        parse_moc(text)
+    assert refused.value.at == at
+
+
+def test_orders_named_too_often() -> None:
+    with pytest.raises(RegionError, match="at most 100000 orders"):
+        parse_moc("4/1 " * 100_001)
+
+
+def test_a_test_of_pairs_can_be_ended() -> None:
+    """Before each pair that takes long whoever waits is asked."""
+
+    class Ended(Exception):
+        pass
+
+    def end() -> None:
+        raise Ended
+
+    moc = scattered(20)
+    holes = [Union((Circle(lon, 10.0, 30.0), Not(Circle(lon, 10.0, 5.0)))) for lon in (10.0, 40.0, 70.0)]
+    assert sky.test_pairs("covers", holes, [moc]).tolist() == [0, 0, 0]
+    with pytest.raises(Ended):
+        sky.test_pairs("inside", holes, [moc], end)

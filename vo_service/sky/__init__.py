@@ -10,7 +10,9 @@ from vo_service.sky.circles import Circle
 from vo_service.sky.errors import RegionError
 from vo_service.sky.frames import galactic
 from vo_service.sky.intersections import Intersection
-from vo_service.sky.mocs import Moc, parse_moc
+from vo_service.sky.kept import is_long, keep_short
+from vo_service.sky.moc_texts import MOC_CELLS, MOC_CHARACTERS, parse_moc
+from vo_service.sky.mocs import Moc
 from vo_service.sky.polygons import Polygon
 from vo_service.sky.ranges import Range
 from vo_service.sky.region import Region
@@ -30,6 +32,8 @@ from vo_service.sky.vectors import (
 
 __all__ = [
     "ALLOWANCE",
+    "MOC_CELLS",
+    "MOC_CHARACTERS",
     "Cap",
     "Circle",
     "Intersection",
@@ -49,6 +53,8 @@ __all__ = [
     "footprint_ids",
     "galactic",
     "healpix29",
+    "is_long",
+    "keep_short",
     "mean_position",
     "mean_positions",
     "measures_of",

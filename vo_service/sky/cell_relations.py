@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_service.sky.cell_ranges import ORDER
 from vo_service.sky.cells import Cells, edges_of
-from vo_service.sky.covers import ORDER, children_of, circles_of_cells
+from vo_service.sky.covers import children_of, circles_of_cells
 from vo_service.sky.outlines import Outline, crossings
 from vo_service.sky.vectors import Flags, Floats, dot
 

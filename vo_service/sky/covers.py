@@ -7,16 +7,16 @@ centre to a corner at that order. Both sides err towards keeping, so a cover is 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import cdshealpix.nested
 import numpy as np
 from astropy.coordinates import Angle, Latitude, Longitude
 from numpy.typing import NDArray
 
+from vo_service.sky.cell_ranges import ORDER
 from vo_service.sky.cells import Cells, cell_of, middles_of
+from vo_service.sky.kept import keep_short
 from vo_service.sky.vectors import Flags, Floats, positions
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from vo_service.sky.region import Region
 
-ORDER: Final = 29
 _REACH = 1.08  # centre to corner at order k is at most this over 2**k (1.0690 in the limit, 0.841 at order 0)
 _NARROWEST = 0.6  # no cell of order k is narrower than this over 2**k (0.69 in the limit)
 _ROUNDING = 1e-12
@@ -69,7 +68,7 @@ def ranges_of(region: Region, inflate: float) -> list[tuple[int, int]]:
         depth, cells = depth + 1, children_of(border)
 
 
-@lru_cache(maxsize=256)
+@keep_short(256)
 def kept_ranges_of(region: Region, inflate: float) -> tuple[tuple[int, int], ...]:
     """The same, kept for the regions that were asked for last."""
     return tuple(ranges_of(region, inflate))
@@ -117,13 +116,13 @@ def circles_of_cells(cells: Cells, order: int) -> tuple[Floats, float]:
     return middles_of(cells, order), _REACH / 2.0**order + _ROUNDING
 
 
-def moc_of_ranges(ranges: Sequence[tuple[int, int]], order: int) -> mocpy.MOC:
+def moc_of_ranges(ranges: NDArray[np.int64], order: int) -> mocpy.MOC:
     """Coverage at ``order`` of half-open ranges of order-29 cells, never too small."""
     import mocpy  # here alone, as above
 
-    if not ranges:
+    if len(ranges) == 0:
         return mocpy.MOC.new_empty(order)
-    return mocpy.MOC.from_depth29_ranges(order, np.array(ranges, dtype=np.uint64))
+    return mocpy.MOC.from_depth29_ranges(order, ranges.astype(np.uint64))
 
 
 def orders_round(radii: Floats) -> NDArray[np.int64]:
@@ -140,7 +139,7 @@ def cells_round(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.
     middle = cdshealpix.nested.lonlat_to_healpix(
         Longitude(lon, unit="deg"), Latitude(lat, unit="deg"), order, num_threads=1
     )
-    around = np.asarray(cdshealpix.nested.neighbours(middle, order, num_threads=1), dtype=np.int64)
+    around = cells_beside(middle, order)
     fine = (np.maximum(around, 0)[:, :, None] << 4) + np.arange(16)
     cells = fine.reshape(len(centres), -1)
     middles, reach = circles_of_cells(cells.ravel().astype(np.uint64), order + 2)
@@ -148,6 +147,11 @@ def cells_round(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.
     chord = np.sqrt(np.einsum("ijk,ijk->ij", step, step))
     near: Flags = chord <= 2.0 * np.sin(0.5 * np.minimum(math.pi, radii + reach))[:, None]
     return cells, order + 2, near & np.repeat(around >= 0, 16, axis=1)
+
+
+def cells_beside(cells: Cells, order: int) -> NDArray[np.int64]:
+    """Each cell and its neighbours ``(n, 9)``; -1 where a corner has none."""
+    return np.asarray(cdshealpix.nested.neighbours(cells, order, num_threads=1), dtype=np.int64)
 
 
 def children_of(cells: Cells) -> Cells:

@@ -25,6 +25,10 @@ class Intersection(Region):
         if not self.members:
             raise RegionError("Intersection ()", -1, "one or more members")
 
+    @property
+    def size(self) -> int:
+        return sum(member.size for member in self.members)
+
     def cap(self) -> Cap:
         return min((member.cap() for member in self.members), key=lambda cap: cap.radius)
 

@@ -7,21 +7,22 @@ such cell (0.4 milli-arcseconds).
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vo_service.sky import covers
+from vo_service.sky import cell_ranges, covers
 from vo_service.sky.caps import Cap, cap_round_circles
+from vo_service.sky.cell_ranges import Numbers, Pair
 from vo_service.sky.cell_relations import Common, common_of
 from vo_service.sky.circles import SKY_DEG2, Circle
 from vo_service.sky.errors import RegionError
 from vo_service.sky.outlines import Outline
 from vo_service.sky.region import Region
+from vo_service.sky.relations import CLOSE
 from vo_service.sky.unions import Not
 from vo_service.sky.vectors import (
     ALLOWANCE,
@@ -36,22 +37,22 @@ from vo_service.sky.vectors import (
 if TYPE_CHECKING:
     import mocpy
 
-Numbers = NDArray[np.int64]
 Ranges = tuple[tuple[int, int], ...]
 
-ORDER: Final = covers.ORDER
-CELLS: Final = 12 * 4**ORDER
+ORDER: Final = cell_ranges.ORDER
+CELLS: Final = cell_ranges.CELLS
 _COARSE_CELLS: Final = 256  # circles round that many cells bound distances
-_CHUNK: Final = 2_000_000
+_PAIRS_AT_ONCE: Final = 200_000
 _PARTS_TO: Final = 6
 _PARTS_AT_MOST: Final = 100_000
 _PLACES: Final = 6
 _CIRCLES_AT_ONCE: Final = 4_000
-_ITEM = re.compile(r"(\d+)\s*/|(\d+)(?:\s*-\s*(\d+))?(?!\s*/)")
-_BETWEEN = re.compile(r"[\s,]*")
+_MANY: Final = 1000  # ranges from which on a look at all of them comes before one at all cells
+_SHOWN: Final = 20
+_WANTED: Final = f"a range of cells between 0 and {CELLS}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, init=False)
 class Moc(Region):
     """The cells of half-open ranges of NESTED numbers at order 29; sorted and joined as they come in.
 
@@ -62,22 +63,64 @@ class Moc(Region):
     precedence: ClassVar[int] = 2
     by_cells: ClassVar[bool] = True
 
-    ranges: Ranges
-    _starts: Numbers = field(init=False, repr=False, compare=False)
-    _stops: Numbers = field(init=False, repr=False, compare=False)
+    _starts: Numbers
+    _stops: Numbers
 
-    def __post_init__(self) -> None:
-        for start, stop in self.ranges:
-            if not 0 <= start < stop <= CELLS:
-                raise RegionError(f"{start} {stop}", -1, f"a range of cells between 0 and {CELLS}")
-        joined = _joined(self.ranges)
-        object.__setattr__(self, "ranges", joined)
-        pairs = np.array(joined, dtype=np.int64).reshape(-1, 2)
-        object.__setattr__(self, "_starts", pairs[:, 0].copy())
-        object.__setattr__(self, "_stops", pairs[:, 1].copy())
+    def __init__(self, ranges: Iterable[tuple[int, int]] | Numbers) -> None:
+        given = ranges if isinstance(ranges, np.ndarray) else list(ranges)
+        try:
+            pairs = np.asarray(given, dtype=np.int64).reshape(-1, 2)
+        except OverflowError:
+            raise RegionError("a number of more than 64 bits", -1, _WANTED) from None
+        wrong = np.flatnonzero((pairs[:, 0] < 0) | (pairs[:, 0] >= pairs[:, 1]) | (pairs[:, 1] > CELLS))
+        if len(wrong):
+            start, stop = pairs[wrong[0]].tolist()
+            raise RegionError(f"{start} {stop}", -1, _WANTED)
+        starts, stops = cell_ranges.joined(pairs[:, 0].copy(), pairs[:, 1].copy())
+        object.__setattr__(self, "_starts", starts)
+        object.__setattr__(self, "_stops", stops)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Moc):
+            return NotImplemented
+        return np.array_equal(self._starts, other._starts) and np.array_equal(self._stops, other._stops)
+
+    def __hash__(self) -> int:
+        return hash((self._starts.tobytes(), self._stops.tobytes()))
+
+    @property
+    def count(self) -> int:
+        """How many ranges there are."""
+        return len(self._starts)
+
+    def __repr__(self) -> str:
+        """All that tells one from others: names of probes are made of it."""
+        if self.count <= _SHOWN:
+            return f"Moc({self.to_ascii()})"
+        digest = hashlib.blake2b(self._starts.tobytes() + self._stops.tobytes(), digest_size=16)
+        return f"Moc({self.count} ranges, {digest.hexdigest()})"
+
+    @property
+    def ranges(self) -> Ranges:
+        """The ranges, one by one."""
+        return tuple(zip(self._starts.tolist(), self._stops.tolist()))
+
+    @property
+    def size(self) -> int:
+        return 2 * self.count
+
+    @property
+    def count_of_cells(self) -> int:
+        """How many of the largest cells make it up."""
+        return cell_ranges.count_of_cells(self._starts, self._stops)
+
+    @property
+    def orders(self) -> list[int]:
+        """The orders of the largest cells that make it up."""
+        return [order for order, _, _ in cell_ranges.spans(self._starts, self._stops)]
 
     def cap(self) -> Cap:
-        if not self.ranges:
+        if not self.count:
             return Cap(0.0, 0.0, 1.0, 0.0)
         centres, reach = self._circles()
         return cap_round_circles(centres, reach)
@@ -91,7 +134,7 @@ class Moc(Region):
 
     def holds_cells(self, cells: Numbers) -> Flags:
         """Which cells of order 29 are among these."""
-        if not self.ranges:
+        if not self.count:
             return np.zeros(len(cells), dtype=bool)
         place = np.searchsorted(self._starts, cells, side="right") - 1
         held: Flags = (place >= 0) & (cells < self._stops[np.maximum(place, 0)])
@@ -99,50 +142,24 @@ class Moc(Region):
 
     def complement(self) -> Moc:
         """All other cells."""
-        return Moc(_gaps(self.ranges, [(0, CELLS)]))
+        return _of(cell_ranges.complement(self._starts, self._stops))
 
     def common(self, other: Moc) -> Moc:
         """The cells that both have."""
-        few, many = (self, other) if len(self.ranges) <= len(other.ranges) else (other, self)
-        found: list[tuple[int, int]] = []
-        for start, stop in few.ranges:
-            first = int(np.searchsorted(many._stops, start, side="right"))
-            last = int(np.searchsorted(many._starts, stop, side="left"))
-            found += [(max(start, a), min(stop, b)) for a, b in many.ranges[first:last]]
-        return Moc(tuple(found))
+        return _of(cell_ranges.common((self._starts, self._stops), (other._starts, other._stops)))
 
     def cells(self) -> Iterator[tuple[int, Numbers]]:
         """Order and numbers of the largest cells that make these up, from order 0 on."""
-        for order, starts, stops in self._spans():
-            yield order, np.concatenate([np.arange(a, b) for a, b in zip(starts, stops)])
-
-    def _spans(self) -> Iterator[tuple[int, Numbers, Numbers]]:
-        """Order, first and one past the last number of runs of the largest cells, from order 0 on."""
-        starts, stops = self._starts, self._stops
-        for order in range(ORDER + 1):
-            shift = 2 * (ORDER - order)
-            first, last = -((-starts) >> shift), stops >> shift
-            some = first < last
-            if some.any():
-                yield order, first[some], last[some]
-            starts, stops = (
-                np.concatenate([starts, np.where(some, last << shift, stops)]),
-                np.concatenate([np.where(some, first << shift, stops), stops]),
-            )
-            left = starts < stops
-            if not left.any():
-                return
-            order_of = np.argsort(starts[left], kind="stable")
-            starts, stops = starts[left][order_of], stops[left][order_of]
+        return cell_ranges.cells_of(self._starts, self._stops)
 
     def distance(self, xyz: Floats) -> Floats:
-        if not self.ranges:
+        if not self.count:
             return np.full(len(xyz), np.pi)
         centres, reach = self._circles()
-        step = max(1, _CHUNK // len(centres))
+        step = max(1, _PAIRS_AT_ONCE // len(centres))
         away = [
-            np.min([separations(xyz[i : i + step], c) - r for c, r in zip(centres, reach)], axis=0)
-            for i in range(0, len(xyz), step)
+            (separations(xyz[at : at + step, None, :], centres) - reach).min(axis=1)
+            for at in range(0, len(xyz), step)
         ]
         return np.where(self.contains(xyz), 0.0, np.maximum(0.0, np.concatenate([np.empty(0), *away])))
 
@@ -165,7 +182,7 @@ class Moc(Region):
 
     def _shares(self, cells: Numbers, order: int) -> tuple[Flags, Flags]:
         """Of which cells a part, and of which the whole is here."""
-        if not self.ranges:
+        if not self.count:
             return np.zeros(cells.shape, dtype=bool), np.zeros(cells.shape, dtype=bool)
         shift = 2 * (ORDER - order)
         starts, stops = cells << shift, (cells + 1) << shift
@@ -174,46 +191,46 @@ class Moc(Region):
         some: Flags = (before >= 0) & (last > starts)
         return some, some & (self._starts[np.maximum(before, 0)] <= starts) & (last >= stops)
 
+    def _rough(self) -> Moc:
+        """A map of few cells that holds this one."""
+        return _of(cell_ranges.rough(self._starts, self._stops, _COARSE_CELLS))
+
     def _circles(self) -> tuple[Floats, Floats]:
         """Centres and radii (radians) of circles that hold all cells; not many."""
-        order = ORDER
-        starts, stops = self._starts, self._stops
-        parts = list(self.cells())
-        while sum(len(numbers) for _, numbers in parts) > _COARSE_CELLS and order > 0:
-            order -= 1
-            shift = 2 * (ORDER - order)
-            rough = ((int(a) >> shift << shift, -(-int(b) >> shift) << shift) for a, b in zip(starts, stops))
-            parts = list(Moc(_joined(rough)).cells())
+        parts = list(self._rough().cells())
         found = [covers.circles_of_cells(numbers.astype(np.uint64), at) for at, numbers in parts]
         return np.concatenate([c for c, _ in found]), np.concatenate([np.full(len(c), r) for c, r in found])
 
     def intersects(self, other: Region) -> bool:
         """Whether there is a common point; cells that only touch have none, as positions have one cell."""
         if isinstance(other, Moc):
-            return bool(self.common(other).ranges)
+            return self.common(other).count > 0
         if isinstance(other, Circle) and other.radius == 0.0:
             return bool(self.contains(other.centre[None, :])[0])
         return common_of(self._near(other).cells(), other) is not Common.NOTHING
 
     def covers(self, other: Region) -> bool:
         if isinstance(other, Moc):
-            return not self.complement().common(other).ranges
+            return self.complement().common(other).count == 0
         if isinstance(other, Circle) and other.radius == 0.0:
             return self.intersects(other)
-        near = self._near(other)
-        outside = Moc(_gaps(near.ranges, other.hpx29_ranges()))
+        outside = self._near(other).complement()._near(other)
         return common_of(outside.cells(), other) is not Common.POINTS
 
     def lies_in(self, shape: Region) -> bool:
         """Whether all cells lie wholly in a shape."""
+        if not shape.contains(self.places(), CLOSE).all():
+            return False
+        if self.count > _MANY and Moc(shape.hpx29_ranges()).complement().common(self).count:
+            return False
         return common_of(self.cells(), Not(shape)) is not Common.POINTS
 
     def _near(self, shape: Region) -> Moc:
         """The cells among these that may meet a shape."""
-        return self.common(Moc(tuple(shape.hpx29_ranges())))
+        return self.common(Moc(shape.hpx29_ranges()))
 
     def places(self) -> Floats:
-        if not self.ranges:
+        if not self.count:
             return np.empty((0, 3))
         starts = self._starts[:: max(1, len(self._starts) // _PLACES)].astype(np.uint64)
         ends = self._stops[:: max(1, len(self._stops) // _PLACES)].astype(np.uint64) - np.uint64(1)
@@ -223,7 +240,7 @@ class Moc(Region):
         raise RegionError(self.to_dali(), -1, "a shape: a coverage map has no border of arcs")
 
     def area(self) -> float:
-        return SKY_DEG2 * float(sum(b - a for a, b in self.ranges) / CELLS)
+        return SKY_DEG2 * (int((self._stops - self._starts).sum()) / CELLS)
 
     def moment(self) -> Floats:
         """The sum ``(3,)`` of all places, weighted by area (radians squared): from the middles of cells,
@@ -237,16 +254,19 @@ class Moc(Region):
         return total
 
     def cover(self, order: int) -> mocpy.MOC:
-        return covers.moc_of_ranges(self.ranges, order)
+        return covers.moc_of_ranges(np.stack([self._starts, self._stops], axis=1), order)
 
     def hpx29_ranges(self, inflate_radius_rad: float = 0.0) -> list[tuple[int, int]]:
-        if inflate_radius_rad > 0.0 and self.ranges:
-            return covers.ranges_of(self, inflate_radius_rad)
+        if inflate_radius_rad > 0.0 and self.count:
+            return covers.ranges_of(self._rough(), inflate_radius_rad)
         return covers.few_ranges(self._starts, self._stops)
 
     def stcs_words(self, frame: str) -> str:
         """Not STC-S, which has no coverage maps, but what ``parse_region`` reads back."""
         return f"Moc {self.to_ascii()}"
+
+    def brief(self) -> str:
+        return self.to_stcs() if self.count <= _MANY else repr(self)
 
     def to_dali(self) -> str:
         """The text of xtype ``moc``."""
@@ -255,84 +275,11 @@ class Moc(Region):
     def to_ascii(self) -> str:
         """ASCII MOC: orders from coarse to fine, runs of cells as ``first-last``."""
         words = []
-        for order, starts, stops in self._spans():
+        for order, starts, stops in cell_ranges.spans(self._starts, self._stops):
             runs = [f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in zip(starts.tolist(), stops.tolist())]
             words.append(f"{order}/{' '.join(runs)}")
         return " ".join(words) or f"{ORDER}/"
 
 
-def _gaps(ranges: Ranges, within: Iterable[tuple[int, int]]) -> Ranges:
-    """What sorted ranges leave out of others that hold them."""
-    gaps, at = [], 0
-    for start, stop in within:
-        while at < len(ranges) and ranges[at][0] < stop:
-            gaps.append((start, ranges[at][0]))
-            start, at = ranges[at][1], at + 1
-        gaps.append((start, stop))
-    return tuple(pair for pair in gaps if pair[0] < pair[1])
-
-
-def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    """Sorted, with those that touch or overlap made one."""
-    joined: list[tuple[int, int]] = []
-    for start, stop in sorted(ranges):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
-        else:
-            joined.append((int(start), int(stop)))
-    return tuple(joined)
-
-
-def parse_moc(text: str, at: int = 0) -> Moc:
-    """The coverage that an ASCII MOC means, such as ``4/30-33 38 5/136``; commas count as blanks.
-
-    Reads from character ``at`` on.
-
-    An order without cells says how fine the map is and adds nothing.
-
-    Raises:
-        RegionError: with the place and what was expected there.
-    """
-    at = len(text) - len(text[at:].lstrip())
-    if text[at : at + 1] in ("s", "S"):
-        at += 1
-    order: int | None = None
-    ranges: list[tuple[int, int]] = []
-    while at < len(text):
-        found = _ITEM.match(text, at)
-        if found is None or (found.group(1) is None and order is None):
-            expected = "an order and /, such as 4/30-33" if order is None else "cells, such as 30 or 30-33"
-            raise RegionError(text, at, expected + _hint(text, at))
-        if found.group(1) is not None:
-            order = _order(text, at, found.group(1))
-        else:
-            ranges.append(_run(text, at, found, order or 0))
-        after = _BETWEEN.match(text, found.end())
-        at = after.end() if after else found.end()
-    if order is None:
-        raise RegionError(text, at, "an order and /, such as 4/30-33")
-    return Moc(tuple(ranges))
-
-
-def _hint(text: str, at: int) -> str:
-    word = text[at : at + 1].lower()
-    if word in ("t", "f"):
-        return "; maps of time or frequency are no region"
-    return "; a JSON map must be written as ASCII" if word == "{" else ""
-
-
-def _order(text: str, at: int, digits: str) -> int:
-    if len(digits) > 2 or int(digits) > ORDER:
-        raise RegionError(text, at, f"an order from 0 to {ORDER}")
-    return int(digits)
-
-
-def _run(text: str, at: int, found: re.Match[str], order: int) -> tuple[int, int]:
-    most = 12 * 4**order
-    first, last = found.group(2), found.group(3) or found.group(2)
-    if max(len(first), len(last)) > 20 or int(first) >= most or int(last) >= most:
-        raise RegionError(text, at, f"cells below {most} at order {order}")
-    if int(last) < int(first):
-        raise RegionError(text, at, "a run of cells with the lower one first")
-    shift = 2 * (ORDER - order)
-    return int(first) << shift, (int(last) + 1) << shift
+def _of(pair: Pair) -> Moc:
+    return Moc(np.stack(pair, axis=1))

@@ -50,6 +50,10 @@ class Polygon(Region):
         except ValueError as error:
             raise RegionError(_text(corners), -1, str(error)) from error
 
+    @property
+    def size(self) -> int:
+        return 2 * len(self.vertices)
+
     def cap(self) -> Cap:
         cap = self._known_cap
         if cap is None:

@@ -33,6 +33,11 @@ class Region(ABC):
     by_cells: ClassVar[bool] = False
     """Whether the region is a set of cells, without a border of arcs."""
 
+    @property
+    def size(self) -> int:
+        """How many numbers describe it, about."""
+        return 4
+
     @abstractmethod
     def cap(self) -> Cap:
         """A cap round the region, never too small."""
@@ -87,6 +92,10 @@ class Region(ABC):
     def to_stcs(self) -> str:
         """STC-S text, as the archive writes it; ``parse_region`` reads the same region back."""
         return self.stcs_words(f" {FRAME}")
+
+    def brief(self) -> str:
+        """The STC-S text, or where that is long, what tells the region from others; for names and people."""
+        return self.to_stcs()
 
     def intersects(self, other: Region) -> bool:
         """Whether the regions share a point; touching counts (ADQL-150)."""

@@ -20,6 +20,7 @@ from vo_service.sky.bulk import plain_texts
 from vo_service.sky.chains import closed_chains
 from vo_service.sky.circles import Circle
 from vo_service.sky.errors import RegionError
+from vo_service.sky.kept import keep_short
 from vo_service.sky.polygons import Polygon
 from vo_service.sky.region import Region
 from vo_service.sky.stcs import parse_region
@@ -160,7 +161,7 @@ def _numbers(values: ArrayLike) -> Floats:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-@lru_cache(maxsize=10_000)
+@keep_short(10_000)
 def _read(text: str | None) -> Region | None:
     if text is None:
         return None

@@ -26,7 +26,7 @@ from vo_service.sky.boxes import make_box
 from vo_service.sky.circles import Circle
 from vo_service.sky.errors import RegionError
 from vo_service.sky.intersections import Intersection
-from vo_service.sky.mocs import parse_moc
+from vo_service.sky.moc_texts import parse_moc
 from vo_service.sky.polygons import Polygon
 from vo_service.sky.ranges import Range
 from vo_service.sky.region import Region

@@ -7,7 +7,7 @@ tested pair by pair.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -40,11 +40,17 @@ _SHARED: Final = 3  # pairs from which on a region is worth a look at all its pa
 _UNIONS_AT_ONCE: Final = 20_000
 
 
-def test_pairs(test: Test, left: Regions, right: Regions) -> Verdicts:
+def _go_on() -> None:
+    pass
+
+
+def test_pairs(test: Test, left: Regions, right: Regions, check: Callable[[], None] = _go_on) -> Verdicts:
     """1 where a pair passes, 0 where not, -1 where a side is unknown.
 
     ``intersects``: the two share a point; ``covers``: the right one lies wholly in the left; ``inside``: the
     left one lies wholly in the right. A side of one region is held against all of the other side.
+
+    ``check`` is called before each pair that takes long, and ends the test by what it raises.
 
     Raises:
         ValueError: sides of different lengths, neither of them one.
@@ -55,7 +61,7 @@ def test_pairs(test: Test, left: Regions, right: Regions) -> Verdicts:
         raise ValueError(f"sides of {len(one)} and {len(two)} regions: expected equal lengths or one")
     if test == "inside":
         one, two = two, one
-    pairs = _Pairs(_stretched(one, count), _stretched(two, count), test != "intersects")
+    pairs = _Pairs(_stretched(one, count), _stretched(two, count), test != "intersects", check)
     return pairs.settle()
 
 
@@ -70,6 +76,7 @@ class _Pairs:
     one: Shapes
     two: Shapes
     holds: bool
+    check: Callable[[], None] = _go_on
 
     def settle(self) -> Verdicts:
         verdicts = np.full(len(self.one), OPEN, dtype=np.int8)
@@ -80,13 +87,14 @@ class _Pairs:
         self._by_members(verdicts)
         self._by_shared_regions(verdicts)
         for row in np.flatnonzero(verdicts == OPEN).tolist():
+            self.check()
             one, two = self.one.region(row), self.two.region(row)
             if one is not None and two is not None:
                 verdicts[row] = one.covers(two) if self.holds else one.intersects(two)
         return verdicts
 
     def take(self, rows: Places) -> _Pairs:
-        return _Pairs(self.one.take(rows), self.two.take(rows), self.holds)
+        return _Pairs(self.one.take(rows), self.two.take(rows), self.holds, self.check)
 
     def _open(self, verdicts: Verdicts, one: Kind, two: Kind) -> Places:
         return np.flatnonzero((verdicts == OPEN) & (self.one.kind == one) & (self.two.kind == two))

@@ -21,6 +21,10 @@ class Not(Region):
 
     region: Region
 
+    @property
+    def size(self) -> int:
+        return self.region.size
+
     def cap(self) -> Cap:
         return WHOLE_SKY
 
@@ -70,6 +74,10 @@ class Union(Region):
     def holes(self) -> tuple[Region, ...]:
         """What the ``Not`` members name."""
         return tuple(member.region for member in self.members if isinstance(member, Not))
+
+    @property
+    def size(self) -> int:
+        return sum(member.size for member in self.members)
 
     def cap(self) -> Cap:
         if not self.added:
