@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from corpus.small_sky import NOW
 from tap_schema import Column
 from vo_service.access import ANONYMOUS, READ_ALL, Rights, Viewer
 from vo_service.engines import DuckDBEngine, Engine, Limits
-from vo_service.query import Context, Question, ask
+from vo_service.query import Context, Plans, ProbeAnswers, Question, ask
 from vo_service.store import Snapshot
 
 BASE_URL = "https://vo.example"
 MEMORY_BYTES = 200_000_000
 LIMITS = Limits(seconds=20.0, batch_rows=10_000)
+CLOSED = Rights()
 ASTRONOMER = Viewer("astronomer", frozenset({READ_ALL}))
 
 
@@ -45,6 +46,9 @@ class UnderTest:
     name: str
     engine: Engine
     snapshot: Snapshot
+    # what is kept of a question serves all later ones, as in the service
+    plans: Plans = field(default_factory=Plans)
+    answers: ProbeAnswers = field(default_factory=ProbeAnswers)
 
     def ask(
         self,
@@ -55,9 +59,11 @@ class UnderTest:
         uploads: Sequence[Any] = (),
         viewer: Viewer = ANONYMOUS,
         limits: Limits = LIMITS,
+        rights: Rights = CLOSED,
     ) -> Answered:
         """The answer to one question; raises AdqlError and EngineError."""
-        context = Context(viewer, NOW.replace(tzinfo=UTC), BASE_URL, limits, Rights())
+        now = NOW.replace(tzinfo=UTC)
+        context = Context(viewer, now, BASE_URL, limits, rights, plans=self.plans, answers=self.answers)
         extras: dict[str, Any] = {"uploads": tuple(uploads)} if uploads else {}
         question = Question(adql, maxrec, version, **extras)
         with ask(question, context, self.snapshot, self.engine) as answer:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from growth import processor_seconds
 
 from vo_service.adql import AdqlError, parse, print_tree
 from vo_service.adql.language import tree as t
@@ -71,14 +71,10 @@ GROWING: dict[str, Callable[[int], str]] = {
 
 
 def _work(query: str) -> float:
-    """Seconds of this process alone, the least of five: what else the machine does tells on nothing."""
-    spent = []
-    for _ in range(5):
-        started = time.process_time()
-        text = print_tree(parse(query))
-        spent.append(time.process_time() - started)
+    """Processor seconds to read and print a query."""
+    text = print_tree(parse(query))
     assert print_tree(parse(text)) == text
-    return min(spent)
+    return processor_seconds(lambda: print_tree(parse(query)), times=5)
 
 
 @pytest.mark.parametrize(

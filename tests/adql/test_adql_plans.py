@@ -13,16 +13,13 @@ import pytest
 from two_engines import Engines, TwoEngines
 
 from tap_schema import published
-from vo_service.access import ANONYMOUS, ColumnSources, Rights
-from vo_service.adql import parse, plan_query, resolve, write
+from vo_service.access import ANONYMOUS, Rights
+from vo_service.adql import parse, plan_query, resolve
 from vo_service.adql.nodes.planned import Linked, LinkedTable, PairsTest, RowTest
 from vo_service.adql.nodes.resolved import Both, Either, Narrowed, Selected
 from vo_service.adql.planning.sides import conjuncts, parts_of
-from vo_service.engines import Engine, Limits, Statement
-from vo_service.query import Context, Question, Upload, ask, upload_of
-from vo_service.query.probing import Deadline, ProbeLimits, settle
-from vo_service.query.stopping import Stop
-from vo_service.query.uploads import Uploads
+from vo_service.engines import Engine, Limits
+from vo_service.query import Context, Question, Upload, ask, engine_plan, upload_of
 from vo_service.sky import caps_of, footprint_ids, healpix29, unit_vectors
 
 ROWS, FIELDS = 200_000, 4_000
@@ -38,31 +35,21 @@ class Big:
     lon: np.ndarray
     lat: np.ndarray
 
+    @property
+    def context(self) -> Context:
+        return Context(ANONYMOUS, NOW, "https://x", LIMITS, Rights())
+
     def engine(self, name: str) -> Engine:
         return self.both.duckdb if name == "duckdb" else self.both.postgresql
 
     def explain(self, name: str, adql: str, *uploads: Upload) -> str:
         """The plan of an engine for the statement of a question, its probes settled."""
-        engine, mine = self.engine(name), Uploads(uploads)
-        tables = mine.tables_with(published())
-        sources = ColumnSources(published(), ANONYMOUS, Rights(), NOW, "https://x")
-        written = write(
-            plan_query(resolve(parse(adql), tables), 100_000),
-            engine.dialect,
-            sources,
-            sources.rows,
-            sources.staged,
-            schemas=engine.schemas,
-            uploads=mine.written,
-        )
-        given = {**mine.rows, **written.tables}
-        known = settle(written.probes, given, engine, Deadline(LIMITS), Stop(), ProbeLimits())
-        return engine.explain(Statement(written.sql, tables={name: known[name] for name in written.reads}))
+        question = Question(adql, 99_999, uploads=uploads)
+        return engine_plan(question, self.context, self.both.snapshot, self.engine(name))
 
     def ids(self, name: str, adql: str, *uploads: Upload) -> list[tuple[object, ...]]:
-        context = Context(ANONYMOUS, NOW, "https://x", LIMITS, Rights())
         question = Question(adql, uploads=uploads)
-        with ask(question, context, self.both.snapshot, self.engine(name)) as answer:
+        with ask(question, self.context, self.both.snapshot, self.engine(name)) as answer:
             return sorted(
                 row for batch in answer.batches for row in zip(*(c.to_pylist() for c in batch.columns))
             )

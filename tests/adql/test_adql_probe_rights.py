@@ -15,13 +15,14 @@ from engines_under_test import ASTRONOMER, MEMORY_BYTES, UnderTest
 from two_engines import publish
 
 from tap_schema import published
+from vo_service.access import Rights
 from vo_service.adql import parse, plan_query, resolve, write
 from vo_service.adql.probes.footprints import FootprintProbe
 from vo_service.adql.probes.measures import MeasureProbe
 from vo_service.adql.probes.pairs import PairProbe
 from vo_service.adql.probes.positions import CellProbe, KeptProbe
 from vo_service.adql.probes.values import ValueProbe
-from vo_service.engines import DuckDBEngine
+from vo_service.engines import DuckDBEngine, EngineError
 from vo_service.query import upload_of
 from vo_service.sky import footprint_ids
 
@@ -147,3 +148,45 @@ def test_a_region_that_is_hidden_is_unknown(engine_under_test: UnderTest) -> Non
     seen = "SELECT COUNT(*) FROM ivoa.obscore WHERE s_region IS NULL"
     tested = "SELECT COUNT(*) FROM ivoa.obscore WHERE INTERSECTS(s_region, CIRCLE(10, 20, 0.001)) IS NULL"
     assert engine_under_test.ask(seen).rows == engine_under_test.ask(tested).rows
+
+
+def one_closed(table: str, key: str, value: str, rights: Rights) -> str:
+    """The key of a row that is not to be seen, with a value above 0."""
+    for row in rows_of_snapshot()[table].to_pylist():
+        closed = row["origin"] and not rights.is_open(row["origin"], row["obs_release_date"], NOW)
+        if closed and (row[value] or 0.0) > 0.001:
+            return str(row[key])
+    raise AssertionError("the small sky has no such row")
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "rights"),
+    [
+        ("holdings.repair", "repair_id", "confidence", Rights(False)),
+        ("holdings.measurement", "product_id", "peak", Rights(False)),
+        ("holdings.measurement", "product_id", "peak", Rights(True)),
+    ],
+)
+def test_what_is_not_to_be_seen_breaks_no_query(
+    engine_under_test: UnderTest, table: str, key: str, value: str, rights: Rights
+) -> None:
+    # an error would tell that there is a row, and names the value that it met
+    name, broken = one_closed(table, key, value, rights), f"CAST({value} * 1e300 AS INTEGER) > 0"
+    for where in (f"{key} = '{name}' AND {broken}", f"{broken} AND {key} LIKE '{name}'"):
+        query = f"SELECT COUNT(*) AS n FROM {table} WHERE {where}"
+        assert engine_under_test.ask(query, rights=rights).rows == [(0,)]
+        with pytest.raises(EngineError):
+            engine_under_test.ask(query, viewer=ASTRONOMER)
+
+
+@pytest.mark.parametrize("rights", [Rights(False), Rights(True)])
+def test_marked_rows_are_there_from_their_release_on(engine_under_test: UnderTest, rights: Rights) -> None:
+    kept = rows_of_snapshot()["holdings.repair"].to_pylist()
+    seen = [
+        row["repair_id"]
+        for row in kept
+        if row["origin"] is None or rights.is_open(row["origin"], row["obs_release_date"], NOW)
+    ]
+    rows = engine_under_test.ask("SELECT repair_id FROM holdings.repair", rights=rights).rows
+    assert sorted(row[0] for row in rows) == sorted(seen)
+    assert any(row["origin"] and row["repair_id"] in seen for row in kept)

@@ -254,7 +254,7 @@ def test_common_tables(sky) -> None:
 def test_hidden_columns_never_show(sky) -> None:
     # ADQL-033
     answer = sky.ask("SELECT * FROM ivoa.obscore", limit=1)
-    assert answer.column_names == [column.name for column in sky.tables["ivoa.obscore"].columns]
+    assert answer.column_names == [column.name for column in sky.tables["ivoa.obscore"].listed]
     assert not any(name.startswith("_") for name in answer.column_names)
 
 

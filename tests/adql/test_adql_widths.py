@@ -5,8 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 from engines_under_test import UnderTest
+from growth import processor_seconds
 
-from vo_service.adql import AdqlError
+from tap_schema import published
+from vo_service.adql import AdqlError, parse, resolve
 from vo_service.query import Upload, UploadError, upload_of
 
 MOST = 1600
@@ -131,3 +133,21 @@ def test_half_characters_are_refused_where_they_stand(
     with pytest.raises(AdqlError, match="is no character, only half of one") as caught:
         engine_under_test.ask(text)
     assert (caught.value.line, caught.value.column) == (line, column)
+
+
+@pytest.mark.parametrize("item", ["o.*", "s_ra"])
+def test_far_too_many_columns_are_refused_before_they_are_named(item: str) -> None:
+    # to name them one by one took minutes, in which nothing could stop it: each was compared with all others
+    refusal_of(item, 1_700)
+    assert refusal_of(item, 15_000) < 30 * refusal_of(item, 1_700), "that of all pairs is 78 times as long"
+
+
+def refusal_of(item: str, count: int) -> float:
+    """Processor seconds until so many columns are refused."""
+    text = f"SELECT {', '.join([item] * count)} FROM ivoa.obscore AS o"
+
+    def refused() -> None:
+        with pytest.raises(AdqlError, match=f"{count} columns .* {MOST} allowed"):
+            resolve(parse(text), published())
+
+    return processor_seconds(refused)

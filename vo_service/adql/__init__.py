@@ -9,13 +9,14 @@ from vo_service.adql.functions.forms import Function
 from vo_service.adql.functions.table import FUNCTIONS
 from vo_service.adql.language.features import FEATURES, LANGUAGES, VERSIONS, Feature, declared
 from vo_service.adql.language.parser import parse
+from vo_service.adql.language.parser_cursor import MAX_NESTING
 from vo_service.adql.language.printing import print_tree
 from vo_service.adql.language.tree import Tree
 from vo_service.adql.meaning.resolve import resolve
 from vo_service.adql.names import Names, UnknownName
 from vo_service.adql.nodes.resolved_queries import Resolved
 from vo_service.adql.planning.plan import Plan, plan_query
-from vo_service.adql.probes import Ask, Probe, TooManyCandidates
+from vo_service.adql.probes import Ask, FootprintProbe, Probe, TooManyCandidates
 from vo_service.adql.writing.write import write
 from vo_service.adql.writing.written import Uploaded, Written
 
@@ -23,10 +24,12 @@ __all__ = [
     "FEATURES",
     "FUNCTIONS",
     "LANGUAGES",
+    "MAX_NESTING",
     "VERSIONS",
     "AdqlError",
     "Ask",
     "Feature",
+    "FootprintProbe",
     "Function",
     "Names",
     "Place",

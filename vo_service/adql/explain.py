@@ -56,7 +56,7 @@ def _outline(node: Any, depth: int, label: str = "") -> list[str]:
     indent = "  " * depth
     prefix = f"{label}: " if label else ""
     if isinstance(node, Region):
-        return [f"{indent}{prefix}{node.to_stcs()}"]
+        return [f"{indent}{prefix}{node.brief()}"]
     if isinstance(node, Table):
         return [f"{indent}{prefix}{node.qualified}"]
     if not is_dataclass(node) or isinstance(node, type):

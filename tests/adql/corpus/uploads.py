@@ -121,9 +121,10 @@ def _column(name: str) -> Column:
 def upload(name: str) -> Any:
     """The upload of that name as ``query/`` wants it."""
     from vo_service.query import upload_of, upload_of_moc
+    from vo_service.sky import parse_moc
 
     if name == "coverage":
-        return upload_of_moc(name, MOC_TEXT)
+        return upload_of_moc(name, parse_moc(MOC_TEXT))
     values, types = VALUES[name](), TYPES[name]
     rows = pa.table([pa.array(v, types[k]) for k, v in values.items()], names=list(values))
     return upload_of(name, rows, [_column(column) for column in values])

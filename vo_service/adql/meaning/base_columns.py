@@ -28,10 +28,11 @@ class _Known:
     exact: bool
     key: str | None
     frame: str
+    unlisted: bool
 
     def seen_as(self, alias: str) -> Visible:
         """The column under an alias."""
-        return Visible(self.name, self._value(alias), self.exact)
+        return Visible(self.name, self._value(alias), self.exact, self.unlisted)
 
     def _value(self, alias: str) -> Value:
         reference = Reference(alias, self.name, self.facts)
@@ -70,5 +71,6 @@ def _known_of(very: _Very) -> tuple[_Known, ...]:
             facts = replace(facts, kind=Kind.REGION)
             key = "_footprint_id" if table.has("_footprint_id") else None
         of_user = table.schema.lower() == _UPLOADS and facts.kind not in _WITH_OWN_FRAME
-        known.append(_Known(column.name, facts, is_exact(column), key, "" if of_user else OF_TABLES))
+        frame = "" if of_user else OF_TABLES
+        known.append(_Known(column.name, facts, is_exact(column), key, frame, column.unlisted))
     return tuple(known)

@@ -117,8 +117,13 @@ def of_cast(operand: Facts, target: Kind, length: int | None, padded: bool) -> F
 def of_set(left: Facts, right: Facts) -> Facts | None:
     """Of a column of UNION, EXCEPT, INTERSECT: what fits both sides, the rest from the left (ADQL-064).
 
-    None where the types do not agree (ADQL-063). Shapes of several frames are of no one's UCD.
+    None where the types do not agree (ADQL-063). Shapes of several frames are of no one's UCD, and where the
+    systems of one side are not known, those of the column are not.
     """
+    return _of_set(replace(left, unplaced=left.unplaced or right.unplaced), right)
+
+
+def _of_set(left: Facts, right: Facts) -> Facts | None:
     kind = widest([left.kind, right.kind])
     if kind is None:
         return None

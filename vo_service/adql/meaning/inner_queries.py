@@ -13,6 +13,7 @@ from vo_service.adql.nodes.kinds import SHAPES, Facts
 from vo_service.adql.nodes.resolved import Reference, Value
 from vo_service.adql.nodes.resolved_queries import Output, ResolvedBody, ResolvedQuery, ResolvedSelect
 from vo_service.adql.nodes.resolved_shapes import Footprint, Geometry, Stored, parts, rebuild
+from vo_service.adql.nodes.systems import facts_as_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _spread(select: ResolvedSelect) -> tuple[ResolvedSelect, tuple[Shown, ...]]:
     for output in select.outputs:
         if not isinstance(output.value, Geometry):
             outputs.append(output)
-            columns.append(_whole(output.name, output.alias, output.value.facts, output.exact))
+            columns.append(_whole(output.name, output.alias, facts_as_column(output.value), output.exact))
             continue
         geometry: Geometry = output.value
         if select.distinct and isinstance(geometry, Footprint):
@@ -66,7 +67,7 @@ def _spread(select: ResolvedSelect) -> tuple[ResolvedSelect, tuple[Shown, ...]]:
         aliases = _free(output.alias, taken)
         spread = [Output(alias, alias, part) for alias, part in zip(aliases, parts(geometry))]
         outputs += spread
-        made_of = tuple((part.alias, part.value.facts) for part in spread)
+        made_of = tuple((part.alias, facts_as_column(part.value)) for part in spread)
         columns.append(Shown(output.name, made_of, geometry, output.exact))
     return replace(select, outputs=tuple(outputs)), tuple(columns)
 

@@ -192,10 +192,13 @@ class QueryResolver(TableResolver):
         group_by = tuple(self._group_term(term) for term in node.group_by)
         having = self._clause("HAVING", node.having)
         self.clause = "SELECT"
+        check_width(node, len(node.items))  # before they are named: that takes long where many are alike
         namer = Namer()
         for item in node.items:
             if isinstance(item, tree.Star):
-                for visible in self.star(item, scope):
+                listed = self.star(item, scope)
+                check_width(node, len(namer.outputs) + len(listed))
+                for visible in listed:
                     namer.add(visible.name, visible.name, visible.value, visible.exact)
             else:
                 self._add_item(item, namer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -94,7 +94,7 @@ class TableResolver(ConditionResolver):
     def star(self, node: tree.Star, scope: Scope) -> tuple[Visible, ...]:
         """The columns of ``*`` or ``table.*``; hidden columns are never among them."""
         if not node.parts:
-            return tuple(scope.columns)
+            return _listed(scope.columns)
         found = scope.table(node.parts)
         if len(found) != 1:
             names = ", ".join(table.label for table in scope.tables)
@@ -102,7 +102,7 @@ class TableResolver(ConditionResolver):
             raise AdqlError.at(
                 node.place, f"no single table {asked} in this query", f"the tables are {names}"
             )
-        return found[0].columns
+        return _listed(found[0].columns)
 
     def visible(self, node: tree.ColumnName) -> Visible:
         """The column as it is published (or labelled further inside), for the name of an output column."""
@@ -228,12 +228,17 @@ def _single(frame: Frame, name: tree.Name, side: str) -> Visible:
     raise AssertionError(name)
 
 
+def _listed(columns: Iterable[Visible]) -> tuple[Visible, ...]:
+    return tuple(visible for visible in columns if not visible.unlisted)
+
+
 def _common_columns(left: Frame, right: Frame, node: tree.Join) -> list[_Pair]:
     """The columns of one name on both sides, for NATURAL (ADQL-048)."""
     pairs = []
-    for visible in left.columns:
-        others = [other for other in right.columns if _one_name(visible, other)]
-        again = [each for each in left.columns if others and _one_name(each, others[0])]
+    ours, theirs = _listed(left.columns), _listed(right.columns)
+    for visible in ours:
+        others = [other for other in theirs if _one_name(visible, other)]
+        again = [each for each in ours if others and _one_name(each, others[0])]
         if len(others) > 1 or len(again) > 1:
             raise AdqlError.at(
                 node.place, f"column {visible.name} is ambiguous on one side of the join", "join by ON"

@@ -28,11 +28,13 @@ def means(asked: Name, published: str, exact: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """A column in sight. ``exact`` ones, published in quotes, answer to their very spelling only."""
+    """A column in sight. ``exact`` ones, published in quotes, answer to their very spelling only. Those of
+    ``*`` and NATURAL are the ones that are not ``unlisted``."""
 
     name: str
     value: Value
     exact: bool = False
+    unlisted: bool = False
 
     def answers_to(self, name: Name) -> bool:
         """Whether this is what the name means (ADQL-007, ADQL-008)."""
@@ -68,7 +70,8 @@ class Exposed:
 
 @dataclass(slots=True)
 class Scope:
-    """The tables of one FROM, and the scope of the query round it. ``columns`` in the order of ``*``."""
+    """The tables of one FROM, and the scope of the query round it. ``columns`` in the order of ``*``,
+    which takes the listed ones."""
 
     tables: list[Exposed]
     columns: list[Visible]

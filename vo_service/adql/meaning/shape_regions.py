@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 from vo_service.adql.nodes.kinds import Kind
 from vo_service.adql.nodes.resolved import Value
 from vo_service.adql.nodes.resolved_shapes import Cross, Disc, Footprint, Geometry, Point, Ring, Shape, Stored
-from vo_service.sky import Circle, Polygon, Range, Region, RegionError, parse_moc, parse_region
+from vo_service.sky import Circle, Polygon, Range, Region, RegionError, keep_short, parse_moc, parse_region
 from vo_service.sky.boxes import make_box
 
 
@@ -50,7 +49,7 @@ def region_of(geometry: Geometry, values: Sequence[object]) -> Region | None:
         return None
 
 
-@lru_cache(maxsize=100_000)
+@keep_short(20_000)
 def _of_text(text: str, kind: Kind) -> Region | None:
     try:
         return parse_moc(text) if kind is Kind.MOC else parse_region(text)

@@ -101,13 +101,25 @@ class Facts:
     xtype: str | None = None
     frame: str = ""
     """The mark of shapes whose numbers are not the tables', where a column of them is one value."""
+    unplaced: bool = False
+    """As `Column.unplaced`; of a value that is made of columns see `systems.facts_as_column`."""
 
     def as_column(self, name: str) -> Column:
         """The output column of that name."""
         datatype, arraysize, xtype = _DATATYPES[self.kind]
         if self.datatype:
             datatype, arraysize, xtype = self.datatype, self.arraysize, self.xtype
-        return Column(name, datatype, arraysize, xtype, self.unit, self.ucd, self.utype, self.description)
+        return Column(
+            name,
+            datatype,
+            arraysize,
+            xtype,
+            self.unit,
+            self.ucd,
+            self.utype,
+            self.description,
+            unplaced=self.unplaced,
+        )
 
 
 def facts_of(column: Column) -> Facts:
@@ -121,6 +133,7 @@ def facts_of(column: Column) -> Facts:
         column.datatype,
         column.arraysize,
         column.xtype,
+        unplaced=column.unplaced,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from tap_schema import Table
 from vo_service.adql.errors import Place
 from vo_service.adql.nodes.kinds import Facts
 from vo_service.adql.nodes.planned import Linked, PairsTest, RowTest
@@ -331,9 +332,10 @@ class Narrowed:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A footprint test of which only the true rows count; made by the plan only."""
+    """A footprint test of rows of a table, of which only the true ones count; made by the plan only."""
 
     test: FootprintTest
+    table: Table | None = None
 
 
 Condition: TypeAlias = (

@@ -12,7 +12,7 @@ from vo_service.adql.nodes.resolved import (
     Condition,
     Value,
 )
-from vo_service.adql.nodes.resolved_shapes import facts_as_column
+from vo_service.adql.nodes.systems import facts_as_column
 
 # --- sources ---
 

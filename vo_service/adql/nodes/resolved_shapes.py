@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from vo_service.adql.errors import Place
-from vo_service.adql.nodes.coordinate_systems import OF_TABLES, is_transformed
+from vo_service.adql.nodes.coordinate_systems import OF_TABLES
 from vo_service.adql.nodes.kinds import Facts, Kind
 from vo_service.sky import Region
 
@@ -173,13 +173,6 @@ class Measured:
     geometry: Geometry
     facts: Facts = field(compare=False)
     place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
-
-
-def facts_as_column(value: Value) -> Facts:
-    """Facts of a value that leaves a query: with the mark of a shape whose numbers are not the tables'."""
-    if isinstance(value, Geometry) and is_transformed(value.frame):
-        return replace(value.facts, frame=value.frame)
-    return value.facts
 
 
 def parts(geometry: Geometry) -> tuple[Value, ...]:

@@ -45,6 +45,7 @@ from vo_service.adql.planning.sides import (
     is_stable,
     leaves,
     only_source,
+    parts_of,
     side_of,
     steady,
 )
@@ -65,6 +66,12 @@ class Plan:
     columns: tuple[Column, ...]
     warnings: tuple[str, ...]
     bounds: tuple[Bound, ...] = ()
+
+    def has_more_parts(self, count: int) -> bool:
+        """Whether there are more than so many nodes in it; each takes some hundred bytes."""
+        queries = (self.query, *(query for _, query in self.common_tables))
+        present = (part for part in parts_of(queries) if part is not None)
+        return any(True for _ in itertools.islice(present, count, None))
 
 
 def plan_query(resolved: Resolved, limit: int | None = None) -> Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 
 from vo_service.adql.meaning.constant_shapes import constant_position
 from vo_service.adql.meaning.constants import constant_number
@@ -27,10 +26,10 @@ from vo_service.adql.nodes.resolved import (
     Selected,
     WherePresent,
 )
-from vo_service.adql.nodes.resolved_queries import Source
+from vo_service.adql.nodes.resolved_queries import BaseTable, Source
 from vo_service.adql.nodes.resolved_shapes import Point, Shape
 from vo_service.adql.planning.lines import narrow_line
-from vo_service.sky import Circle, Moc, Region
+from vo_service.sky import Circle, Moc, Region, keep_short
 
 _WIDEST = math.radians(60.0)
 """Caps beyond this radius are not looked up by pixels: the ranges would let most rows through."""
@@ -42,7 +41,9 @@ def narrow(condition: Condition, leaves: Mapping[str, Source]) -> Condition:
     """A term with ranges round it where it needs them; ``leaves`` are the sources it may speak of."""
     match condition:
         case FootprintTest():
-            return Selected(condition)
+            key = condition.footprint.key
+            source = None if key is None else leaves.get(key.source)
+            return Selected(condition, source.table if isinstance(source, BaseTable) else None)
         case InRegion():
             return _narrowed(condition, condition.point, condition.region)
         case Near():
@@ -89,13 +90,11 @@ def _near(near: Near) -> Condition:
 def _narrowed(condition: Condition, point: Point, region: Region) -> Condition:
     if point.cell is None:
         return condition
-    if isinstance(region, Moc):
-        return Narrowed(point.cell, region.ranges, condition)
-    if region.cap().radius > _WIDEST:
+    if not isinstance(region, Moc) and region.cap().radius > _WIDEST:
         return condition
     return Narrowed(point.cell, _ranges(region), condition)
 
 
-@lru_cache(maxsize=1000)
+@keep_short(1000)
 def _ranges(region: Region) -> tuple[tuple[int, int], ...]:
     return tuple(region.hpx29_ranges())

@@ -75,6 +75,18 @@ def leaves(source: Source) -> Iterator[Leaf]:
         yield source
 
 
+def joins(sources: tuple[Source, ...]) -> list[JoinedTable]:
+    """All joins of a FROM, also those inside joins."""
+    found: list[JoinedTable] = []
+    waiting = list(sources)
+    while waiting:
+        source = waiting.pop()
+        if isinstance(source, JoinedTable):
+            found.append(source)
+            waiting += [source.left, source.right]
+    return found
+
+
 def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
     """The terms that are joined by AND."""
     if condition is None:

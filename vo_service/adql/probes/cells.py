@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -65,7 +64,6 @@ def _between(cell: sql.Sql, low: int, high: int) -> sql.Sql:
     return exp.Between(this=sql.own(cell), low=exp.Literal.number(low), high=exp.Literal.number(high - 1))
 
 
-@lru_cache(maxsize=100)
 def moc_table(moc: Moc) -> pa.Table:
     """The cells of a coverage map: order (``depth``) and number."""
     orders, cells = [np.empty(0, np.int64)], [np.empty(0, np.int64)]

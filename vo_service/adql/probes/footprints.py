@@ -11,7 +11,6 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ from vo_service.adql.probes.asking import Ask
 from vo_service.adql.probes.cells import in_ranges
 from vo_service.adql.probes.tested import tested
 from vo_service.adql.sql import nodes as sql
-from vo_service.sky import Circle, Region
+from vo_service.sky import Circle, Region, keep_short
 from vo_service.sky.shapes import Shapes
 
 _USUAL_RAD = 2e-2
@@ -59,26 +58,27 @@ class FootprintProbe:
     @property
     def purpose(self) -> str:
         """As `Probe.purpose`."""
-        return f"footprints, {self.test} {self.region.to_stcs()}"
+        return f"footprints, {self.test} {self.region.brief()}"
 
     def answer(self, ask: Ask) -> pa.Table:
         """As `Probe.answer`: the footprints whose caps decide it, and those that the exact test lets pass."""
         passed = [pa.array([], pa.int64())]
+        mine = Shapes.of([self.region])
         for batch in ask(self.sql):
             keys, decisive = batch["footprint_id"], batch["decisive"].to_numpy(zero_copy_only=False)
             sure = decisive.astype(bool)
             open_rows = np.flatnonzero(~sure)
             shapes = Shapes.of_texts(batch["region"].take(pa.array(open_rows)))
-            verdicts = tested(_TESTS[self.test], shapes, Shapes.of([self.region]), ask)
+            verdicts = tested(_TESTS[self.test], shapes, mine, ask)
             sure[open_rows] = verdicts == 1
             passed.append(keys.filter(pa.array(sure)))
         return pa.table({"footprint_id": pa.chunked_array(passed, pa.int64())})
 
 
-@lru_cache(maxsize=_KEPT)
+@keep_short(_KEPT)
 def make_probe(region: Region, test: str, dialect: str, hidden: str = HIDDEN) -> FootprintProbe:
     """The probe of a test; equal tests have equal names. ``hidden`` is the engine's name of that schema."""
-    digest = hashlib.blake2b(f"{test} {region.to_stcs()}".encode(), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(f"{test} {region.brief()}".encode(), digest_size=6).hexdigest()
     text = _write(region, test, hidden).sql(dialect=dialect, identify=True, comments=False, copy=False)
     return FootprintProbe(f"probe_{digest}", text, region, test)
 

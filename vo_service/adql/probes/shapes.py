@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vo_service.adql.meaning.shape_regions import region_of
 from vo_service.adql.nodes.resolved_shapes import Disc, Geometry, Point, Shape
 from vo_service.adql.probes.asking import Ask
-from vo_service.sky import Region, parse_region, unit_vectors
+from vo_service.sky import Region, is_long, parse_region, unit_vectors
 from vo_service.sky import shapes as sky_shapes
 
 Floats = NDArray[np.float64]
@@ -162,7 +162,10 @@ class Shapes:
             taken = pa.array(rows[start : start + _AT_ONCE], pa.int64())
             values = [column.take(taken).to_pylist() for column in columns]
             for index in range(len(taken)):
-                yield region_of(self.form.geometry, [column[index] for column in values])
+                keys = [column[index] for column in values]
+                if isinstance(keys[0], str) and is_long(keys[0]):
+                    ask.check()
+                yield region_of(self.form.geometry, keys)
 
 
 def is_known(caps: Floats) -> NDArray[np.bool_]:

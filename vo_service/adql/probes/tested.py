@@ -27,5 +27,5 @@ def tested(
         ask.check()
         here = np.arange(start, min(start + _AT_ONCE, count))
         one, other = (side if len(side) == 1 else side.take(here) for side in (left, right))
-        verdicts.append(test_pairs(test, one, other))
+        verdicts.append(test_pairs(test, one, other, ask.check))
     return np.concatenate(verdicts)

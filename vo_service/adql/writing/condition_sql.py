@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from vo_service.adql.nodes.kinds import INTEGERS, NUMBERS, Kind
-from vo_service.adql.nodes.planned import Linked, PairsTest, RowTest, SidedMeasure
+from vo_service.adql.nodes.planned import (
+    KeptTable,
+    Linked,
+    LinkedTable,
+    MeasuredTable,
+    PairsTest,
+    RowTest,
+    SidedMeasure,
+)
 from vo_service.adql.nodes.resolved import (
     Both,
     Compare,
@@ -29,14 +38,17 @@ from vo_service.adql.nodes.resolved import (
     OneOf,
     OneOfQuery,
     PairTest,
+    Reference,
     Selected,
     SomeRow,
     Value,
     WherePresent,
 )
+from vo_service.adql.nodes.resolved_queries import Source
 from vo_service.adql.nodes.resolved_shapes import Measured, Point
-from vo_service.adql.probes import in_ranges, make_probe, read_probe
-from vo_service.adql.probes.cells import ORDER, moc_table
+from vo_service.adql.planning.sides import leaves
+from vo_service.adql.probes import in_ranges, read_probe
+from vo_service.adql.probes.cells import ORDER
 from vo_service.adql.sql import nodes as sql
 from vo_service.adql.sql import texts as text_sql
 from vo_service.adql.sql.nodes import Sql
@@ -60,6 +72,8 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 _RANGES_IN_TEXT = 200
 """Ranges of a coverage map that are written as text; more are handed over as a table."""
 _ESCAPED = ("\\_", "\\%")
+_ROW = "rowid"
+"""Number of a stored row in DuckDB; no published column has this name."""
 
 
 @dataclass(slots=True)
@@ -69,6 +83,8 @@ class ConditionWriter:
     statement: StatementWriter
     probes: ProbeWriter
     values: ValueWriter = field(init=False)
+    _wrapped: set[str] = field(init=False, default_factory=set)
+    """Aliases of tables that the plan has joined something to: they have columns, and no numbers of rows."""
 
     def __post_init__(self) -> None:
         statement = self.statement
@@ -81,6 +97,12 @@ class ConditionWriter:
             self._measured,
             statement.row,
         )
+
+    def begin(self, sources: Iterable[Source]) -> None:
+        """To be called before the conditions of a SELECT are written, with its sources."""
+        found = (leaf for source in sources for leaf in leaves(source))
+        made = (LinkedTable, MeasuredTable, KeptTable)
+        self._wrapped.update(leaf.alias for leaf in found if isinstance(leaf, made))
 
     def _measured(self, measured: Measured) -> Sql:
         if not isinstance(measured, SidedMeasure):
@@ -173,7 +195,7 @@ class ConditionWriter:
             case Narrowed():
                 ranges = in_ranges(self.statement.reference(condition.cell), condition.ranges)
                 return sql.both([ranges, self.condition(condition.condition)])
-            case InRegion(region=Moc() as moc) if len(moc.ranges) > _RANGES_IN_TEXT:
+            case InRegion(region=Moc() as moc) if moc.count > _RANGES_IN_TEXT:
                 return self._in_cells(condition.point, moc)
             case InRegion() | Near() | InCross() | DiscTest() | WherePresent():
                 return write_test(self.values.shapes, condition)
@@ -186,7 +208,7 @@ class ConditionWriter:
                 known = exp.Not(this=sql.is_null(self.statement.reference(seen)))
                 return sql.case((known, self._footprint(condition)))
             case Selected():
-                return self._footprint(condition.test)
+                return self._selected(condition)
             case RowTest():
                 return self.probes.row_test(condition)
             case PairsTest():
@@ -201,9 +223,9 @@ class ConditionWriter:
         """
         assert point.cell is not None
         cell = self.statement.reference(point.cell)
-        name = self.statement.hand(moc_table(moc))
+        name = self.statement.hand(moc)
         among = []
-        for order, _ in moc.cells():
+        for order in moc.orders:
             select = exp.Select(expressions=[exp.column("cell", quoted=True)])
             select.from_(exp.to_identifier(name, quoted=True), copy=False)
             here = sql.equal(exp.column("depth", quoted=True), exp.Literal.number(order))
@@ -215,9 +237,28 @@ class ConditionWriter:
             among.append(exp.In(this=shifted, query=exp.Subquery(this=select)))
         return sql.case((sql.at_least(cell, exp.Literal.number(0)), sql.either(among)))
 
-    def _footprint(self, test: FootprintTest) -> Sql:
+    def _selected(self, selected: Selected) -> Sql:
+        """The footprint test of rows that are wanted.
+
+        For DuckDB by their numbers: a scan of the key alone finds these, so that of rows that do not pass
+        nothing else is read; a join by the key would read all columns of all rows.
+        """
+        passed = self._footprint(selected.test)
+        key = selected.test.footprint.key
+        if selected.table is None or key is None or key.source in self._wrapped:
+            return passed
+        if self.statement.dialect != "duckdb":
+            return passed
+        row = Reference(key.source, _ROW, key.facts)
+        stored = exp.In(this=exp.column(key.column, quoted=True), query=passed.args["query"])
+        rows = exp.Select(expressions=[exp.column(_ROW, quoted=True)], where=exp.Where(this=stored))
+        rows.from_(self.statement.stored(selected.table), copy=False)
+        return exp.In(this=self.statement.reference(row), query=exp.Subquery(this=rows))
+
+    def _footprint(self, test: FootprintTest) -> exp.In:
         """Whether a row's footprint is among those that pass the probe."""
-        probe = make_probe(test.region, test.test, self.statement.dialect, self.statement.hidden)
+        collected, statement = self.statement.collected, self.statement
+        probe = collected.footprint_probe(test.region, test.test, statement.dialect, statement.hidden)
         self.statement.add(probe)
         assert test.footprint.key is not None
         key = self.statement.reference(test.footprint.key)

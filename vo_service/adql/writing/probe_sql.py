@@ -125,7 +125,7 @@ class ProbeWriter:
         name = _name("counts", text)
         whats = tuple(_what(side) for side in bound.sides)
         probe = CountProbe(name, text, whats, bound.place, tuple(writer.handed), bound.wanted)
-        self._statement.probes.setdefault(name, probe)
+        self._statement.collected.probes.setdefault(name, probe)
 
     # --- sources ---
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-import pyarrow as pa
 from sqlglot import exp
 
+from tap_schema import Table
 from vo_service.adql.nodes.kinds import Kind
 from vo_service.adql.nodes.planned import KeptTable, LinkedTable, MeasuredTable
 from vo_service.adql.nodes.resolved import Constant, MeasuredColumn, Reference
@@ -32,14 +32,15 @@ from vo_service.adql.nodes.resolved_queries import (
     SubqueryTable,
 )
 from vo_service.adql.planning.plan import Plan
-from vo_service.adql.planning.sides import parts_of
+from vo_service.adql.planning.sides import joins, parts_of
 from vo_service.adql.probes import Probe
 from vo_service.adql.probes.footprints import HIDDEN
 from vo_service.adql.sql import nodes as sql
 from vo_service.adql.sql.nodes import Sql
 from vo_service.adql.writing.condition_sql import ConditionWriter
 from vo_service.adql.writing.probe_sql import ProbeWriter
-from vo_service.adql.writing.written import Circumstances, Uploaded, Written, checked
+from vo_service.adql.writing.written import Circumstances, Collected, Uploaded, Written, checked
+from vo_service.sky import Moc
 
 DIALECTS = ("duckdb", "postgres")
 _SETS: dict[str, type[exp.SetOperation]] = {
@@ -70,24 +71,23 @@ def write(
         raise ValueError(f"no such dialect: {dialect}")
     aliases = _aliases(plan, uploads) if uploads else {}
     circumstances = Circumstances(dialect, sources or {}, rows or {}, staged, schemas or {}, aliases)
-    writer = StatementWriter(circumstances, dict(plan.common_tables), {}, {})
+    collected = Collected()
+    writer = StatementWriter(circumstances, dict(plan.common_tables), collected)
     text = writer.text(writer.statement(plan))
-    return Written(text, tuple(writer.probes.values()), tuple(writer.handed), writer.tables)
+    return Written(text, tuple(collected.probes.values()), tuple(writer.handed), collected.tables)
 
 
 class StatementWriter:
     """Writes one statement; knows which columns of which table were used, and what must be handed over.
 
-    ``common`` are the common tables of the query; ``probes`` and ``tables`` collect what all its statements
-    read.
+    ``common`` are the common tables of the query; ``collected`` is what all its statements read.
     """
 
     def __init__(
         self,
         circumstances: Circumstances,
         common: Mapping[str, ResolvedQuery],
-        probes: dict[str, Probe],
-        tables: dict[str, pa.Table],
+        collected: Collected,
     ) -> None:
         self._circumstances = circumstances
         self._common = common
@@ -95,8 +95,7 @@ class StatementWriter:
         self.staged = circumstances.staged
         self.schemas = circumstances.schemas
         self.hidden = circumstances.schemas.get(HIDDEN, HIDDEN)
-        self.probes = probes
-        self.tables = tables
+        self.collected = collected
         self.handed: dict[str, None] = {}
         self._used: dict[str, dict[str, None]] = {}
         self._ones = 0
@@ -106,18 +105,16 @@ class StatementWriter:
         self.values = self.conditions.values
 
     def _nested(self) -> StatementWriter:
-        return StatementWriter(self._circumstances, self._common, self.probes, self.tables)
+        return StatementWriter(self._circumstances, self._common, self.collected)
 
     def add(self, probe: Probe) -> None:
         """A probe whose answer this statement reads."""
-        self.probes.setdefault(probe.name, probe)
+        self.collected.probes.setdefault(probe.name, probe)
         self.handed[probe.name] = None
 
-    def hand(self, table: pa.Table) -> str:
-        """Name of a table of constants that this statement reads."""
-        known = next((name for name, other in self.tables.items() if other is table), None)
-        name = known or f"constants_{len(self.tables) + 1}"
-        self.tables[name] = table
+    def hand(self, moc: Moc) -> str:
+        """Name of the table with the cells of a coverage map, which this statement reads."""
+        name = self.collected.table_of(moc)
         self.handed[name] = None
         return name
 
@@ -235,6 +232,7 @@ class StatementWriter:
     def select(self, select: ResolvedSelect) -> exp.Select:
         """One SELECT without order and limit; FROM comes last, when the used columns are known."""
         self._first.append(select.sources[0])
+        self.conditions.begin(select.sources)
         outputs = _listed([self._output(output) for output in select.outputs])
         written = exp.Select(expressions=outputs)
         if select.distinct:
@@ -254,14 +252,16 @@ class StatementWriter:
         """A column of the result under its alias."""
         value = self.values.value(output.value)
         if isinstance(value, exp.Var):
-            return exp.Var(this=f"{value.name} AS {_quoted(output.alias)}")
+            alias = _quoted(output.alias)
+            has_it = value.name.endswith(f".{alias}")  # less text: the engine reads it at every query
+            return value if has_it else exp.Var(this=f"{value.name} AS {alias}")
         return sql.labelled(value, output.alias)
 
     # --- FROM ---
 
     def _attach(self, written: exp.Select, select: ResolvedSelect) -> None:
         # conditions of joins first: they use columns, too
-        conditions = {id(join): self.conditions.condition(join.condition) for join in _joins(select.sources)}
+        conditions = {id(join): self.conditions.condition(join.condition) for join in joins(select.sources)}
         tables = [self.source(source, conditions) for source in select.sources]
         written.from_(tables[0], copy=False)
         for table in tables[1:]:
@@ -307,17 +307,20 @@ class StatementWriter:
         sides[0].set("joins", [exp.Join(this=sides[1], side="FULL", on=terms)])
         return exp.Subquery(this=sides[0])
 
+    def stored(self, table: Table) -> exp.Table:
+        """A published table as the engine calls it."""
+        schema = self.schemas.get(table.schema, table.schema)
+        return exp.Table(
+            this=exp.to_identifier(table.name, quoted=True), db=exp.to_identifier(schema, quoted=True)
+        )
+
     def _table(self, source: BaseTable) -> Sql:
         uploaded = self._circumstances.aliases.get(source.alias)
         if uploaded is not None:
             self.handed[uploaded.name] = None
             name = exp.to_identifier(uploaded.name, quoted=True)
             return exp.Table(this=name, alias=_table_alias(source.alias))
-        schema = source.table.schema
-        table = exp.Table(
-            this=exp.to_identifier(source.table.name, quoted=True),
-            db=exp.to_identifier(self.schemas.get(schema, schema), quoted=True),
-        )
+        table = self.stored(source.table)
         used = self._used.get(source.alias, {})
         qualified = source.table.qualified
         sources = self._circumstances.sources
@@ -378,18 +381,6 @@ def _cut(written: exp.Query, order: list[exp.Ordered], offset: int | None, top: 
     if offset:
         written.set("offset", exp.Offset(expression=exp.Literal.number(offset)))
     return written
-
-
-def _joins(sources: tuple[Source, ...]) -> list[JoinedTable]:
-    """All joins of a FROM, also those inside joins."""
-    found: list[JoinedTable] = []
-    waiting = list(sources)
-    while waiting:
-        source = waiting.pop()
-        if isinstance(source, JoinedTable):
-            found.append(source)
-            waiting += [source.left, source.right]
-    return found
 
 
 def _table_alias(name: str) -> exp.TableAlias:

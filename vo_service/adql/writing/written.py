@@ -9,8 +9,10 @@ from typing import Final
 import pyarrow as pa
 
 from vo_service.adql.errors import AdqlError, Place
-from vo_service.adql.probes import Probe
+from vo_service.adql.probes import FootprintProbe, Probe, make_probe
+from vo_service.adql.probes.cells import moc_table
 from vo_service.adql.sql.nodes import Sql
+from vo_service.sky import Moc, Region
 
 MOST_SQL: Final = 400_000
 """Characters of SQL. DuckDB takes a second to bind as many, and cannot be stopped while it does."""
@@ -52,6 +54,32 @@ class Circumstances:
     staged: Sql | None
     schemas: Mapping[str, str]
     aliases: Mapping[str, Uploaded]
+
+
+@dataclass(slots=True)
+class Collected:
+    """What all statements of a plan read. What is made of a region is made once for all of them."""
+
+    probes: dict[str, Probe] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    _footprints: dict[tuple[Region, str], FootprintProbe] = field(default_factory=dict)
+    _maps: dict[Region, str] = field(default_factory=dict)
+
+    def footprint_probe(self, region: Region, test: str, dialect: str, hidden: str) -> FootprintProbe:
+        """As `probes.make_probe`."""
+        found = self._footprints.get((region, test))
+        if found is None:
+            found = self._footprints[region, test] = make_probe(region, test, dialect, hidden)
+            self.probes.setdefault(found.name, found)
+        return found
+
+    def table_of(self, moc: Moc) -> str:
+        """The name in ``tables`` of the cells of a coverage map."""
+        name = self._maps.get(moc)
+        if name is None:
+            name = self._maps[moc] = f"constants_{len(self.tables) + 1}"
+            self.tables[name] = moc_table(moc)
+        return name
 
 
 def checked(text: str) -> str:
