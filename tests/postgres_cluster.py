@@ -29,7 +29,8 @@ SETUP = Path(__file__).resolve().parent.parent / "vo_service" / "engines" / "pos
 _SUPERUSER = "super"
 _OPTIONS = (
     "-F -c listen_addresses='' -c shared_buffers=128MB -c jit=off -c max_connections=80 "
-    "-c synchronous_commit=off -c full_page_writes=off -c max_wal_size=2GB"
+    "-c synchronous_commit=off -c full_page_writes=off -c max_wal_size=2GB "
+    "-c autovacuum=off"  # its own snapshots would keep rows from being frozen by a VACUUM of ours
 )
 _STARTING_SECONDS = 60
 
@@ -60,6 +61,26 @@ class Cluster:
         owner, reader = f"{name}_owner", f"{name}_reader"
         self.run_script(SETUP, database=name, owner=owner, reader=reader)
         return self._database(name)
+
+    def run(self, statement: str) -> None:
+        """Run one statement as a superuser."""
+        with psycopg.connect(self.url("postgres", _SUPERUSER), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def rename(self, database: str, name: str) -> None:
+        """Give a database another name, its connections being ended."""
+        self.run(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+        self.run(f"ALTER DATABASE {database} RENAME TO {name}")
+        self.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    def stop(self, mode: str) -> None:
+        """End the servers, as the mode of pg_ctl says: ``fast``, or ``immediate``, which is like a crash."""
+        _controlled(self, "-m", mode, "stop")
+
+    def start(self) -> None:
+        """Start them again; they take connections when this returns."""
+        _controlled(self, *_starting(Path(self.directory)))
 
     def _database(self, name: str) -> Database:
         owner, reader = f"{name}_owner", f"{name}_reader"
@@ -161,6 +182,22 @@ def _runner(directory: Path) -> Callable[..., None]:
     return run
 
 
+def _starting(directory: Path) -> tuple[str, ...]:
+    """What pg_ctl is told to start the servers."""
+    return "-l", str(directory / "log"), "-o", f"{_OPTIONS} -c unix_socket_directories={directory}", "start"
+
+
+def _controlled(cluster: Cluster, *order: str) -> None:
+    """Have pg_ctl do something and wait until it is done."""
+    directory = Path(cluster.directory)
+    try:
+        _runner(directory)(
+            str(Path(cluster.binaries) / "pg_ctl"), "-D", str(directory / "data"), "-w", *order
+        )
+    except SystemExit as error:
+        raise AssertionError(str(error)) from error
+
+
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -181,18 +218,7 @@ def keep(binaries: Path, watched: int) -> None:
             "--locale=C.UTF-8", "--no-sync", "--no-instructions",
         )  # fmt: skip
         try:
-            options = f"{_OPTIONS} -c unix_socket_directories={directory}"
-            run(
-                str(binaries / "pg_ctl"),
-                "-D",
-                data,
-                "-w",
-                "-l",
-                str(directory / "log"),
-                "-o",
-                options,
-                "start",
-            )
+            run(str(binaries / "pg_ctl"), "-D", data, "-w", *_starting(directory))
             made = Cluster(str(directory), os.getpid(), str(binaries))
             print(json.dumps(asdict(made)), flush=True)
             sys.stdout.close()

@@ -1,7 +1,9 @@
 """Run a statement within limits and hand back Arrow record batches."""
 
+from vo_service.engines.counted import CountedEngine, Tally
 from vo_service.engines.duckdb import DuckDBEngine
 from vo_service.engines.errors import (
+    EngineAway,
     EngineDown,
     EngineError,
     QueryCancelled,
@@ -9,7 +11,7 @@ from vo_service.engines.errors import (
     QueryTimeout,
     QueryTooLarge,
 )
-from vo_service.engines.interface import Batches, Engine, Limits, Statement
+from vo_service.engines.interface import Batches, Engine, Limits, Progress, Statement
 from vo_service.engines.postgresql import PostgreSQLEngine
 from vo_service.engines.selection import (
     Engines,
@@ -21,13 +23,16 @@ from vo_service.engines.selection import (
 
 __all__ = [
     "Batches",
+    "CountedEngine",
     "DuckDBEngine",
     "Engine",
+    "EngineAway",
     "EngineDown",
     "EngineError",
     "Engines",
     "Limits",
     "PostgreSQLEngine",
+    "Progress",
     "QueryCancelled",
     "QueryFailed",
     "QueryTimeout",
@@ -35,6 +40,7 @@ __all__ = [
     "SnapshotNotLoaded",
     "SnapshotOutdated",
     "Statement",
+    "Tally",
     "dialect_of",
     "mirror_for",
 ]

@@ -18,9 +18,11 @@ import duckdb
 import pyarrow as pa
 
 from vo_service.engines.clock import Clock
+from vo_service.engines.duckdb_alone import Alone
 from vo_service.engines.duckdb_fence import Fence
 from vo_service.engines.duckdb_reasons import reason_of
 from vo_service.engines.errors import (
+    EngineAway,
     EngineDown,
     EngineError,
     QueryCancelled,
@@ -28,7 +30,7 @@ from vo_service.engines.errors import (
     QueryTimeout,
     QueryTooLarge,
 )
-from vo_service.engines.interface import Batches, Limits, Statement
+from vo_service.engines.interface import Batches, Limits, Progress, Statement
 
 _LOCKED_DOWN = {
     "enable_external_access": "false",
@@ -50,8 +52,10 @@ class DuckDBEngine:
     """Runs statements on one engine file.
 
     ``memory_bytes`` is shared by all statements that run at a time (DuckDB knows no limit a query); what
-    does not fit is spilled below ``spill_directory``, where one is given. Engines of one process on one file
-    share it, and must be given the same limits. Raises EngineDown where the file cannot be opened.
+    does not fit is spilled below ``spill_directory``, where one is given. A statement that runs out of memory
+    beside others, before its first row, runs once more with as much memory for itself (`duckdb_alone`).
+    Engines of one process on one file share it, and must be given the same limits. Raises EngineAway where
+    the file cannot be opened.
     """
 
     dialect = "duckdb"
@@ -79,14 +83,16 @@ class DuckDBEngine:
         try:
             self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
             self._fence = Fence(self._database)
+            self._alone = Alone(engine_file, config)
         except (duckdb.Error, OSError) as error:
-            raise EngineDown(f"{engine_file.name} cannot be opened: {error}") from error
+            raise EngineAway(f"{engine_file.name} cannot be opened: {error}") from error
 
     @contextmanager
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """As `Engine.run`; the time that is allowed begins here. Raises EngineError, as reading does."""
         with self._running(limits.seconds) as running:
-            yield Batches(running.read(statement, limits.batch_rows), running.cancel)
+            progress = Progress()
+            yield Batches(running.read(statement, limits.batch_rows, progress), running.cancel, progress)
 
     def explain(self, statement: Statement) -> str:
         """As `Engine.explain`."""
@@ -107,11 +113,14 @@ class DuckDBEngine:
     def _begin(self, seconds: float) -> _Running:
         with self._guard:
             if self._closed:
-                raise EngineDown("the engine has been closed")
+                raise EngineAway("the engine has been closed")
             try:
-                running = _Running(self._database.cursor(), self._fence, self._clock, seconds)
+                running = _Running(self._database.cursor(), self._fence, self._clock, seconds, self._alone)
             except duckdb.Error as error:
-                raise EngineDown(str(error)) from error
+                raise EngineAway(str(error)) from error
+            running.beside_others = bool(self._statements)
+            for other in self._statements:
+                other.beside_others = True
             self._statements.add(running)
         return running
 
@@ -143,10 +152,23 @@ def _single_select(cursor: duckdb.DuckDBPyConnection, fence: Fence, sql: str) ->
 
 
 class _Running:
-    """One statement on its own cursor, with a clock that interrupts it."""
+    """One statement on its own cursor, with a clock that interrupts it.
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, fence: Fence, clock: Clock, seconds: float) -> None:
+    ``beside_others`` says whether another one has been there at any time, and so may have taken the memory.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        fence: Fence,
+        clock: Clock,
+        seconds: float,
+        alone: Alone,
+    ) -> None:
         self.cursor = cursor
+        self.beside_others = False
+        self._alone = alone
+        self._is_alone = False
         self._fence = fence
         self._late = False
         self._cancelled = False
@@ -173,21 +195,47 @@ class _Running:
         with suppress(duckdb.Error):  # the statement has just ended by itself
             self.cursor.interrupt()
 
-    def read(self, statement: Statement, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def read(self, statement: Statement, batch_rows: int, progress: Progress) -> Iterator[pa.RecordBatch]:
         """The batches, the statement being started for the first; errors of the engine come out as ours."""
         self._check()
+        progress.running = True
+        try:
+            try:
+                reader, batch = self._begun(statement, batch_rows)
+            except QueryTooLarge:
+                if not self.beside_others:
+                    raise
+                self._move()
+                reader, batch = self._begun(statement, batch_rows)
+            while batch is not None:
+                self._check()
+                progress.rows += batch.num_rows
+                if batch.num_rows:
+                    yield batch
+                batch = self._next(reader)
+        finally:
+            progress.running = False
+
+    def _begun(
+        self, statement: Statement, batch_rows: int
+    ) -> tuple[Iterator[pa.RecordBatch], pa.RecordBatch | None]:
+        """The reader of a statement, and its first batch."""
         with self.translated():
             select = self._prepared(statement)
             relation = self.cursor.sql(select, params=list(statement.parameters))
             reader = relation.to_arrow_reader(batch_rows)  # a sort or a sum is computed here, to its end
-        while True:
-            with self.translated():
-                batch = next(reader, None)
-            if batch is None:
-                return
-            self._check()
-            if batch.num_rows:
-                yield batch
+        return reader, self._next(reader)
+
+    def _move(self) -> None:
+        """Go where no other statement takes memory, when it is this one's turn."""
+        self.cursor.close()  # and with it what the statement still held of the common memory
+        with self.translated():
+            self.cursor = self._alone.enter(self._check)
+        self._is_alone = True
+
+    def _next(self, reader: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        with self.translated():
+            return next(reader, None)
 
     def explain(self, statement: Statement) -> str:
         """The plan of a statement."""
@@ -215,7 +263,10 @@ class _Running:
         self._ended = True
         self._alarm.cancel()
         self._interrupt()
-        self.cursor.close()
+        if self._is_alone:
+            self._alone.leave(self.cursor)
+        else:
+            self.cursor.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:

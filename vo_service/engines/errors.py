@@ -6,6 +6,7 @@ EngineError
   +-- QueryCancelled   somebody stopped it
   +-- QueryFailed      it cannot be computed on these rows (a conversion, an overflow)
   +-- EngineDown       the engine or its file does not answer
+        +-- EngineAway   it cannot be reached: nothing was asked of it
 """
 
 from __future__ import annotations
@@ -52,4 +53,8 @@ class QueryFailed(EngineError):
 
 
 class EngineDown(EngineError):
-    """The engine does not answer."""
+    """The engine does not answer, or not any more."""
+
+
+class EngineAway(EngineDown):
+    """The engine cannot be reached, or has not got the data yet: nothing was asked of it."""

@@ -15,8 +15,15 @@ from typing import Any
 import pyarrow as pa
 
 from vo_service.engines.clock import Clock
-from vo_service.engines.errors import EngineDown, EngineError, QueryCancelled, QueryFailed, QueryTimeout
-from vo_service.engines.interface import Batches, Limits, Statement
+from vo_service.engines.errors import (
+    EngineAway,
+    EngineDown,
+    EngineError,
+    QueryCancelled,
+    QueryFailed,
+    QueryTimeout,
+)
+from vo_service.engines.interface import Batches, Limits, Progress, Statement
 from vo_service.engines.postgresql_pool import Pool
 from vo_service.engines.postgresql_session import Session, address_of, stream_of, translated
 
@@ -33,7 +40,7 @@ class PostgreSQLEngine:
     """Runs statements as the role of ``url``, with ``schemas`` for the names of published ones.
 
     A sort or hash takes a part of ``memory_bytes``, then goes to the server's disk. At most ``connections``
-    statements run at a time; more of them wait, within their time. Raises EngineDown where the server does
+    statements run at a time; more of them wait, within their time. Raises EngineAway where the server does
     not answer, or the driver is not installed.
     """
 
@@ -61,7 +68,8 @@ class PostgreSQLEngine:
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """As `Engine.run`; the time that is allowed begins here. Raises EngineError, as reading does."""
         with self._running(limits) as running:
-            yield Batches(running.read(statement), running.cancel)
+            progress = Progress()
+            yield Batches(running.read(statement, progress), running.cancel, progress)
 
     def explain(self, statement: Statement) -> str:
         """As `Engine.explain`."""
@@ -82,7 +90,7 @@ class PostgreSQLEngine:
     def _begin(self, limits: Limits) -> _Running:
         with self._guard:
             if self._closed:
-                raise EngineDown("the engine has been closed")
+                raise EngineAway("the engine has been closed")
             running = _Running(self._pool, self._clock, limits)
             self._statements.add(running)
         return running
@@ -147,17 +155,22 @@ class _Running:
             finally:
                 self._stopping.release()
 
-    def read(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+    def read(self, statement: Statement, progress: Progress) -> Iterator[pa.RecordBatch]:
         """The batches, the statement being started for the first; errors of the engine come out as ours."""
-        cursor = self._start(statement)
-        with self._told():
-            cursor.execute(statement.sql, statement.parameters or None)
-            self._stream = stream = stream_of(cursor)
-            _refuse_foreign_types(stream.schema)
-        while (batch := self._next(stream)) is not None:
-            for start in range(0, batch.num_rows, self._limits.batch_rows):
-                self._check()
-                yield batch.slice(start, self._limits.batch_rows)
+        progress.running = True
+        try:
+            cursor = self._start(statement)
+            with self._told():
+                cursor.execute(statement.sql, statement.parameters or None)
+                self._stream = stream = stream_of(cursor)
+                _refuse_foreign_types(stream.schema)
+            while (batch := self._next(stream)) is not None:
+                progress.rows += batch.num_rows
+                for start in range(0, batch.num_rows, self._limits.batch_rows):
+                    self._check()
+                    yield batch.slice(start, self._limits.batch_rows)
+        finally:
+            progress.running = False
 
     def _next(self, stream: Any) -> pa.RecordBatch | None:
         try:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tap_schema import Table
-from vo_service.engines.errors import EngineDown, EngineError
+from vo_service.engines.errors import EngineAway, EngineError
 from vo_service.engines.postgresql_role import check_reader, check_session
 from vo_service.engines.postgresql_session import address_of, connect, quoted, translated
 from vo_service.engines.postgresql_tables import (
@@ -57,7 +57,7 @@ class PostgreSQLMirror:
     def is_loaded(self, snapshot: Snapshot) -> bool:
         """Whether the reader can read a snapshot, asked as the reader.
 
-        Raises EngineError; EngineDown for a reader that may do more than read, too.
+        Raises EngineError; EngineAway for a reader that may do more than read, too.
         """
         with closing(connect(address_of(self._reader_url), autocommit=True)) as reader:
             check_session(reader)
@@ -118,13 +118,13 @@ class PostgreSQLMirror:
         while not owner.value(f"SELECT pg_try_advisory_lock({LOCK})"):
             owner.commit()
             if time.monotonic() > deadline:
-                raise EngineDown("another process has been loading a snapshot all the time; try again later")
+                raise EngineAway("another process has been loading a snapshot all the time; try again later")
             time.sleep(_LOOK_SECONDS)
         owner.commit()
         yield
 
     def _claim(self, owner: _Owner) -> None:
-        """Take the database for this home. Raises EngineDown where it holds another one's."""
+        """Take the database for this home. Raises EngineAway where it holds another one's."""
         mark = f"vo-service home {self._home}"
         found = owner.value(
             "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace "
@@ -134,7 +134,7 @@ class PostgreSQLMirror:
             owner.execute(f"CREATE SCHEMA {DATA_SCHEMA}")
             owner.execute(f"COMMENT ON SCHEMA {DATA_SCHEMA} IS '{mark}'")
         elif found != mark:
-            raise EngineDown(
+            raise EngineAway(
                 "this database holds the snapshots of another home; each home needs a database of its own"
             )
         owner.commit()

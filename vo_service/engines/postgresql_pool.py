@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from vo_service.engines.errors import EngineDown, EngineError
+from vo_service.engines.errors import EngineAway, EngineError
 from vo_service.engines.postgresql_session import Session
 
 _LOOK_SECONDS = 0.1  # how often one who waits looks whether he still shall
@@ -32,14 +32,14 @@ class Pool:
                 self._changed.wait(_LOOK_SECONDS)
                 check()
             if self._closed:
-                raise EngineDown("the engine has been closed")
+                raise EngineAway("the engine has been closed")
             self._free -= 1
             if self._idle:
                 return self._idle.pop(), True
         return self._opened(), False
 
     def renew(self, session: Session) -> Session:
-        """A fresh session in the place of one that does not answer. Raises EngineDown."""
+        """A fresh session in the place of one that does not answer. Raises EngineAway."""
         session.close()
         with self._changed:
             idle, self._idle = self._idle, []  # what one has lost, the others have too
@@ -52,7 +52,7 @@ class Pool:
             return Session(self._address)
         except EngineError as error:
             self._release()
-            raise EngineDown(str(error)) from error
+            raise EngineAway(str(error)) from error
 
     def give(self, session: Session) -> None:
         """Take a session back that has ended its statement."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from vo_service.engines.errors import EngineDown
+from vo_service.engines.errors import EngineAway
 from vo_service.engines.postgresql_session import address_of, connect, quoted, shown, translated
 from vo_service.engines.postgresql_tables import DATA_SCHEMA
 
@@ -67,7 +67,7 @@ _RIGHTS: Mapping[str, str] = {
 
 
 def check_reader(owner_url: str, reader_url: str) -> str:
-    """The name of the reader's role. Raises EngineDown where it may do more than read, or less."""
+    """The name of the reader's role. Raises EngineAway where it may do more than read, or less."""
     with closing(connect(address_of(reader_url), autocommit=True)) as connection:
         name = str(next(_row(connection, "SELECT current_user::text")))
     with closing(connect(address_of(owner_url), autocommit=True)) as connection:
@@ -89,7 +89,7 @@ def check_reader(owner_url: str, reader_url: str) -> str:
 def check_session(connection: Any) -> None:
     """As `check_reader`, by a connection of the reader's alone: what it can tell of itself.
 
-    That is all by which a SELECT could do more than read the views of snapshots. Raises EngineDown.
+    That is all by which a SELECT could do more than read the views of snapshots. Raises EngineAway.
     """
     name = str(next(_row(connection, "SELECT current_user::text")))
     whom = f"(SELECT {literal(quoted(name))}::regrole::oid AS oid, current_user::text AS rolname) r"
@@ -97,29 +97,29 @@ def check_session(connection: Any) -> None:
 
 
 def _refuse_faults(connection: Any, name: str, faults: Mapping[str, str], role: str) -> None:
-    """Raises EngineDown where a condition holds of the role ``r``."""
+    """Raises EngineAway where a condition holds of the role ``r``."""
     is_so = _row(connection, f"SELECT {', '.join(faults)} FROM {role}")
     found = [words for words, holds in zip(faults.values(), is_so, strict=True) if holds]
     if found:
-        raise EngineDown(
+        raise EngineAway(
             f"the role {name} of postgresql_reader_url is not fit to run queries: {', '.join(found)}; "
             "see `PostgreSQL` in docs/operations.md"
         )
 
 
 def _check_database(connection: Any, place: str) -> None:
-    """Raises EngineDown where the database cannot answer as it must."""
+    """Raises EngineAway where the database cannot answer as it must."""
     version, encoding, collation = _row(
         connection,
         "SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'), "
         f"EXISTS (SELECT 1 FROM pg_collation WHERE collname = {literal(COLLATION)})",
     )
     if version < _OLDEST:
-        raise EngineDown(f"PostgreSQL {_OLDEST // 10000} or newer is needed, {place} has {version // 10000}")
+        raise EngineAway(f"PostgreSQL {_OLDEST // 10000} or newer is needed, {place} has {version // 10000}")
     if encoding != "UTF8":
-        raise EngineDown(f"{place} has the encoding {encoding}; make it anew with postgresql_setup.sql: UTF8")
+        raise EngineAway(f"{place} has the encoding {encoding}; make it anew with postgresql_setup.sql: UTF8")
     if not collation:
-        raise EngineDown(
+        raise EngineAway(
             f"{place} has no collation {COLLATION}, by which letters change their case: the operating system "
             "of the server must have that locale, then SELECT pg_import_system_collations('pg_catalog')"
         )

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import pyarrow as pa
 
-from vo_service.engines.errors import EngineDown, QueryFailed
+from vo_service.engines.errors import EngineAway, QueryFailed
 from vo_service.engines.postgresql_reasons import error_of
 from vo_service.settings import POSTGRESQL_ADDRESS
 
@@ -100,13 +100,13 @@ class Session:
 
 
 def connect(address: str, *, autocommit: bool) -> Any:
-    """A connection of the driver. Raises EngineDown."""
+    """A connection of the driver. Raises EngineAway."""
     if not POSTGRESQL_ADDRESS.fullmatch(address):  # libpq would repeat parts of it
-        raise EngineDown(f"PostgreSQL cannot be reached at {shown(address)}")
+        raise EngineAway(f"PostgreSQL cannot be reached at {shown(address)}")
     try:
         return _driver().connect(address, autocommit=autocommit)
     except (_driver().Error, OSError) as error:
-        raise EngineDown(f"PostgreSQL cannot be reached at {shown(address)}: {error}") from error
+        raise EngineAway(f"PostgreSQL cannot be reached at {shown(address)}: {error}") from error
 
 
 def stream_of(cursor: Any) -> Any:
@@ -161,11 +161,11 @@ def _escaped(value: str) -> str:
 
 
 def _driver() -> Any:
-    """The ADBC driver, imported at its first use. Raises EngineDown where it is not installed."""
+    """The ADBC driver, imported at its first use. Raises EngineAway where it is not installed."""
     try:
         from adbc_driver_postgresql import dbapi
     except ImportError as error:
-        raise EngineDown(
+        raise EngineAway(
             "the engine postgresql needs its driver: install vo-service with the extra `postgresql` "
             "(pip install 'vo-service[postgresql]')"
         ) from error

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vo_service.engines.counted import CountedEngine, Tally
 from vo_service.engines.duckdb import DuckDBEngine
-from vo_service.engines.errors import EngineDown
+from vo_service.engines.errors import EngineAway
 from vo_service.engines.interface import Engine
 from vo_service.engines.postgresql import PostgreSQLEngine
 from vo_service.engines.postgresql_loader import PostgreSQLMirror
@@ -23,11 +25,11 @@ _NAMED = 3  # of the columns that a snapshot lacks
 _LOG = logging.getLogger(__name__)
 
 
-class SnapshotNotLoaded(EngineDown):
+class SnapshotNotLoaded(EngineAway):
     """The engine is still loading the snapshot; it takes minutes at most."""
 
 
-class SnapshotOutdated(EngineDown):
+class SnapshotOutdated(EngineAway):
     """The snapshot lacks columns that queries are written for."""
 
 
@@ -49,11 +51,15 @@ def mirror_for(settings: Settings, catalogue: Catalogue) -> PostgreSQLMirror | N
 
 
 class Engines:
-    """Opens engines for one process. ``spill`` is its own directory for what does not fit into memory."""
+    """Opens engines for one process. ``spill`` is its own directory for what does not fit into memory;
+    ``tally`` hears of all that they run."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, spill: Path) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, spill: Path, tally: Tally | None = None
+    ) -> None:
         self._settings = settings
         self._spill = spill
+        self._tally = tally
         self._mirror = mirror_for(settings, catalogue)
         self._loading: threading.Thread | None = None
         self._guard = threading.Lock()
@@ -62,13 +68,13 @@ class Engines:
     def on(self, snapshot: Snapshot) -> Iterator[Engine]:
         """An engine on a snapshot for the block.
 
-        Raises EngineDown where it cannot be had. Of these are SnapshotOutdated, where another version of this
+        Raises EngineAway where it cannot be had. Of these are SnapshotOutdated, where another version of this
         software made the snapshot, and SnapshotNotLoaded, where the engine was not in use when the snapshot
         was published, or not for this reader: then it is loaded behind this, to be there later.
         """
         engine = self._open(snapshot)
         try:
-            yield engine
+            yield engine if self._tally is None else CountedEngine(engine, self._tally)
         finally:
             engine.close()
 
@@ -81,7 +87,11 @@ class Engines:
             )
         memory = self._settings.memory_bytes
         if self._mirror is None or self._settings.postgresql_reader_url is None:
-            return DuckDBEngine(snapshot.engine_file, memory_bytes=memory, spill_directory=self._spill)
+            # the threads of all workers together: more than there are cores only wait for each other
+            threads = max(1, (os.cpu_count() or 1) // self._settings.workers)
+            return DuckDBEngine(
+                snapshot.engine_file, memory_bytes=memory, spill_directory=self._spill, threads=threads
+            )
         if not self._mirror.is_loaded(snapshot):
             self._load(self._mirror, snapshot)
             raise SnapshotNotLoaded(f"snapshot {snapshot.number} is being loaded into PostgreSQL")
