@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -35,27 +35,6 @@ UNSEEN = (
 )
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'vo_data'::regnamespace AND relkind = 'r'"
 SCHEMAS = r"SELECT nspname FROM pg_namespace WHERE nspname ~ '^s\d+_' ORDER BY 1"
-
-
-class Record:
-    """A mirror that only remembers, and fails when it is told to."""
-
-    def __init__(self) -> None:
-        self.loaded: list[int] = []
-        self.kept: list[list[int]] = []
-        self.fail = False
-        self.current: Callable[[], int | None] = lambda: None
-        self.current_then: list[int | None] = []
-
-    def load(self, snapshot: Snapshot) -> None:
-        if self.fail:
-            raise StoreError("it is full there")
-        self.loaded.append(snapshot.number)
-        self.current_then.append(self.current())
-        assert snapshot.read("sky.star").num_rows == snapshot.count_rows("sky.star")
-
-    def keep(self, snapshots: Collection[Snapshot]) -> None:
-        self.kept.append(sorted(snapshot.number for snapshot in snapshots))
 
 
 def star(name: str, **facts: object) -> dict[str, object]:
@@ -89,35 +68,6 @@ def shelf(tmp_path: Path, mirror: PostgreSQLMirror) -> Iterator[Shelf]:
     made = Shelf(tmp_path, mirror)
     yield made
     made.close()
-
-
-def test_a_mirror_has_a_snapshot_before_anybody_is_sent_to_it(tmp_path: Path) -> None:
-    record = Record()
-    shelf = Shelf(tmp_path, record)
-    record.current = shelf.snapshots.current_number
-    shelf.publish(star("a"))
-    shelf.publish(star("b"))
-    assert record.loaded == [1, 2]
-    assert record.current_then == [None, 1]
-    shelf.publish(star("c"))
-    shelf.snapshots.prune(2)
-    assert record.kept == [[2, 3]]
-    shelf.close()
-
-
-def test_a_mirror_that_fails_leaves_the_old_state(tmp_path: Path) -> None:
-    record = Record()
-    shelf = Shelf(tmp_path, record)
-    before = shelf.publish(star("a"))
-    record.fail = True
-    with pytest.raises(StoreError, match="it is full there"):
-        shelf.publish(star("b"))
-    assert shelf.snapshots.current_number() == before.number
-    assert [place.name for place in (tmp_path / "snapshots").iterdir()] == ["000001"]
-    record.fail = False
-    after = shelf.publish(star("c"))
-    assert after.read("sky.star", ["name"])["name"].to_pylist() == ["a", "c"]
-    shelf.close()
 
 
 def test_rows_are_the_same_in_both(shelf: Shelf, database: Database) -> None:

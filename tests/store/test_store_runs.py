@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from vo_service.store import Catalogue, RunEntry, RunLog, Snapshots
-from vo_service.store.catalogue import run
+from vo_service.store.catalogue_tables import run
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from shelves import Shelf, column, made_up, star_rows, star_table
 
 from tap_schema import published
 from vo_service.store import Catalogue, SnapshotConflict, Snapshots, StoreError
-from vo_service.store.catalogue import lease, pointer
+from vo_service.store.catalogue_tables import lease, pointer
 from vo_service.store.processes import Process, is_dead, this_process
 
 
@@ -163,7 +163,7 @@ def test_tap_schema_describes_what_is_published(tmp_path: Path) -> None:
     names = set(snapshot.read("tap_schema.tables", ["table_name"])["table_name"].to_pylist())
     assert names == set(published())
     columns = snapshot.count_rows("tap_schema.columns")
-    assert columns == sum(len(table.columns) for table in published().values())
+    assert columns == sum(len(table.listed) for table in published().values())
     assert snapshot.count_rows("ivoa.obscore") == 0
     with snapshots.writer("a test", 0.0):
         draft = snapshots.draft()

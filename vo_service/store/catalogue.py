@@ -9,137 +9,71 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from vo_service.store import job_tables as _job_tables  # noqa: F401  (they belong to METADATA)
+from vo_service.store.catalogue_file import IDENTITY, CatalogueFile, Mark
+from vo_service.store.catalogue_tables import METADATA, digest, pointer, root, setting
 from vo_service.store.disk import says_full
 from vo_service.store.errors import CatalogueError, DiskFull, StoreError
 
 LAYOUT = 1
 _BUSY_SECONDS = 30
-_RETRY_SECONDS = 0.01
+_CONNECT_SECONDS = 5  # a server that takes longer is not there
+_SILENT_SECONDS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_POLL_SECONDS = 0.002
 _ROOM_BYTES = 64 * 1024  # the index of SQLite's log takes 32 KiB before anything is written
 _CREATE_LOCK = 7160263  # any number, the same for everybody who creates the tables in one PostgreSQL database
 
 RootPlace: TypeAlias = Path | str
 """Where an ingest root is: a directory of this machine, or the URL that its files lie below."""
 
-METADATA = sa.MetaData()
-
-setting = sa.Table(
-    "setting",
-    METADATA,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-root = sa.Table(
-    "root",
-    METADATA,
-    sa.Column("name", sa.String(200), primary_key=True),
-    sa.Column("path", sa.Text, nullable=False),
-)
-snapshot = sa.Table(
-    "snapshot",
-    METADATA,
-    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("state", sa.String(16), nullable=False),  # published, dropped
-    sa.Column("created", sa.String(32), nullable=False),
-)
-pointer = sa.Table(
-    "pointer",
-    METADATA,
-    sa.Column("name", sa.String(16), primary_key=True),
-    sa.Column("number", sa.BigInteger, nullable=True),
-)
-lease = sa.Table(
-    "lease",
-    METADATA,
-    sa.Column("lease_id", sa.String(32), primary_key=True),
-    sa.Column("number", sa.BigInteger, nullable=False, index=True),
-    sa.Column("host", sa.String(200), nullable=False),
-    sa.Column("pid", sa.BigInteger, nullable=False),
-    sa.Column("started", sa.BigInteger, nullable=False),
-    sa.Column("heartbeat", sa.Float(53), nullable=False),  # seconds since 1970
-)
-run = sa.Table(
-    "run",
-    METADATA,
-    sa.Column("run_id", sa.String(64), primary_key=True),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),
-    sa.Column("started", sa.DateTime, nullable=False),
-    sa.Column("finished", sa.DateTime, nullable=True),
-    sa.Column("snapshot", sa.BigInteger, nullable=True),
-    *(
-        sa.Column(name, sa.BigInteger, nullable=False, default=0)
-        for name in (
-            "product_count",
-            "ok_count",
-            "failed_count",
-            "skipped_count",
-            "row_count",
-            "rejected_count",
-        )
-    ),
-    sa.Column("software", sa.String(64), nullable=False),
-    sa.Column("host", sa.String(200), nullable=False),
-    sa.Column("pid", sa.BigInteger, nullable=False),
-    sa.Column("process_started", sa.BigInteger, nullable=False),
-)
-run_product = sa.Table(
-    "run_product",
-    METADATA,
-    sa.Column("entry", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("run_id", sa.String(64), sa.ForeignKey("run.run_id"), nullable=False, index=True),
-    sa.Column("root", sa.Text, nullable=True),
-    sa.Column("path", sa.Text, nullable=True),
-    sa.Column("line", sa.BigInteger, nullable=True),
-    sa.Column("product_id", sa.Text, nullable=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("error_class", sa.String(64), nullable=True),
-    sa.Column("error_message", sa.Text, nullable=True),
-    sa.Column("repair_count", sa.BigInteger, nullable=True),
-    sa.Column("duration", sa.Float(53), nullable=True),
-)
-digest = sa.Table(
-    "digest",
-    METADATA,
-    sa.Column("product_id", sa.String(300), primary_key=True),
-    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("modified_ns", sa.BigInteger, nullable=False),
-    sa.Column("sha256", sa.String(64), nullable=False),
-)
-
 
 class Catalogue:
     """An open catalogue database. Safe for several threads; each process opens its own."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, busy_seconds: float, home: Path | None) -> None:
         self._engine = engine
+        self._busy_seconds = busy_seconds
+        self._home = home
+        self._path = _file_of(engine.url)
+        self._recognising = _Recognising(engine) if self._path is None else CatalogueFile(self._path)
+        self._turn = threading.Lock()  # SQLite has one writer: ours wait here, in order, without polling
 
     @classmethod
-    def open(cls, url: str) -> Catalogue:
+    def open(cls, url: str, busy_seconds: float = _BUSY_SECONDS, home: Path | None = None) -> Catalogue:
         """Open the database at an SQLAlchemy URL and create what is missing in it.
 
-        Raises CatalogueError when it cannot be reached, or holds the layout of another version.
+        ``busy_seconds``: how long a transaction waits for somebody else's, and for a connection at all.
+        ``home``: whose catalogue it is; one that has snapshots already has a catalogue, too.
+        Raises CatalogueError when it cannot be reached, holds the layout of another version, or would have to
+        be made in a home that has lost its own.
         """
         try:
             parsed = sa.make_url(url)
-            engine = sa.create_engine(parsed, connect_args=_connect_args(parsed))
+            engine = sa.create_engine(
+                parsed,
+                connect_args=_connect_args(parsed, busy_seconds),
+                pool_timeout=busy_seconds,
+                pool_pre_ping=parsed.get_backend_name() != "sqlite",  # after a restart of the database
+            )
         except (SQLAlchemyError, ImportError) as error:
             raise CatalogueError(f"catalogue URL: {_words(error)}") from error
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", _Beginning(busy_seconds))
         if parsed.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-        catalogue = cls(engine)
+            event.listen(engine, "connect", _Preparing(busy_seconds))
+        catalogue = cls(engine, busy_seconds, home)
+        catalogue._recognising.listen_to(engine)
         try:
             catalogue._create()
         except StoreError:
@@ -150,7 +84,17 @@ class Catalogue:
     @classmethod
     def open_in(cls, home: Path) -> Catalogue:
         """Open the default catalogue, ``HOME/catalogue.sqlite``."""
-        return cls.open(f"sqlite:///{home / 'catalogue.sqlite'}")
+        return cls.open(f"sqlite:///{home / 'catalogue.sqlite'}", home=home)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """What connects to the database."""
+        return self._engine
+
+    def file_mark(self) -> Mark:
+        """Which file is the catalogue: another answer than before means that connections which were kept are
+        to that no more. Always None where it lies on a server."""
+        return self._recognising.mark() if isinstance(self._recognising, CatalogueFile) else None
 
     def close(self) -> None:
         """Close all connections."""
@@ -168,10 +112,23 @@ class Catalogue:
 
         Raises CatalogueError when the database fails.
         """
-        with self._translated(), self._engine.connect() as raw:
-            connection = raw.execution_options(vo_writes=True)
+        deadline = time.monotonic() + self._busy_seconds
+        with self._writers_turn(), self._translated(), self._engine.connect() as raw:
+            connection = raw.execution_options(vo_writes_by=deadline)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _writers_turn(self) -> Iterator[None]:
+        if self._engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self._turn.acquire(timeout=self._busy_seconds):
+            raise CatalogueError(f"the catalogue database{self._file_name()} failed: database is locked")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def settled(self, name: str, value: str) -> str:
         """The value fixed under ``name`` at the first call, which this one is if there is none yet."""
@@ -227,18 +184,42 @@ class Catalogue:
             )
 
     def _create(self) -> None:
+        if self._path is not None and not _has_content(self._path):
+            self._refuse_second()  # before anything is made
         with self.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_LOCK)))
             METADATA.create_all(connection)
             found = connection.scalar(sa.select(setting.c.value).where(setting.c.name == "layout"))
             if found is None:
+                self._refuse_second()
                 connection.execute(sa.insert(setting).values(name="layout", value=str(LAYOUT)))
                 connection.execute(sa.insert(pointer).values(name="current", number=None))
             elif found != str(LAYOUT):
                 raise CatalogueError(
                     f"the catalogue database has layout {found}, this vo-service reads layout {LAYOUT}"
                 )
+        self._settle()
+
+    def _settle(self) -> None:
+        """Give the catalogue its identity, if it has none yet, and keep to it from now on."""
+        identity = self.find_setting(IDENTITY)
+        if identity is None:
+            identity = self.settled(IDENTITY, uuid.uuid4().hex)
+            if self._path is not None:  # out of the log, for those who look into the file alone
+                with self._translated(), self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+        self._recognising.settle(identity)
+
+    def _refuse_second(self) -> None:
+        """Raises CatalogueError where the home has snapshots: a new catalogue would know none of them, and
+        the next command would sweep them away."""
+        snapshots = self._home / "snapshots" if self._home else None
+        if snapshots and snapshots.is_dir() and any(place.name.isdigit() for place in snapshots.iterdir()):
+            raise CatalogueError(
+                f"the catalogue database{self._file_name()} is missing or empty, but there are snapshots that"
+                " belong to it: put it back (only to begin anew without them, remove the directory snapshots)"
+            )
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -251,58 +232,132 @@ class Catalogue:
                 f"the catalogue database{self._file_name()} failed: {_words(error)}"
             ) from error
 
-    def _file(self) -> Path | None:
-        url = self._engine.url
-        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-
     def _file_name(self) -> str:
-        file = self._file()
-        return f" ({file.name})" if file else ""
+        return f" ({self._path.name})" if self._path else ""
 
     def _lacks_room(self) -> bool:
         """Whether SQLite's own files no longer fit: it then speaks of an input or output error only."""
-        file = self._file()
         try:
-            return file is not None and shutil.disk_usage(file.parent).free < _ROOM_BYTES
+            return self._path is not None and shutil.disk_usage(self._path.parent).free < _ROOM_BYTES
         except OSError:
             return False
 
 
-def _connect_args(url: sa.URL) -> dict[str, Any]:
+def _file_of(url: sa.URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        return None
+    return None if url.database == ":memory:" else Path(url.database).absolute()
+
+
+def _has_content(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _connect_args(url: sa.URL, busy_seconds: float) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        return {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        return {"timeout": busy_seconds, "check_same_thread": False}
+    if url.get_backend_name() == "postgresql":
+        connecting = max(2, min(int(busy_seconds), _CONNECT_SECONDS))
+        waiting = {
+            "connect_timeout": connecting,
+            "options": f"-c lock_timeout={int(busy_seconds * 1000)}",
+            "tcp_user_timeout": 2000 * connecting,  # one that has gone without a word is found out by then
+            **_SILENT_SECONDS,
+        }
+        return {name: value for name, value in waiting.items() if name not in url.query}
     return {}
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+class _Recognising:
+    """Listens to the pool of an engine on a server: once the catalogue is known by its identity, there are no
+    connections to another one, as where the database was made anew."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        asking = sa.select(setting.c.value).where(setting.c.name == IDENTITY)
+        self._sql = str(asking.compile(engine, compile_kwargs={"literal_binds": True}))
+        self._error: type[Exception] = engine.dialect.loaded_dbapi.OperationalError
+        self._identity: str | None = None
+
+    def listen_to(self, engine: sa.Engine) -> None:
+        event.listen(engine, "connect", self._on_connection)
+
+    def settle(self, identity: str) -> None:
+        self._identity = identity
+
+    def _on_connection(self, connection: Any, _record: object) -> None:
+        if self._identity is None:
+            return
+        try:
+            cursor = connection.cursor()
+            cursor.execute(self._sql)
+            row = cursor.fetchone()
+            cursor.close()
+            connection.rollback()
+        except BaseException:
+            connection.close()
+            raise
+        if row is None or row[0] != self._identity:
+            connection.close()
+            raise self._error("it is another one than before; put that back")
+
+
+class _Preparing:
     """WAL lets readers and the writer work side by side; FULL makes a commit outlast a power cut.
 
-    Transactions are begun by :func:`_begin`, so the driver must not begin any of its own."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    _switch_to_wal(cursor)
-    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    Transactions are begun by :class:`_Beginning`, so the driver must not begin any of its own. Two that
+    switch a new file to WAL at once hold each other up: SQLite then refuses one without any wait."""
+
+    def __init__(self, busy_seconds: float) -> None:
+        self._busy_seconds = busy_seconds
+
+    def __call__(self, connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        deadline = time.monotonic() + self._busy_seconds
+        _take_lock(lambda: cursor.execute("PRAGMA journal_mode = WAL"), deadline)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
 
-def _switch_to_wal(cursor: Any) -> None:
-    """Two that switch a new file at once hold each other up: SQLite then refuses one without any wait."""
-    deadline = time.monotonic() + _BUSY_SECONDS
+class _Beginning:
+    """Begins transactions. Writers ask for SQLite's lock every few milliseconds: its own way to wait sleeps
+    ever longer, so that among several writers some would not get their turn at all."""
+
+    def __init__(self, busy_seconds: float) -> None:
+        self._busy_seconds = busy_seconds
+
+    def __call__(self, connection: sa.Connection) -> None:
+        if connection.dialect.name != "sqlite":
+            return
+        deadline = connection.get_execution_options().get("vo_writes_by")
+        if deadline is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        try:
+            _take_lock(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), deadline)
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
+
+
+def _take_lock(ask: Callable[[], object], deadline: float) -> None:
+    """Ask for a lock of SQLite until it is given; after the deadline the error that it was not is raised."""
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            ask()
             return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+        except (OperationalError, sqlite3.OperationalError) as error:
+            refused = getattr(error, "orig", error)
+            if (
+                getattr(refused, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY
+                or time.monotonic() >= deadline
+            ):
                 raise
-        time.sleep(_RETRY_SECONDS)
-
-
-def _begin(connection: sa.Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        writes = connection.get_execution_options().get("vo_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        time.sleep(_POLL_SECONDS)
 
 
 def _words(error: Exception) -> str:

@@ -52,7 +52,7 @@ def clone_file(source: Path, target: Path) -> None:
             fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
             return
         except OSError as error:
-            if error.errno in _FULL:
+            if is_full(error):
                 raise
     shutil.copyfile(source, target)
 
@@ -85,7 +85,7 @@ def disk_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL or says_full(str(error)):
+        if is_full(error) or says_full(str(error)):
             raise DiskFull(doing) from error
         name = Path(error.filename).name if isinstance(error.filename, str) else "a file"
         raise StoreError(f"{name}: {error.strerror or error} while {doing}") from error
@@ -97,6 +97,11 @@ def disk_errors(doing: str) -> Iterator[None]:
         if says_full(str(error)):
             raise DiskFull(doing) from error
         raise StoreError(f"{_first_line(error)} while {doing}") from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error of the system is about a full disk or a spent quota."""
+    return error.errno in _FULL
 
 
 def says_full(text: str) -> bool:

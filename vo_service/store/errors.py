@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
 
@@ -48,6 +49,24 @@ class DiskFull(StoreError):
             f"no space left on the disk (ENOSPC) while {doing}; nothing was published, "
             "the snapshot before is still current: make room and run the command again"
         )
+
+
+class Excess(Enum):
+    """What a client has too many of."""
+
+    BUSY = "jobs waiting or running"
+    UNSTARTED = "jobs that were made and not run"
+    KEPT = "jobs"
+    BYTES = "bytes of uploads and results of jobs"
+
+
+class TooManyJobs(StoreError):
+    """A client has reached a ``limit``; ``excess`` says of what."""
+
+    def __init__(self, limit: int, excess: Excess) -> None:
+        super().__init__(f"there are {limit} {excess.value} of this client already")
+        self.limit = limit
+        self.excess = excess
 
 
 class DuplicateKey(StoreError):

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
-from vo_service.store.catalogue import Catalogue, lease, pointer
+from vo_service.store.catalogue import Catalogue
+from vo_service.store.catalogue_tables import lease, pointer, snapshot
 from vo_service.store.errors import CatalogueError
 from vo_service.store.processes import Process, is_dead, this_process
 
@@ -36,29 +37,40 @@ class Leases:
     @contextmanager
     def current(self) -> Iterator[int | None]:
         """The current snapshot's number, kept from being dropped for the block; None where there is none."""
-        lease_id = uuid.uuid4().hex
-        process = this_process()
         with self._catalogue.writing() as connection:
             number = connection.scalar(
                 sa.select(pointer.c.number).where(pointer.c.name == "current").with_for_update()
             )
-            if number is not None:
-                connection.execute(
-                    sa.insert(lease).values(
-                        lease_id=lease_id,
-                        number=number,
-                        host=process.host,
-                        pid=process.pid,
-                        started=process.started,
-                        heartbeat=time.time(),
-                    )
+            lease_id = None if number is None else _insert(connection, int(number))
+        with self._held(lease_id):
+            yield None if number is None else int(number)
+
+    @contextmanager
+    def at(self, number: int) -> Iterator[int | None]:
+        """The same for a snapshot of that number; None where it has been dropped, or never was."""
+        with self._catalogue.writing() as connection:
+            # whoever drops snapshots holds this row too
+            connection.execute(
+                sa.select(pointer.c.number).where(pointer.c.name == "current").with_for_update()
+            )
+            found = connection.scalar(
+                sa.select(snapshot.c.number).where(
+                    snapshot.c.number == number, snapshot.c.state == "published"
                 )
-        if number is None:
-            yield None
+            )
+            lease_id = None if found is None else _insert(connection, number)
+        with self._held(lease_id):
+            yield found
+
+    @contextmanager
+    def _held(self, lease_id: str | None) -> Iterator[None]:
+        """Keep a lease for the block."""
+        if lease_id is None:
+            yield
             return
         self._keep(lease_id)
         try:
-            yield int(number)
+            yield
         finally:
             self._release(lease_id)
 
@@ -95,6 +107,23 @@ class Leases:
                 connection.execute(
                     sa.update(lease).where(lease.c.lease_id.in_(mine)).values(heartbeat=time.time())
                 )
+
+
+def _insert(connection: sa.Connection, number: int) -> str:
+    """A new lease on a snapshot, and its name."""
+    lease_id = uuid.uuid4().hex
+    process = this_process()
+    connection.execute(
+        sa.insert(lease).values(
+            lease_id=lease_id,
+            number=number,
+            host=process.host,
+            pid=process.pid,
+            started=process.started,
+            heartbeat=time.time(),
+        )
+    )
+    return lease_id
 
 
 def void_dead_leases(connection: sa.Connection) -> None:

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from vo_service.store.catalogue import Catalogue, run, run_product
+from vo_service.store.catalogue import Catalogue
+from vo_service.store.catalogue_tables import run, run_product
 from vo_service.store.processes import Process, is_dead, this_process
 
 COUNTS = ("product_count", "ok_count", "failed_count", "skipped_count", "row_count", "rejected_count")

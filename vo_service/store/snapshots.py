@@ -18,8 +18,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tap_schema import Published, Table, published, tap_schema_rows
-from vo_service.store.catalogue import Catalogue, pointer
-from vo_service.store.catalogue import snapshot as snapshot_table
+from vo_service.store.catalogue import Catalogue
+from vo_service.store.catalogue_tables import pointer
+from vo_service.store.catalogue_tables import snapshot as snapshot_table
 from vo_service.store.disk import disk_errors, flush_directory, remove_tree
 from vo_service.store.draft import Draft, build_engine_file
 from vo_service.store.errors import CatalogueError, SnapshotConflict, StoreError
@@ -27,6 +28,7 @@ from vo_service.store.leases import Leases, leased_numbers, void_dead_leases
 from vo_service.store.lock import hold_writer_lock
 from vo_service.store.manifest import read_manifest
 from vo_service.store.mirror import Mirror
+from vo_service.store.pointer import Pointer
 from vo_service.store.runs import RunLog, finish_run, run_tables
 from vo_service.store.snapshot import Snapshot
 from vo_service.store.table_draft import Policy
@@ -55,7 +57,9 @@ class Snapshots:
         self._policy = policy
         self._mirror = mirror
         self._leases = Leases(catalogue)
+        self._pointer = Pointer(catalogue)
         self._writing = False
+        self._described: str | None = None
         with disk_errors("preparing the home directory"):
             self._directory.mkdir(parents=True, exist_ok=True)
 
@@ -65,13 +69,13 @@ class Snapshots:
         return self._published.storage
 
     def close(self) -> None:
-        """Stop renewing leases."""
+        """Stop renewing leases, and let go of the catalogue."""
         self._leases.close()
+        self._pointer.close()
 
     def current_number(self) -> int | None:
         """Number of the current snapshot, None before the first."""
-        with self._catalogue.reading() as connection:
-            return connection.scalar(sa.select(pointer.c.number).where(pointer.c.name == "current"))
+        return self._pointer.number()
 
     def current(self) -> Snapshot | None:
         """The current snapshot, None before the first. Hold a :meth:`lease` to read from it for longer."""
@@ -86,10 +90,14 @@ class Snapshots:
         return Snapshot(number, directory, read_manifest(directory), self.tables)
 
     @contextmanager
-    def lease(self) -> Iterator[Snapshot | None]:
-        """The current snapshot, which cannot be dropped for the block; None before the first."""
-        with self._leases.current() as number:
-            yield None if number is None else self.at(number)
+    def lease(self, number: int | None = None) -> Iterator[Snapshot | None]:
+        """The current snapshot or that of the ``number``, which cannot be dropped for the block.
+
+        None where there is none, or no longer.
+        """
+        leasing = self._leases.current() if number is None else self._leases.at(number)
+        with leasing as leased:
+            yield None if leased is None else self.at(leased)
 
     @contextmanager
     def writer(self, holder: str, wait: float) -> Iterator[None]:
@@ -226,7 +234,13 @@ class Snapshots:
                 draft.replace(name, rows)
 
     def _digest(self) -> str:
-        return hashlib.blake2b(repr(self._published.schemas).encode(), digest_size=16).hexdigest()
+        """What a snapshot has whose TAP_SCHEMA says what is published now: a digest of those rows, whatever
+        they are made from."""
+        if self._described is None:
+            rows = tap_schema_rows(self._published) if "tap_schema.schemas" in self.tables else {}
+            told = repr([(name, rows[name].to_pylist()) for name in sorted(rows)])
+            self._described = hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+        return self._described
 
     def _copy_runs(self, draft: Draft, number: int) -> None:
         if "holdings.run" not in self.tables:

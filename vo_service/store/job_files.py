@@ -1,0 +1,121 @@
+"""The directories of jobs: what was uploaded with them, and what each attempt to run them has written.
+
+    JOBS/<job_id>/uploads/<number>       parts of the requests that made the job
+    JOBS/<job_id>/<attempt>/<file>       of one attempt; the one that ended well is named by the job's results
+
+Only the database says which of these files count. So nothing here is ever renamed into place, a killed
+worker leaves at most a directory that nobody names, and the sweeper takes it away.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from vo_service.store.disk import disk_errors, flush_directory, flush_file, remove_tree
+from vo_service.store.job import is_job_id
+
+_UPLOADS = "uploads"
+
+
+class JobFiles:
+    """The directory of all jobs. Its methods raise DiskFull where there is no room, StoreError otherwise."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        with disk_errors("preparing the directory of jobs"):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def place(self, job_id: str) -> Path:
+        """The directory of a job, whether it is there or not."""
+        return self._directory / job_id
+
+    def keep_upload(self, job_id: str, content: bytes | Path) -> str:
+        """Lay down a part of a request: its bytes, or a file, which is moved. Its name below `place`."""
+        name = f"{_UPLOADS}/{secrets.token_hex(8)}"
+        target = self.place(job_id) / name
+        with disk_errors("keeping an upload"):
+            _make(target.parent.parent)
+            _make(target.parent)
+            if isinstance(content, Path):
+                _move(content, target)
+            else:
+                target.write_bytes(content)
+            flush_file(target)
+            flush_directory(target.parent)
+            flush_directory(target.parent.parent)
+            flush_directory(self._directory)
+        return name
+
+    def drop_uploads(self, job_id: str, names: Collection[str]) -> None:
+        """Remove uploads that the job no longer names."""
+        for name in names:
+            with disk_errors("removing an upload"):
+                (self.place(job_id) / name).unlink(missing_ok=True)
+
+    def start_attempt(self, job_id: str) -> Path:
+        """A fresh directory for what one attempt writes."""
+        place = self.place(job_id) / secrets.token_hex(8)
+        with disk_errors("running a job"):
+            _make(place.parent)
+            _make(place)
+        return place
+
+    def flush_attempt(self, place: Path) -> None:
+        """Return only when the names of an attempt's files are on the disk, and those of its directories."""
+        with disk_errors("keeping results"):
+            for directory in (place, place.parent, self._directory):
+                flush_directory(directory)
+
+    def drop_attempt(self, place: Path) -> None:
+        """Remove what an attempt wrote."""
+        with disk_errors("removing an attempt"):
+            remove_tree(place)
+
+    def remove(self, job_id: str) -> None:
+        """Remove all files of a job."""
+        with disk_errors("removing a job"):
+            remove_tree(self.place(job_id))
+
+    def older_than(self, seconds: float) -> dict[str, tuple[Path, ...]]:
+        """Jobs whose directories have not changed for so long, with those of their attempts. What else lies
+        there is not ours."""
+        limit = time.time() - seconds
+        found: dict[str, tuple[Path, ...]] = {}
+        with disk_errors("looking through the directory of jobs"), os.scandir(self._directory) as places:
+            for place in places:
+                ours = is_job_id(place.name) and place.is_dir(follow_symlinks=False)
+                if ours and _changed(Path(place.path)) < limit:
+                    found[place.name] = _attempts(Path(place.path), limit)
+        return found
+
+
+def _make(place: Path) -> None:
+    place.mkdir(exist_ok=True, mode=0o700)
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
+        source.unlink()
+
+
+def _changed(place: Path) -> float:
+    try:
+        return place.stat().st_mtime
+    except FileNotFoundError:  # somebody else removed it just now
+        return float("inf")
+
+
+def _attempts(place: Path, limit: float) -> tuple[Path, ...]:
+    try:
+        inner = [child for child in place.iterdir() if child.is_dir() and child.name != _UPLOADS]
+    except FileNotFoundError:
+        return ()
+    return tuple(child for child in inner if _changed(child) < limit)
