@@ -21,7 +21,7 @@ from vo_service.formats import (
     find_format,
 )
 
-SERIALISATIONS = ["votable/b2", "votable/td"]
+SERIALISATIONS = ["votable/b2", "votable/td", "votable/b"]
 NAMESPACE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
 
 
@@ -46,9 +46,10 @@ def encode(
     batches: list[pa.RecordBatch],
     outcome: Outcome = OK,
     infos: tuple[Info, ...] = (),
+    resources: tuple[bytes, ...] = (),
 ) -> bytes:
     encoder = find_format(asked).make()
-    parts = list(encoder.begin(TableDescription(columns, infos)))
+    parts = list(encoder.begin(TableDescription(columns, infos, resources=resources)))
     for batch in batches:
         parts += encoder.rows(batch)
     parts += encoder.end(outcome)
@@ -64,4 +65,4 @@ def read(document: bytes) -> TableElement:
 
 def stream(document: bytes) -> bytes:
     found = etree.fromstring(document).find(f".//{NAMESPACE}STREAM")
-    return base64.b64decode(found.text)
+    return base64.b64decode("".join((found.text or "").split()), validate=True)

@@ -1,8 +1,12 @@
-"""Arrow columns brought to the types that the description declares, and cut into encodable slices."""
+"""Arrow columns brought to the types that the description declares; how many elements a cell has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import Final
 
 import pyarrow as pa
@@ -11,18 +15,20 @@ import pyarrow.compute as pc
 from tap_schema import Column
 from vo_service.formats.encoder import EncodingError
 
-ROWS_AT_ONCE: Final = 16384
-"""Rows encoded together: enough to keep numpy busy, few enough to stay small and to send early."""
+_ARRAYSIZE: Final = re.compile(r"([1-9][0-9]*x)*([1-9][0-9]*\*?|\*)")
 
 
-def slices_of(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in pieces of ROWS_AT_ONCE rows."""
-    for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-        yield batch.slice(start, ROWS_AT_ONCE)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many elements a cell has: exactly ``exact``, or a multiple of ``unit`` up to ``most``."""
+
+    exact: int | None
+    most: int | None
+    unit: int
 
 
 def conform(batch: pa.RecordBatch, columns: Sequence[Column]) -> list[pa.Array]:
-    """The columns of a batch as plain arrays of the declared types, without offsets into shared buffers.
+    """The columns of a batch as arrays of the declared types and shapes.
 
     Raises:
         EncodingError: another number of columns, or values that the declared type cannot hold.
@@ -30,49 +36,64 @@ def conform(batch: pa.RecordBatch, columns: Sequence[Column]) -> list[pa.Array]:
     if batch.num_columns != len(columns):
         message = f"{batch.num_columns} columns came, {len(columns)} were described"
         raise EncodingError(columns[-1].name if columns else "", message)
-    return [_cast(batch.column(i), column) for i, column in enumerate(columns)]
+    return [_cast(values, column) for values, column in zip(batch.columns, columns)]
 
 
 def _cast(values: pa.Array, column: Column) -> pa.Array:
-    wanted = column.arrow_type
-    if values.type == wanted:
-        return values
-    try:
-        return pc.cast(values, wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        message = f"values of type {values.type} do not fit {column.datatype}: {error}"
-        raise EncodingError(column.name, message) from error
+    wanted = arrow_type(column)
+    if values.type != wanted:
+        try:
+            values = pc.cast(values, wanted)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            message = f"values of type {values.type} do not fit {column.datatype}: {error}"
+            raise EncodingError(column.name, message) from error
+    if pa.types.is_list(wanted):
+        _check_counts(values, column)
+    return values
 
 
-def fixed_size(column: Column) -> int | None:
-    """Number of elements a cell always has: 1 for single values; None where it varies (``*``, ``n*``).
+def _check_counts(values: pa.Array, column: Column) -> None:
+    """Arrays are never padded or cut silently (VOT-074, VOT-080, VOT-081)."""
+    allowed = shape_of(column)
+    if allowed.exact is None and allowed.most is None and allowed.unit == 1:
+        return
+    for count in pc.unique(pc.list_value_length(values)).to_pylist():
+        if count is None:
+            continue
+        fits = count == allowed.exact if allowed.exact is not None else count % allowed.unit == 0
+        if not fits or (allowed.most is not None and count > allowed.most):
+            raise EncodingError(column.name, f"an array of {count} elements, arraysize is {column.arraysize}")
+
+
+@lru_cache(maxsize=4096)
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type of a column's values, kept because it is asked for with each batch."""
+    return column.arrow_type
+
+
+@lru_cache(maxsize=4096)
+def shape_of(column: Column) -> Shape:
+    """The numbers of elements that an arraysize allows (VOT-035).
 
     Raises:
         EncodingError: an arraysize that VOTable does not have.
     """
-    if column.arraysize is None:
-        return 1
-    if column.arraysize.endswith("*"):
-        return None
-    try:
-        size = 1
-        for part in column.arraysize.split("x"):
-            size *= int(part)
-    except ValueError as error:
-        raise EncodingError(column.name, f"arraysize {column.arraysize!r} is none") from error
-    return size
+    arraysize = "1" if column.arraysize is None else column.arraysize
+    if not _ARRAYSIZE.fullmatch(arraysize):
+        raise EncodingError(column.name, f"arraysize {column.arraysize!r} is none")
+    *leading, last = arraysize.split("x")
+    unit = prod(int(part) for part in leading)
+    if last == "*":
+        return Shape(None, None, unit)
+    size = unit * int(last.removesuffix("*"))
+    return Shape(None, size, unit) if last.endswith("*") else Shape(size, size, unit)
+
+
+def fixed_size(column: Column) -> int | None:
+    """Number of elements a cell always has: 1 for single values; None where it varies (``*``, ``n*``)."""
+    return shape_of(column).exact
 
 
 def longest(column: Column) -> int | None:
     """Most elements a cell may have; None without a limit."""
-    size = (column.arraysize or "1").rstrip("*")
-    if not size or size.endswith("x"):
-        return None
-    return fixed_size(column) if not (column.arraysize or "1").endswith("*") else _product(size)
-
-
-def _product(size: str) -> int:
-    total = 1
-    for part in size.split("x"):
-        total *= int(part)
-    return total
+    return shape_of(column).most

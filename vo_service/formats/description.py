@@ -22,12 +22,17 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class TableDescription:
-    """A result table before its rows: columns in order, INFOs that stand in front of it, words about it."""
+    """A result table before its rows: columns in order, INFOs that stand in front of it, words about it.
+
+    ``resources`` are whole RESOURCE elements (service descriptors, DataLink 1.1 section 4) that a VOTable
+    carries behind the table.
+    """
 
     columns: tuple[Column, ...]
     infos: tuple[Info, ...] = ()
     name: str | None = None
     description: str | None = None
+    resources: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

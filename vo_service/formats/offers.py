@@ -3,37 +3,68 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
-from vo_service.formats.binary2 import Binary2Rows
+from vo_service.formats.binary import Binary2Rows, BinaryRows
 from vo_service.formats.comma_separated import CSVEncoder, HeadedCSVEncoder
-from vo_service.formats.encoder import Encoder, Format
+from vo_service.formats.description import Status
+from vo_service.formats.encoder import Encoder, Format, SpoolPlace
+from vo_service.formats.fields import Version
+from vo_service.formats.fits import FITSEncoder
+from vo_service.formats.json_table import JSONEncoder
+from vo_service.formats.parquet import ParquetEncoder
+from vo_service.formats.tab_separated import TSVEncoder
 from vo_service.formats.tabledata import TabledataRows
-from vo_service.formats.votable import VOTableEncoder
+from vo_service.formats.votable import Serialisation, VOTableEncoder
 
+_TELLS: Final[frozenset[Status]] = frozenset(("OK", "OVERFLOW", "ERROR"))
+_CUT_ONLY: Final[frozenset[Status]] = frozenset(("OK", "OVERFLOW"))
+_SILENT: Final[frozenset[Status]] = frozenset()
 _VOTABLE: Final = "application/x-votable+xml"
 
 
-def _binary2() -> Encoder:
-    return VOTableEncoder(Binary2Rows())
+def _votable(rows: Callable[[], Serialisation], version: Version = "1.4") -> Callable[[SpoolPlace], Encoder]:
+    return lambda _: VOTableEncoder(rows(), version)
 
 
-def _tabledata() -> Encoder:
-    return VOTableEncoder(TabledataRows())
+def _plain(encoder: Callable[[], Encoder]) -> Callable[[SpoolPlace], Encoder]:
+    return lambda _: encoder()
+
+
+def _votables(version: Version, parameter: str, aliases: tuple[tuple[str, ...], ...]) -> tuple[Format, ...]:
+    """The serialisations of one version of VOTable, BINARY2 without and with its name first."""
+    kinds: tuple[tuple[str, Callable[[], Serialisation]], ...] = (
+        ("", Binary2Rows),
+        (";serialization=BINARY2", Binary2Rows),
+        (";serialization=TABLEDATA", TabledataRows),
+        (";serialization=BINARY", BinaryRows),
+    )
+    return tuple(
+        Format(f"{_VOTABLE}{kind}{parameter}", names, "vot", _TELLS, _votable(rows, version))
+        for (kind, rows), names in zip(kinds, aliases, strict=True)
+    )
 
 
 FORMATS: Final[tuple[Format, ...]] = (
-    Format(_VOTABLE, ("votable",), "vot", True, _binary2),
-    Format(f"{_VOTABLE};serialization=BINARY2", ("votable/b2",), "vot", True, _binary2),
-    Format(f"{_VOTABLE};serialization=TABLEDATA", ("votable/td",), "vot", True, _tabledata),
-    Format("text/xml", (), "xml", True, _tabledata),
-    Format("text/csv;header=present", ("csv", "text/csv"), "csv", False, HeadedCSVEncoder),
-    Format("text/csv;header=absent", (), "csv", False, CSVEncoder),
+    *_votables("1.4", "", (("votable",), ("votable/b2",), ("votable/td",), ("votable/b",))),
+    Format("text/xml", (), "xml", _TELLS, _votable(TabledataRows)),
+    *_votables("1.5", ";version=1.5", (("votable/1.5",), (), (), ())),
+    Format("text/csv;header=present", ("csv", "text/csv"), "csv", _SILENT, _plain(HeadedCSVEncoder)),
+    Format("text/csv;header=absent", (), "csv", _SILENT, _plain(CSVEncoder)),
+    Format("text/tab-separated-values", ("tsv",), "tsv", _SILENT, _plain(TSVEncoder)),
+    Format("application/fits", ("fits",), "fits", _CUT_ONLY, FITSEncoder, spooled=True),
+    Format("application/vnd.apache.parquet", ("parquet",), "parquet", _CUT_ONLY, _plain(ParquetEncoder)),
+    Format("application/json", ("json",), "json", _TELLS, _plain(JSONEncoder)),
 )
 """The first one is the default. RESPONSEFORMAT, capabilities, documentation and tests all read this list."""
 
 _PARAMETER = re.compile(r'\s*([^=\s]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))\s*')
 _IGNORED: Final = frozenset({"charset", "q"})
+_DEFAULT_VERSION: Final = ("version", "1.4")
+
+_MediaType = tuple[str, frozenset[tuple[str, str]]]
 
 
 class UnknownFormat(ValueError):
@@ -53,14 +84,18 @@ def find_format(text: str) -> Format:
         UnknownFormat: names what is offered.
     """
     asked = _media_type(text)
-    if asked is not None:
-        for offer in FORMATS:
-            if asked in (_media_type(name) for name in (offer.media_type, *offer.aliases)):
-                return offer
-    raise UnknownFormat(text)
+    offer = None if asked is None else _offers().get(asked)
+    if offer is None:
+        raise UnknownFormat(text)
+    return offer
 
 
-def _media_type(text: str) -> tuple[str, frozenset[tuple[str, str]]] | None:
+@cache
+def _offers() -> dict[_MediaType | None, Format]:
+    return {_media_type(name): offer for offer in FORMATS for name in (offer.media_type, *offer.aliases)}
+
+
+def _media_type(text: str) -> _MediaType | None:
     """Type and parameters for comparison; None where the text is no media type."""
     main, *rest = re.split(r';(?=(?:[^"]*"[^"]*")*[^"]*$)', text.strip().lower())
     parameters = set()
@@ -75,4 +110,5 @@ def _media_type(text: str) -> tuple[str, frozenset[tuple[str, str]]] | None:
         if name not in _IGNORED:
             parameters.add((name, value))
     # A "+" that went through a form undone as a blank is forgiven.
-    return main.strip().replace("x-votable xml", "x-votable+xml"), frozenset(parameters)
+    main = main.strip().replace("x-votable xml", "x-votable+xml")
+    return main, frozenset(parameters - {_DEFAULT_VERSION} if main == _VOTABLE else parameters)
