@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from vo_service.access.scopes import READ_ALL
 from vo_service.access.viewer import Viewer
 
 PUBLIC = "Public"
 PROPRIETARY = "Proprietary"
-READ_ALL = "read:all"
-"""The scope that sees everything."""
 
 
 @dataclass(frozen=True, slots=True)

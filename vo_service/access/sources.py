@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from sqlglot import exp
 
 from tap_schema import Column, Table
-from vo_service.access.rights import PROPRIETARY, PUBLIC, READ_ALL, Rights
+from vo_service.access.rights import PROPRIETARY, PUBLIC, Rights
+from vo_service.access.scopes import READ_ALL
 from vo_service.access.viewer import Viewer
 
 RELEASE_DATE = "obs_release_date"
