@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 
 from tap_schema import published
-from vo_service.access import ANONYMOUS, Rights
+from vo_service.access import ANONYMOUS, READ_ALL, Rights, Viewer
 from vo_service.adql import AdqlError
 from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryFailed, QueryTimeout
-from vo_service.query import Answer, Context, Question, ask
+from vo_service.query import Answer, Context, Plans, Question, ask, upload_of
 from vo_service.query.stopping import Stop
 from vo_service.sky import Circle, footprint_ids, healpix29, measures_of, parse_region, unit_vectors
 from vo_service.store import Catalogue, Snapshot, Snapshots
@@ -138,7 +138,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory, rows: pa.Table) -> Iterato
 def test_every_column_comes_with_the_type_it_declares(archive: Archive) -> None:
     with archive.ask("SELECT * FROM ivoa.obscore") as answer:
         assert [column.name for column in answer.columns] == [
-            column.name for column in published()["ivoa.obscore"].columns
+            column.name for column in published()["ivoa.obscore"].listed
         ]
         batches = list(answer.batches)
         assert answer.snapshot == archive.snapshot.number
@@ -199,11 +199,27 @@ def test_rights_go_by_the_moment_of_the_query(
     assert archive.column(counted, now=now, rights=rights) == [ROWS - len(expected)]
 
 
+def test_a_plan_that_is_kept_keeps_no_rights_and_no_address(archive: Archive) -> None:
+    plans = Plans()
+    public = "SELECT COUNT(*) FROM ivoa.obscore WHERE data_rights = 'Public'"
+    counts = [
+        archive.column(public, plans=plans, now=(RELEASE + timedelta(days=days)).replace(tzinfo=UTC))[0]
+        for days in (-200, 0, 0, 400)
+    ]
+    assert counts[0] < counts[1] == counts[2] < counts[3]
+    link = "SELECT access_url FROM ivoa.obscore WHERE obs_id = '000'"
+    for address in ("https://vo.example/base", "http://localhost:8000"):
+        assert archive.column(link, plans=plans, base_url=address) == [f"{address}/files/0"]
+
+
 def test_links_are_made_at_the_address_of_the_query(archive: Archive) -> None:
     adql = "SELECT TOP 2 access_url FROM ivoa.obscore WHERE obs_id < '002' ORDER BY obs_id"
     assert archive.column(adql) == ["https://vo.example/base/files/0", "https://archive.example/1"]
     moved = archive.column(adql, base_url="http://localhost:8000")
     assert moved == ["http://localhost:8000/files/0", "https://archive.example/1"]
+    # OBS-011: they can be asked for, too
+    found = "SELECT obs_id FROM ivoa.obscore WHERE access_url = 'https://vo.example/base/files/0'"
+    assert archive.column(found) == ["000"]
 
 
 @pytest.mark.parametrize(
@@ -291,3 +307,35 @@ def test_a_value_that_cannot_be_computed_is_named(archive: Archive, expression: 
     with pytest.raises(QueryFailed) as caught:
         archive.column(f"SELECT {expression} AS v FROM ivoa.obscore")
     assert re.fullmatch(reason, caught.value.reason or "")
+
+
+FOUND = "1 = INTERSECTS({}.s_region, CIRCLE(40, -10, 0.4))"
+JOINS = {
+    "by position": "ivoa.obscore AS a JOIN tap_upload.t AS t"
+    " ON 1 = CONTAINS(POINT(a.s_ra, a.s_dec), CIRCLE(t.ra, t.dec, 0.0001))",
+    "by distance": "tap_upload.t AS t JOIN ivoa.obscore AS a"
+    " ON DISTANCE(POINT(a.s_ra, a.s_dec), POINT(t.ra, t.dec)) < 0.0001",
+    "by shapes": "ivoa.obscore AS a JOIN tap_upload.t AS t"
+    " ON 1 = INTERSECTS(a.s_region, CIRCLE(t.ra, t.dec, 0.0001)) AND a.obs_id = t.obs_id",
+    "plain": "ivoa.obscore AS a JOIN tap_upload.t AS t ON a.obs_id = t.obs_id",
+    "one side": "ivoa.obscore AS a LEFT JOIN tap_upload.t AS t ON a.obs_id = t.obs_id",
+}
+
+
+@pytest.mark.parametrize("source", JOINS.values(), ids=JOINS)
+@pytest.mark.parametrize("scopes", [frozenset(), frozenset({READ_ALL})], ids=["anybody", "all rights"])
+def test_footprints_of_rows_that_are_matched_with_an_upload(
+    archive: Archive, rows: pa.Table, source: str, scopes: frozenset[str]
+) -> None:
+    # rows are found by their numbers, which what the plan makes of a table has not
+    circle = Circle(40.0, -10.0, 0.4)
+    regions = zip(rows["obs_id"].to_pylist(), rows["s_region"].to_pylist())
+    expected = sorted(name for name, text in regions if text and parse_region(text).intersects(circle))
+    upload = upload_of("t", pa.table({"obs_id": rows["obs_id"], "ra": rows["s_ra"], "dec": rows["s_dec"]}))
+    question = Question(f"SELECT a.obs_id FROM {source} WHERE {FOUND.format('a')}", uploads=(upload,))
+    now = RELEASE.replace(tzinfo=UTC)
+    context = Context(Viewer("someone", scopes), now, "https://vo.example", LIMITS, Rights())
+    with ask(question, context, archive.snapshot, archive.engine) as answer:
+        found = [value for batch in answer.batches for value in batch.column(0).to_pylist()]
+    assert 0 < len(expected) < ROWS
+    assert sorted(found) == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from vo_service.access import ANONYMOUS, Rights
+from vo_service.adql import Probe
 from vo_service.engines import DuckDBEngine, Limits, QueryCancelled, QueryTimeout, QueryTooLarge
 from vo_service.query import Context, ProbeLimits, Question, ask, upload_of
 from vo_service.query.probing import Asking, Deadline, settle
@@ -101,11 +102,19 @@ class Slow:
         raise AssertionError("it was never stopped")
 
 
+def asking(empty: Empty, deadline: Deadline, stop: Stop | None = None) -> Asking:
+    return Asking(empty.engine, deadline, stop or Stop(), {}, ProbeLimits())
+
+
+def ask_anew(probe: Probe, answer: Callable[[], pa.Table]) -> pa.Table:
+    return answer()
+
+
 def test_one_clock_for_all_statements_of_a_question(empty: Empty) -> None:
     slow = Slow(0.02, threading.Event())
     deadline = Deadline(Limits(seconds=0.2, batch_rows=10))
     with pytest.raises(QueryTimeout):
-        settle([slow, slow], {}, empty.engine, deadline, Stop(), ProbeLimits())
+        settle([slow, slow], asking(empty, deadline), ask_anew)
     assert 1 <= slow.rounds < 100
     with pytest.raises(QueryTimeout):
         deadline.limits()
@@ -123,7 +132,7 @@ def test_an_end_from_outside_reaches_a_probe(empty: Empty) -> None:
     thread.start()
     deadline = Deadline(Limits(seconds=30.0, batch_rows=10))
     with pytest.raises(QueryCancelled):
-        settle([slow], {}, empty.engine, deadline, stop, ProbeLimits())
+        settle([slow], asking(empty, deadline, stop), ask_anew)
     thread.join()
     assert slow.rounds < 1000
 
@@ -143,7 +152,8 @@ def test_probes_run_in_order_and_read_former_answers(empty: Empty) -> None:
         Counts("p1", "SELECT n + 1 AS n FROM given", ("given",)),
         Counts("p2", "SELECT p1.n + given.n AS n FROM p1, given", ("p1", "given")),
     ]
-    known = settle(probes, {"given": pa.table({"n": [41]})}, empty.engine, deadline, Stop(), ProbeLimits())
+    handed = replace(asking(empty, deadline), handed={"given": pa.table({"n": [41]})})
+    known = settle(probes, handed, ask_anew)
     assert known["p2"].column(0).to_pylist() == [83]
 
 

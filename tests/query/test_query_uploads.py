@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from two_engines import Engines
+from four_places import PLACES, Ask
 
-from tap_schema import Column, published
-from vo_service.access import ANONYMOUS, Rights
+from tap_schema import Column
 from vo_service.adql import AdqlError
-from vo_service.engines import Engine, Limits
-from vo_service.query import Answer, Context, Question, Upload, UploadError, ask, upload_of, upload_of_moc
+from vo_service.query import Upload, UploadError, upload_of, upload_of_moc
 from vo_service.query.uploads import Uploads
-from vo_service.sky import RegionError, healpix29, parse_moc, unit_vectors
-from vo_service.store import Snapshot
-
-LIMITS = Limits(seconds=20.0, batch_rows=1000)
-PLACES = [(10.0, 20.0), (10.1, 20.0), (200.0, -30.0), (0.0, 90.0)]
-Ask = Callable[..., tuple[tuple[Column, ...], list[tuple[Any, ...]]]]
-
-
-def places() -> pa.Table:
-    table = published()["ivoa.obscore"]
-    lon, lat = ([place[index] for place in PLACES] for index in (0, 1))
-    vectors = unit_vectors(lon, lat)
-    values: dict[str, Any] = {"obs_id": ["a", "b", "c", "d"], "obs_publisher_did": ["1", "2", "3", "4"]}
-    values |= {"calib_level": [2] * 4, "obs_collection": ["ALMA"] * 4, "origin": ["file"] * 4}
-    values |= {"s_ra": lon, "s_dec": lat, "_hpx29": healpix29(lon, lat)}
-    values |= {f"_u{axis}": vectors[:, k] for k, axis in enumerate("xyz")}
-    schema = table.arrow_schema()
-    return pa.table(
-        [pa.array(values.get(f.name, [None] * len(PLACES)), f.type) for f in schema], schema=schema
-    )
-
-
-@pytest.fixture(scope="module")
-def opened(engines: Engines) -> Iterator[dict[str, tuple[Snapshot, Engine]]]:
-    both = engines.on({"ivoa.obscore": places()})
-    yield {"duckdb": (both.snapshot, both.duckdb), "postgresql": (both.snapshot, both.postgresql)}
-
-
-@pytest.fixture(params=["duckdb", "postgresql"])
-def answer(opened: dict[str, tuple[Snapshot, Engine]], request: pytest.FixtureRequest) -> Ask:
-    """Asks one engine: columns and rows."""
-    snapshot, engine = opened[request.param]
-
-    def run(adql: str, *uploads: Upload) -> tuple[tuple[Column, ...], list[tuple[Any, ...]]]:
-        context = Context(ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://x", LIMITS, Rights())
-        with ask(Question(adql, uploads=uploads), context, snapshot, engine) as given:
-            return given.columns, rows_of(given)
-
-    return run
-
-
-def rows_of(given: Answer) -> list[tuple[Any, ...]]:
-    return [row for batch in given.batches for row in zip(*(c.to_pylist() for c in batch.columns))]
+from vo_service.sky import healpix29, parse_moc, unit_vectors
 
 
 def field(name: str, datatype: str, arraysize: str | None = None, xtype: str | None = None) -> Column:
@@ -122,7 +78,7 @@ def test_blanks_that_pad_go(answer: Ask) -> None:  # ADQL-217
     assert answer("SELECT fixed FROM tap_upload.t WHERE fixed LIKE '%b'", mine)[1] == [("ab",)]
 
 
-def test_moments(answer: Ask) -> None:  # ADQL-161
+def test_moments(answer: Ask) -> None:  # ADQL-161 TAP-037
     given = pa.table({"t": ["2026-01-31T12:00:00.25Z", "2026-02-01", "2026-02-01 01:02:03", None, ""]})
     mine = upload_of("t", given, [field("t", "char", "*", "timestamp")])
     columns, rows = answer("SELECT t FROM tap_upload.t WHERE t > '2026-01-01'", mine)
@@ -134,7 +90,29 @@ def test_moments(answer: Ask) -> None:  # ADQL-161
     ]
 
 
-def test_shapes(answer: Ask) -> None:  # ADQL-161 ADQL-166
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2016-12-31T23:59:60", datetime(2017, 1, 1)),
+        ("2016-12-31T23:59:60.25Z", datetime(2017, 1, 1, 0, 0, 0, 250_000)),
+        ("2000-01-02", datetime(2000, 1, 2)),
+        ("1858-11-17T00:00:00.123456789", datetime(1858, 11, 17, 0, 0, 0, 123_456)),
+    ],
+)
+def test_moments_with_leap_seconds_and_parts(text: str, wanted: datetime) -> None:  # DALI-083, VOT-140
+    given = pa.table({"t": ["2026-01-31", text, None]})
+    rows = upload_of("t", given, [field("t", "char", "*", "timestamp")]).rows
+    assert rows["t"].to_pylist()[1:] == [wanted, None]
+
+
+@pytest.mark.parametrize("text", ["2026-01-01T12:00:00+01:00", "2026-01-01T24:61:00", "2026-02-30", "soon"])
+def test_moments_that_are_none(text: str) -> None:  # DALI-083
+    given = pa.table({"t": ["2026-01-31", text, None]})
+    with pytest.raises(UploadError, match="t, column t: row 2 has"):
+        upload_of("t", given, [field("t", "char", "*", "timestamp")])
+
+
+def test_shapes(answer: Ask) -> None:  # ADQL-161 ADQL-166 DALI-087 DALI-088
     given = pa.table(
         {
             "p": pa.array([[10.0, 20.0], None], pa.list_(pa.float64())),
@@ -162,7 +140,7 @@ MOC = f"4/1-3 29/{int(healpix29(10.0, 20.0)[0])}"
 
 
 def test_a_coverage_map(answer: Ask) -> None:  # ADQL-164
-    mine = upload_of_moc("cover", MOC)
+    mine = upload_of_moc("cover", parse_moc(MOC))
     assert mine.table.columns[0].xtype == "moc"
     query = (
         "SELECT obs_id FROM ivoa.obscore AS o JOIN tap_upload.cover AS m "
@@ -176,7 +154,7 @@ def test_a_coverage_map(answer: Ask) -> None:  # ADQL-164
 
 
 def test_a_map_of_one_row_is_a_constant(answer: Ask) -> None:
-    mine = upload_of_moc("cover", MOC)
+    mine = upload_of_moc("cover", parse_moc(MOC))
     assert Uploads((mine,)).constants == {("tap_upload.cover", "moc"): parse_moc(MOC)}
     outer = "SELECT o.obs_id, CONTAINS(POINT(o.s_ra, o.s_dec), m.moc) AS t FROM ivoa.obscore AS o LEFT JOIN "
     met = answer(outer + "tap_upload.cover AS m ON o.obs_id = 'a' OR o.obs_id = 'b'", mine)[1]
@@ -254,12 +232,63 @@ def test_what_cannot_be_taken(make: Callable[[], Upload], words: str) -> None:
         make()
 
 
-def test_no_map() -> None:
-    with pytest.raises(RegionError):
-        upload_of_moc("m", "4/1-")
-
-
 def test_tables_of_one_name(answer: Ask) -> None:
     mine = upload_of("t", pa.table({"n": [1]}))
     with pytest.raises(UploadError, match="two tables are called t"):
         answer("SELECT * FROM tap_upload.t", mine, mine)
+
+
+SHAPES = [
+    ("shape", "circle 10 20 0.05", [("a",)]),
+    ("shape", "range 9.9 10.05 19 21", [("a",)]),
+    ("shape", "Polygon 9 19 11 19 10 21", [("a",), ("b",)]),
+    ("shape", "circle 10 20", []),
+]
+
+
+@pytest.mark.parametrize(("xtype", "text", "wanted"), SHAPES)
+def test_a_shape_of_words_and_numbers(answer: Ask, xtype: str, text: str, wanted: list[Any]) -> None:
+    # DALI-089: what is none is no place
+    given = pa.table({"s": [text, None]})
+    mine = upload_of("t", given, [field("s", "char", "*", xtype)])
+    query = (
+        "SELECT obs_id FROM tap_upload.t AS t JOIN ivoa.obscore AS o "
+        "ON 1 = CONTAINS(POINT(o.s_ra, o.s_dec), t.s)"
+    )
+    assert sorted(answer(query, mine)[1]) == wanted
+
+
+@pytest.mark.parametrize("xtype", ["hms", "dms", "interval"])
+def test_an_xtype_without_a_meaning_to_queries_stays_what_it_is(answer: Ask, xtype: str) -> None:
+    # DALI-084, DALI-086: the numbers and signs of the user's are given back, never read
+    values, described = {
+        "hms": (["12:34:56", "24:00:00"], field("x", "char", "*", "hms")),
+        "dms": (["-00:30:00", "+90:00:00"], field("x", "char", "*", "dms")),
+        "interval": (
+            pa.array([[1.0, 2.0], None], pa.list_(pa.float64())),
+            field("x", "double", "2", "interval"),
+        ),
+    }[xtype]
+    columns, rows = answer("SELECT x FROM tap_upload.t", upload_of("t", pa.table({"x": values}), [described]))
+    assert columns[0].xtype == xtype
+    assert [row[0] for row in rows] == (values if isinstance(values, list) else values.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("given", "values", "taken"),
+    [
+        (("char", "16000000"), pa.array(["a"]), "16000000*"),
+        (("unicodeChar", "5"), pa.array(["b    "]), "5*"),
+        (("char", "19", "timestamp"), pa.array(["2026-01-31T00:00:00"]), "*"),
+        (("double", "3"), pa.array([[1.0, 2.0, 3.0]]), "3"),
+        (("double", "2x9"), pa.array([None], pa.list_(pa.float64())), "*"),
+        (("char", None), pa.array(["c"]), None),
+    ],
+)
+def test_answers_do_not_fill_up_what_was_sent_short(
+    given: tuple[str, ...], values: pa.Array, taken: str | None
+) -> None:
+    # a row of one letter would be answered with megabytes, and a batch of them with all of the memory
+    name, arraysize, *xtype = given
+    upload = upload_of("t", pa.table({"x": values}), [field("x", name, arraysize, *xtype)])
+    assert upload.table.columns[0].arraysize == taken

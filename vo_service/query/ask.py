@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -13,10 +15,14 @@ from vo_service.access import ColumnSources
 from vo_service.adql import Plan, Written, parse, plan_query, resolve, write
 from vo_service.engines import Engine, Limits, QueryFailed, Statement
 from vo_service.query.model import Answer, Context, Question
-from vo_service.query.probing import Deadline, settle
+from vo_service.query.plans import PlanKey
+from vo_service.query.probing import Asking, Deadline, settle
 from vo_service.query.stopping import Stop
 from vo_service.query.uploads import Uploads
 from vo_service.store import Snapshot
+
+_BATCH_CELLS = 300_000
+_LEAST_ROWS = 1024
 
 
 @contextmanager
@@ -30,12 +36,12 @@ def ask(
     Nothing runs before the first batch is asked for; reading raises EngineError for a question that cannot be
     answered.
     """
-    uploaded = Uploads(question.uploads)
     deadline = Deadline(context.limits)
-    stop = stop or Stop()
-    plan = _planned(question, uploaded, context, snapshot, deadline, stop)
-    with closing(_batches(plan, question, uploaded, context, engine, stop, deadline.limits())) as batches:
-        yield Answer(plan.columns, batches, question, snapshot.number, plan.warnings, stop.ask)
+    inquiry = _Inquiry(question, Uploads(question.uploads), context, snapshot, engine, stop or Stop())
+    plan = inquiry.plan(deadline)
+    with closing(inquiry.batches(plan, deadline.limits())) as batches:
+        rows = _batch_rows(plan, context.limits)
+        yield Answer(plan.columns, batches, question, snapshot.number, plan.warnings, inquiry.stop.ask, rows)
 
 
 def engine_plan(question: Question, context: Context, snapshot: Snapshot, engine: Engine) -> str:
@@ -43,80 +49,88 @@ def engine_plan(question: Question, context: Context, snapshot: Snapshot, engine
 
     Raises AdqlError and EngineError.
     """
-    uploaded = Uploads(question.uploads)
     deadline = Deadline(context.limits)
-    stop = Stop()
-    plan = _planned(question, uploaded, context, snapshot, deadline, stop)
-    return engine.explain(_statement(plan, uploaded, context, engine, deadline, stop))
+    inquiry = _Inquiry(question, Uploads(question.uploads), context, snapshot, engine, Stop())
+    return engine.explain(inquiry.statement(inquiry.plan(deadline), deadline))
 
 
-def _planned(
-    question: Question,
-    uploaded: Uploads,
-    context: Context,
-    snapshot: Snapshot,
-    deadline: Deadline,
-    stop: Stop,
-) -> Plan:
-    """The plan of a question. Raises AdqlError; QueryTimeout and QueryCancelled between two stages, and while
-    a resolver of names is waited for."""
+@dataclass(frozen=True, slots=True)
+class _Inquiry:
+    """A question with all that it is asked with, and the way from it to an answer."""
 
-    def left() -> float:
-        stop.check()
-        return deadline.limits().seconds
+    question: Question
+    uploaded: Uploads
+    context: Context
+    snapshot: Snapshot
+    engine: Engine
+    stop: Stop
 
-    limit = None if question.maxrec is None else question.maxrec + 1
-    tables = uploaded.tables_with(published())
-    tree = parse(question.adql, question.version)
-    left()
-    resolved = resolve(tree, tables, context.targets.on(snapshot, left), uploaded.constants)
-    left()
-    plan = plan_query(resolved, limit)
-    left()
-    return plan
+    @property
+    def place(self) -> str:
+        """What stands for the snapshot where something is kept for it."""
+        return str(self.snapshot.engine_file)
+
+    def plan(self, deadline: Deadline) -> Plan:
+        """What the question means. Raises AdqlError; QueryTimeout and QueryCancelled between two stages, and
+        while a resolver of names is waited for."""
+        question = self.question
+        if question.uploads:  # the same names may stand for other tables
+            return self._planned(deadline)
+        key = PlanKey(question.adql, question.version, question.maxrec, self.place)
+        return self.context.plans.plan(key, lambda: self._planned(deadline))
+
+    def _planned(self, deadline: Deadline) -> Plan:
+        def left() -> float:
+            self.stop.check()
+            return deadline.limits().seconds
+
+        question, uploaded = self.question, self.uploaded
+        limit = None if question.maxrec is None else question.maxrec + 1
+        tables = uploaded.tables_with(published())
+        tree = parse(question.adql, question.version)
+        left()
+        resolved = resolve(tree, tables, self.context.targets.on(self.snapshot, left), uploaded.constants)
+        left()
+        plan = plan_query(resolved, limit)
+        left()
+        return plan
+
+    def batches(self, plan: Plan, left: Limits) -> Generator[pa.RecordBatch, None, None]:
+        """The rows of a plan, with the types that its columns declare; ``left`` is what its making left."""
+        if self.question.maxrec == 0:
+            return
+        deadline = Deadline(left)
+        statement = self.statement(plan, deadline)
+        limits = replace(deadline.limits(), batch_rows=_batch_rows(plan, self.context.limits))
+        with self.engine.run(statement, limits) as batches, self.stop.ending(batches.cancel):
+            yield from _as_declared(batches.stream, plan.columns)
+
+    def statement(self, plan: Plan, deadline: Deadline) -> Statement:
+        """The statement of a plan with the tables that it reads, the answers of its probes among them."""
+        written = self._written(plan)
+        given = {**self.uploaded.rows, **written.tables}
+        asking = Asking(self.engine, deadline, self.stop, given, self.context.probes)
+        asking.check()
+        known = settle(written.probes, asking, partial(self.context.answers.answer, self.place))
+        return Statement(written.sql, tables={name: known[name] for name in written.reads})
+
+    def _written(self, plan: Plan) -> Written:
+        context = self.context
+        sources = ColumnSources(published(), context.viewer, context.rights, context.now, context.base_url)
+        return write(
+            plan,
+            self.engine.dialect,
+            sources,
+            sources.rows,
+            sources.staged,
+            schemas=self.engine.schemas,
+            uploads=self.uploaded.written,
+        )
 
 
-def _batches(
-    plan: Plan,
-    question: Question,
-    uploaded: Uploads,
-    context: Context,
-    engine: Engine,
-    stop: Stop,
-    left: Limits,
-) -> Generator[pa.RecordBatch, None, None]:
-    """The rows of a plan, with the types that its columns declare; ``left`` is what making it has left."""
-    if question.maxrec == 0:
-        return
-    deadline = Deadline(left)
-    statement = _statement(plan, uploaded, context, engine, deadline, stop)
-    with engine.run(statement, deadline.limits()) as batches, stop.ending(batches.cancel):
-        yield from _as_declared(batches.stream, plan.columns)
-
-
-def _statement(
-    plan: Plan, uploaded: Uploads, context: Context, engine: Engine, deadline: Deadline, stop: Stop
-) -> Statement:
-    """The statement of a plan with the tables that it reads, the answers of its probes among them."""
-    written = _written(plan, uploaded, context, engine)
-    deadline.limits()
-    known = settle(
-        written.probes, {**uploaded.rows, **written.tables}, engine, deadline, stop, context.probes
-    )
-    return Statement(written.sql, tables={name: known[name] for name in written.reads})
-
-
-def _written(plan: Plan, uploaded: Uploads, context: Context, engine: Engine) -> Written:
-    sources = ColumnSources(published(), context.viewer, context.rights, context.now, context.base_url)
-    return write(
-        plan,
-        engine.dialect,
-        sources,
-        sources.rows,
-        sources.staged,
-        schemas=engine.schemas,
-        uploads=uploaded.written,
-    )
+def _batch_rows(plan: Plan, limits: Limits) -> int:
+    """Rows of a batch: fewer of wide ones, which would take as much memory as they are wide."""
+    return min(limits.batch_rows, max(_LEAST_ROWS, _BATCH_CELLS // max(1, len(plan.columns))))
 
 
 def _as_declared(batches: Iterator[pa.RecordBatch], columns: tuple[Column, ...]) -> Iterator[pa.RecordBatch]:

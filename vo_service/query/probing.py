@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -14,6 +15,9 @@ from vo_service.query.stopping import Stop
 
 _BATCH_ROWS = 50_000
 _NOTHING: Mapping[str, pa.Table] = {}
+
+Remember = Callable[[Probe, Callable[[], pa.Table]], pa.Table]
+"""The answer of a probe as it was before, or as it is found now."""
 
 
 class Deadline:
@@ -47,8 +51,17 @@ class Asking:
     deadline: Deadline
     stop: Stop
     handed: Mapping[str, pa.Table]
-    rows: int
-    pairs: int
+    most: ProbeLimits
+
+    @property
+    def rows(self) -> int:
+        """As `adql.probes.Ask`."""
+        return self.most.rows
+
+    @property
+    def pairs(self) -> int:
+        """As `adql.probes.Ask`."""
+        return self.most.pairs
 
     def __call__(self, sql: str, handed: Mapping[str, pa.Table] = _NOTHING) -> Iterator[pa.RecordBatch]:
         """As `adql.probes.Ask`."""
@@ -63,24 +76,17 @@ class Asking:
         self.stop.check()
 
 
-def settle(
-    probes: Sequence[Probe],
-    given: Mapping[str, pa.Table],
-    engine: Engine,
-    deadline: Deadline,
-    stop: Stop,
-    most: ProbeLimits,
-) -> dict[str, pa.Table]:
-    """The answers of the probes, and the tables that are ``given``, by the names that statements read.
+def settle(probes: Sequence[Probe], asking: Asking, remember: Remember) -> dict[str, pa.Table]:
+    """The answers of the probes, and the tables that ``asking`` hands over, by the names that statements
+    read.
 
-    Raises EngineError; QueryTooLarge for a probe that had to look at more than ``most``.
+    Raises EngineError; QueryTooLarge for a probe that would have to look at more than it may.
     """
-    known = dict(given)
+    known = dict(asking.handed)
     for probe in probes:
-        handed = {name: known[name] for name in probe.reads}
-        ask = Asking(engine, deadline, stop, handed, most.rows, most.pairs)
+        ask = replace(asking, handed={name: known[name] for name in probe.reads})
         try:
-            known[probe.name] = probe.answer(ask)
+            known[probe.name] = remember(probe, partial(probe.answer, ask))
         except TooManyCandidates as error:
             raise QueryTooLarge(str(error)) from error
     return known

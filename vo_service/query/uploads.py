@@ -6,10 +6,10 @@ columns ``c1`` and so on: names that differ in case only, hold blanks or are wor
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from tap_schema import Column, Table
 from vo_service.adql import Uploaded
-from vo_service.sky import Region, RegionError, parse_moc
+from vo_service.sky import MOC_CELLS, MOC_CHARACTERS, Moc, Region, RegionError, parse_moc
 
 SCHEMA: Final = "tap_upload"
 _ROW_BYTES: Final = 8000
@@ -29,7 +29,9 @@ _VARYING_BYTES: Final = 24
 _COLUMNS: Final = 1600
 _SHORTS = ("boolean", "unsignedByte", "bit")
 """Types that ADQL has no operators for: they are SMALLINT, so that ``= 1`` works (ADQL-164)."""
-_FIXED = re.compile(r"\d+")
+_FIXED = re.compile(r"\d+(?:x\d+)*")
+_FIXED_NUMBERS: Final = 16
+"""Numbers of a cell up to which an array stays one of a fixed length."""
 _TIMESTAMP = re.compile(r"\s*(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}(?:\.\d+)?))?Z?\s*")
 _BY_ARROW = (
     (pa.types.is_boolean, "short"),
@@ -52,10 +54,15 @@ class UploadError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A table of the user's: what its columns are, and its rows in the same order and types."""
+    """A table of the user's: what its columns are, and its rows in the same order and types.
+
+    ``maps`` are the coverage maps of a table of one row, by the names of their columns: queries take them for
+    constants.
+    """
 
     table: Table
     rows: pa.Table
+    maps: Mapping[str, Region]
 
 
 class Uploads:
@@ -88,15 +95,12 @@ class Uploads:
 
     @cached_property
     def constants(self) -> dict[tuple[str, str], Region]:
-        """Coverage maps that are the only row of their table: queries take them for constants."""
-        found: dict[tuple[str, str], Region] = {}
-        for upload in self._uploads:
-            for column in upload.table.columns if upload.rows.num_rows == 1 else ():
-                text = upload.rows[column.name][0].as_py() if column.xtype == "moc" else None
-                if text is not None:
-                    with suppress(RegionError):  # to be told where it is used
-                        found[upload.table.qualified, column.name] = parse_moc(text)
-        return found
+        """The regions of columns that have one value in their whole table."""
+        return {
+            (upload.table.qualified, column): region
+            for upload in self._uploads
+            for column, region in upload.maps.items()
+        }
 
     @cached_property
     def rows(self) -> dict[str, pa.Table]:
@@ -128,8 +132,38 @@ def upload_of(name: str, rows: pa.Table, columns: Sequence[Column] | None = None
         _values(name, given, column, rows.column(index))
         for index, (given, column) in enumerate(zip(columns, taken))
     ]
-    table = Table(SCHEMA, name, f"Table {name} of the user.", None, "table", 0, tuple(taken))
-    return Upload(table, pa.table(arrays, names=names))
+    maps = [
+        (each.name, _map(name, each, values)) for each, values in zip(taken, arrays) if each.xtype == "moc"
+    ]
+    held = {column: region for column, region in maps if region is not None}
+    return Upload(_table(name, taken), pa.table(arrays, names=names), held)
+
+
+def _table(name: str, columns: Sequence[Column]) -> Table:
+    return Table(SCHEMA, name, f"Table {name} of the user.", None, "table", 0, tuple(columns))
+
+
+def _map(table: str, column: Column, texts: pa.ChunkedArray) -> Region | None:
+    """The coverage map that is the only value of a column; None where there are more, or it is none, which
+    is told where it is used. Raises UploadError for maps that are too long."""
+    longest = pc.max(pc.utf8_length(texts)).as_py() or 0
+    if longest > MOC_CHARACTERS:
+        raise UploadError(
+            f"{table}, column {column.name}: a coverage map of {longest} characters, more than the "
+            f"{MOC_CHARACTERS} allowed; make it coarser"
+        )
+    if len(texts) != 1 or not longest:
+        return None
+    try:
+        found = parse_moc(texts[0].as_py())
+    except RegionError:
+        return None
+    if found.count_of_cells > MOC_CELLS:
+        raise UploadError(
+            f"{table}, column {column.name}: a coverage map of {found.count_of_cells} cells, more than the "
+            f"{MOC_CELLS} allowed; make it coarser"
+        )
+    return found
 
 
 def _check_width(name: str, columns: Sequence[Column]) -> None:
@@ -150,14 +184,11 @@ def _width(kind: pa.DataType) -> int:
     return 8 if pa.types.is_primitive(kind) else _VARYING_BYTES
 
 
-def upload_of_moc(name: str, moc_text: str) -> Upload:
-    """A coverage map of the user's: one row with one column ``moc``.
-
-    Raises RegionError for a text that is no MOC in ASCII.
-    """
-    text = parse_moc(moc_text).to_ascii()
-    column = Column("moc", "char", "*", "moc", None, "pos.outline", None, "The coverage map.")
-    return upload_of(name, pa.table({"moc": pa.array([text], pa.string())}), [column])
+def upload_of_moc(name: str, moc: Moc) -> Upload:
+    """A coverage map of the user's: one row with one column ``moc``."""
+    column = _taken(Column("moc", "char", "*", "moc", None, "pos.outline", None, "The coverage map."))
+    rows = pa.table({"moc": pa.array([moc.to_ascii()], pa.string())})
+    return Upload(_table(name, [column]), rows, {"moc": moc})
 
 
 def _described(field: pa.Field) -> Column:
@@ -177,10 +208,23 @@ def _described(field: pa.Field) -> Column:
 
 
 def _taken(column: Column) -> Column:
-    """The column as queries see it: what ADQL has no type for is SMALLINT."""
+    """The column as queries see it: what ADQL has no type for is SMALLINT. Texts, which have lost what filled
+    them up, and long arrays are of varying length: answers would fill up short and null cells again."""
     if column.datatype in _SHORTS:
         column = replace(column, datatype="short")
-    return replace(column, indexed=False, principal=True, restricted=False, computed=None, measured=None)
+    size = column.arraysize
+    if size is not None and _FIXED.fullmatch(size):
+        if column.is_text:
+            column = replace(column, arraysize=f"{size}*")
+        elif _product(size) > _FIXED_NUMBERS:
+            column = replace(column, arraysize="*")
+    return replace(
+        column, indexed=False, principal=True, restricted=False, computed=None, measured=None, unplaced=True
+    )
+
+
+def _product(arraysize: str) -> int:
+    return math.prod([int(side) for side in arraysize.split("x")])
 
 
 def _values(table: str, given: Column, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -209,15 +253,40 @@ def _text(given: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _timestamps(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Moments in microseconds, UTC; text is read as DALI writes it."""
+    """Moments in microseconds, UTC; text is read as DALI writes it. A leap second is the second after it,
+    which clocks without leap seconds call the same."""
     if pa.types.is_timestamp(values.type):
         return values.cast(pa.timestamp("us"), safe=False)
     if pa.types.is_date(values.type):
         return values.cast(pa.timestamp("us"))
-    read = []
+    read: list[str | None] = []
+    leaps: list[bool] = []
     for row, text in enumerate(values.cast(pa.string()).to_pylist(), start=1):
         found = None if text is None else _TIMESTAMP.fullmatch(text)
         if text is not None and text.strip() and found is None:
-            raise ValueError(f"row {row} has {text!r}, a timestamp such as 2026-01-31T12:00:00 is wanted")
-        read.append(None if found is None else f"{found[1]}T{(found[2] or '00:00:00')[:15]}")
-    return pa.chunked_array([pc.cast(pa.array(read, pa.string()), pa.timestamp("us"))])
+            raise _no_moment(row, text)
+        time = "" if found is None else (found[2] or "00:00:00")[:15]
+        leaps.append(time.startswith("23:59:60"))
+        read.append(None if found is None else f"{found[1]}T{time.replace('23:59:60', '23:59:59')}")
+    texts = pa.array(read, pa.string())
+    try:
+        moments = pc.cast(texts, pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        row = next(row for row, text in enumerate(read) if not _is_moment(text))
+        raise _no_moment(row + 1, read[row]) from None
+    if any(leaps):
+        later = pc.add(moments, pa.scalar(1_000_000, pa.duration("us")))
+        moments = pc.if_else(pa.array(leaps), later, moments)
+    return pa.chunked_array([moments])
+
+
+def _is_moment(text: str | None) -> bool:
+    try:
+        pa.scalar(text, pa.string()).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _no_moment(row: int, text: str | None) -> ValueError:
+    return ValueError(f"row {row} has {text!r}, a timestamp such as 2026-01-31T12:00:00 is wanted")
