@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 import httpx
@@ -13,17 +15,38 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from vo_service.dali.errors import ServiceError
-from vo_service.dali.forms import read_form
+from vo_service.dali.forms import read_body
+from vo_service.dali.multipart import MEMORY_BYTES, BodyLimits
 
 LIMIT = 100_000
+LIMITS = BodyLimits(LIMIT, 10 * LIMIT)
+
+
+def left_in(directory: str) -> list[Path]:
+    return list(Path(directory).iterdir())
 
 
 async def echo(request: Request) -> Response:
-    try:
-        form = await read_form(request, LIMIT)
-    except ServiceError as error:
-        return PlainTextResponse(error.text, status_code=error.status)
-    return JSONResponse({name: list(values) for name, values in form.values.items()})
+    """The parameters; beside them, under ``parts``, sizes of files and the sum of their bytes."""
+    with TemporaryDirectory() as name:
+        try:
+            body = await read_body(request, LIMITS, Path(name))
+        except ServiceError as error:
+            assert left_in(name) == []
+            return PlainTextResponse(error.text, status_code=error.status)
+        told: dict[str, object] = {name: list(values) for name, values in body.form.values.items()}
+        files = {}
+        for part in body.parts.values():
+            with part.open() as file:
+                content = file.read()
+            assert (part.size > MEMORY_BYTES) == isinstance(part.content, Path)
+            assert not isinstance(part.content, Path) or part.content.stat().st_mode & 0o077 == 0
+            files[part.name] = [part.size, sum(content), part.filename, part.media_type]
+        if files:
+            told["parts"] = files
+        body.parts.close()
+        assert left_in(name) == []
+        return JSONResponse(told)
 
 
 APP = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
@@ -128,3 +151,155 @@ def test_text_that_is_not_utf8_is_an_error(query: str) -> None:
 )
 def test_a_broken_body_is_400(content: bytes, kind: str) -> None:
     assert ask(content=content, headers={"Content-Type": kind}).status_code == 400
+
+
+BINARY = bytes(range(256)) * 8
+
+
+def part(name: str, content: bytes, head: str = "") -> bytes:
+    """A part; ``head`` follows its name."""
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"{head}\r\n\r\n'.encode() + content + b"\r\n"
+
+
+def send(
+    *parts: bytes, length: int | None = None, kind: str = "multipart/form-data; boundary=b"
+) -> httpx.Response:
+    content = b"".join(parts) + b"--b--\r\n"
+    body = content if length is None else pieces(content, length)
+    return ask(content=body, headers={"Content-Type": kind})
+
+
+@pytest.mark.parametrize("length", [None, 1, 7, 4096])
+@pytest.mark.parametrize(
+    ("head", "filename", "kind"),
+    [
+        ("", None, None),
+        ('; filename="t.vot"', "t.vot", None),
+        ("; filename=t.vot\r\nContent-Type: application/x-votable+xml", "t.vot", "application/x-votable+xml"),
+        (
+            "\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary",
+            None,
+            "application/octet-stream",
+        ),
+        ('; filename=""', "", None),
+    ],
+)
+def test_a_part_that_upload_names_is_a_file_byte_for_byte(
+    length: int | None, head: str, filename: str | None, kind: str | None
+) -> None:
+    # TAP-081, DALI-072, VOT-188: with a file name or without, with any type or none
+    answer = send(part("UPLOAD", b"t,param:p1"), part("p1", BINARY, head), length=length)
+    assert answer.json() == {"UPLOAD": ["t,param:p1"], "parts": {"p1": [2048, sum(BINARY), filename, kind]}}
+
+
+def test_the_table_may_come_before_it_is_named() -> None:
+    # DALI-072
+    answer = send(part("p1", BINARY), part("QUERY", b"x"), part("upload", b"a,http://h/x;t,param:p1"))
+    assert set(answer.json()) == {"QUERY", "UPLOAD", "parts"}
+    named = ask(
+        query="?UPLOAD=t,param:p1",
+        content=part("p1", BINARY) + b"--b--",
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    assert named.json()["parts"] == {"p1": [2048, sum(BINARY), None, None]}
+
+
+@pytest.mark.parametrize("pair", ["t,param:p1", "t,PARAM:p1", "t,  param:p1", " t ,\tParam:p1"])
+def test_a_pair_names_its_part_however_it_is_written(pair: str) -> None:
+    # DALI-072
+    answer = send(part("UPLOAD", pair.encode()), part("p1", BINARY))
+    assert list(answer.json()["parts"]) == ["p1"]
+
+
+def test_large_parts_go_to_files() -> None:
+    # TAP-089: and go again
+    content = BINARY * 100
+    answer = send(
+        part("UPLOAD", b"t,param:p1"), part("p1", content), part("p2", content, '; filename="x"'), length=5000
+    )
+    assert {name: told[:2] for name, told in answer.json()["parts"].items()} == {
+        "p1": [204800, sum(content)],
+        "p2": [204800, sum(content)],
+    }
+
+
+def test_many_small_parts_do_not_all_stay_in_memory() -> None:
+    parts = [part(f"p{n}", b"x" * 30_000, '; filename="x"') for n in range(33)]
+    answer = send(*parts)
+    assert answer.status_code == 500 or len(answer.json()["parts"]) == 33
+
+
+def test_part_names_tell_upper_from_lower_case() -> None:
+    # DALI-072
+    answer = send(part("UPLOAD", b"t,param:P1"), part("p1", b"value"), part("P1", b"table"))
+    assert answer.json() == {
+        "UPLOAD": ["t,param:P1"],
+        "P1": ["value"],
+        "parts": {"P1": [5, sum(b"table"), None, None]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "told"),
+    [
+        ([part("t", b"1", '; filename="a"'), part("t", b"2", '; filename="b"')], 400, "2 files called 't'"),
+        ([part("QUERY", b"\xff")], 400, "'QUERY' is not UTF-8 text"),
+        ([part("QUERY", b"x" * (LIMIT + 1))], 413, f"limit of {LIMIT} bytes"),
+        ([part("f", b"x" * (10 * LIMIT + 1), '; filename="a"')], 413, f"limit of {10 * LIMIT} bytes"),
+        ([part("f", b"x" * (12 * LIMIT), '; filename="a"')], 413, f"limit of {11 * LIMIT} bytes"),
+        ([part("f", b"x", "\r\nContent-Transfer-Encoding: base64")], 400, "encoded for mail"),
+        ([part("n" * 300, b"x")], 400, "longer than 200 characters"),
+        ([part("x" * 5000, b"x")], 400, "header size exceeded"),
+        ([part("x", b"x", "".join(f"\r\nX-{n}: 1" for n in range(20)))], 400, "header count exceeded"),
+        ([part(f"p{n}", b"1") for n in range(1001)], 400, "more than 1000 parts"),
+        (
+            [b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\nends'],
+            400,
+            "ends before its last boundary",
+        ),
+        ([b"--b\r\nContent-Disposition: attachment; name=x\r\n\r\n1\r\n"], 400, "has no name"),
+        ([b'--b\r\nContent-Disposition: form-data; name="\xe9"\r\n\r\n1\r\n'], 400, "not UTF-8 text"),
+    ],
+)
+@pytest.mark.parametrize("length", [None, 8192])
+def test_bodies_that_are_refused(parts: list[bytes], status: int, told: str, length: int | None) -> None:
+    # DALI-074, UWS-041, VOT-181
+    answer = send(*parts, length=length)
+    assert answer.status_code == status
+    assert told in answer.text
+
+
+def test_a_boundary_without_end() -> None:
+    answer = send(kind=f"multipart/form-data; boundary={'b' * 5000}")
+    assert answer.status_code == 400
+
+
+async def _endless(sent: list[int]) -> AsyncIterator[bytes]:
+    """A million parts, and more."""
+    for n in range(1_000_000):
+        sent.append(n)
+        yield part(f"p{n}", b"")
+
+
+@pytest.mark.parametrize("endless", [_endless])
+def test_a_million_parts_are_not_read(endless: Callable[[list[int]], AsyncIterator[bytes]]) -> None:
+    # VOT-181: some of the rest is read, so that a client that is still sending gets the answer
+    sent: list[int] = []
+    answer = ask(content=endless(sent), headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert answer.status_code == 400
+    assert len(sent) < 50_000
+
+
+async def _long_header(sent: list[int]) -> AsyncIterator[bytes]:
+    yield b'--b\r\nContent-Disposition: form-data; name="'
+    for n in range(1 << 14):
+        sent.append(n)
+        yield b"x" * 65536
+
+
+def test_a_header_of_a_gigabyte_is_not_read() -> None:
+    # VOT-181
+    sent: list[int] = []
+    answer = ask(content=_long_header(sent), headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert answer.status_code == 400
+    assert len(sent) < 100

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 
 from vo_service.dali.errors import ServiceError
-from vo_service.dali.streams import Cancellation, ClientGone, Pump, PumpedResponse, first_piece
+from vo_service.dali.streams import (
+    Cancellation,
+    ClientGone,
+    Pump,
+    PumpedResponse,
+    Spool,
+    SpoolLimits,
+    SpoolRoom,
+    StalledReader,
+    Work,
+    first_piece,
+)
 
 Pieces = Generator[bytes, None, None]
+
+
+def spool(**limits: float) -> Spool:
+    """A spool in the system's directory for temporary files."""
+    return SpoolRoom(Path(tempfile.gettempdir()), SpoolLimits(**limits)).spool()  # type: ignore[arg-type]
+
+
+def pump_of(work: Work) -> Pump:
+    return Pump(work, spool())
 
 
 def run(test: Callable[[ThreadPoolExecutor], Awaitable[None]]) -> None:
@@ -56,8 +80,8 @@ def test_all_bytes_come_in_order_and_the_end_is_told() -> None:
             yield b"%d," % number
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         assert await drained(pump) == b"".join(b"%d," % number for number in range(2000))
 
     run(test)
@@ -65,8 +89,8 @@ def test_all_bytes_come_in_order_and_the_end_is_told() -> None:
 
 def test_what_waits_together_is_taken_together() -> None:
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(lambda _: (piece for piece in (b"a", b"b", b"c")))
-        pump.start(executor, 10)
+        pump = pump_of(lambda _: (piece for piece in (b"a", b"b", b"c")))
+        pump.start(executor.submit, 10)
         await over(executor)
         assert await pump.take() == (b"abc", True)
 
@@ -82,8 +106,8 @@ def test_a_piece_leaves_while_the_work_goes_on() -> None:
         yield b"late"
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         assert await pump.take() == (b"early", False)
         going_on.set()
         assert await drained(pump) == b"late"
@@ -91,21 +115,102 @@ def test_a_piece_leaves_while_the_work_goes_on() -> None:
     run(test)
 
 
-def test_the_work_waits_for_a_slow_client() -> None:
+def test_the_work_ends_whatever_its_client_does() -> None:
+    """What the client has not taken waits on disk; the thread is free for others."""
+
+    def work(_: Cancellation) -> Pieces:
+        for number in range(50):
+            yield bytes([number]) * (1 << 20)
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
+        await over(executor)
+        assert await drained(pump) == b"".join(bytes([number]) * (1 << 20) for number in range(50))
+
+    run(test)
+
+
+def test_the_work_waits_for_a_reader_where_the_spool_is_full() -> None:
     made = 0
 
     def work(_: Cancellation) -> Pieces:
         nonlocal made
         for _number in range(100):
             made += 1
-            yield bytes(1 << 20)
+            yield bytes(1 << 18)
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = Pump(work, spool(memory_bytes=1 << 20, file_bytes=1 << 20))
+        pump.start(executor.submit, 10)
         await asyncio.sleep(0.3)
-        assert made < 10
-        assert len(await drained(pump)) == 100 << 20
+        assert made < 12
+        assert len(await drained(pump)) == 100 << 18
+
+    run(test)
+
+
+def test_a_reader_who_takes_nothing_is_told_so_behind_what_waits() -> None:
+    ended: list[str] = []
+
+    def work(_: Cancellation) -> Pieces:
+        try:
+            while True:
+                yield b"row " * 1000
+        except StalledReader as error:
+            yield f"ended: {error.message}".encode()
+            yield b" really"
+        ended.append("by itself")
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work, spool(memory_bytes=9000, file_bytes=9000, stall_seconds=0.1))
+        pump.start(executor.submit, 10)
+        await over(executor)
+        answer = await drained(pump)
+        assert answer.startswith(b"row ") and b"read too slowly" in answer and answer.endswith(b" really")
+        assert ended == ["by itself"]
+
+    run(test)
+
+
+def test_an_answer_that_has_no_words_for_it_breaks_off_when_its_reader_stalls() -> None:
+    def work(_: Cancellation) -> Pieces:
+        while True:
+            yield b"row\n" * 1000
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        pump = Pump(work, spool(memory_bytes=9000, file_bytes=9000, stall_seconds=0.1))
+        pump.start(executor.submit, 10)
+        await over(executor)
+        with pytest.raises(StalledReader):
+            await drained(pump)
+
+    run(test)
+
+
+def test_the_end_of_the_work_is_told_once_however_it_comes() -> None:
+    def fails(_: Cancellation) -> Pieces:
+        yield b"x"
+        raise KeyError("bad")
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        free = threading.Event()
+        told: list[str] = []
+        failing = Pump(fails, spool(), lambda: told.append("failed"))
+        failing.start(executor.submit, 10)
+        await over(executor)
+        failing.close()
+        executor.submit(free.wait, 10)
+        given_up = Pump(fails, spool(), lambda: told.append("given up"))
+        given_up.start(executor.submit, 0.01)
+        with pytest.raises(ServiceError, match="busy"):
+            await given_up.take()
+        left = Pump(fails, spool(), lambda: told.append("left"))
+        left.start(executor.submit, 0.01)
+        left.close()
+        await asyncio.sleep(0.05)
+        free.set()
+        assert told == ["failed", "given up", "left"]
 
     run(test)
 
@@ -116,8 +221,8 @@ def test_an_error_comes_out_after_what_was_made_before_it() -> None:
         raise KeyError("bad")
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         await over(executor)
         assert await pump.take() == (b"good", False)
         with pytest.raises(KeyError):
@@ -132,8 +237,8 @@ def test_an_error_before_the_first_piece_is_raised_to_the_handler() -> None:
         yield b""
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         with pytest.raises(KeyError):
             await first_piece(pump, request_of([]))
 
@@ -149,8 +254,8 @@ def test_a_client_that_leaves_before_the_first_piece_ends_the_work_at_once() -> 
         yield b"nobody takes this"
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         await asyncio.sleep(0.05)
         started = time.monotonic()
         with pytest.raises(ClientGone):
@@ -172,8 +277,8 @@ def test_a_client_that_leaves_amid_the_answer_ends_the_work_and_closes_it() -> N
             closed.set()
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         first, last = await first_piece(pump, request_of([]))
         assert not last
         sent: list[object] = []
@@ -188,7 +293,7 @@ def test_a_client_that_leaves_amid_the_answer_ends_the_work_and_closes_it() -> N
             await enough.wait()
             return {"type": "http.disconnect"}
 
-        response = PumpedResponse(pump, first, "text/plain", {})
+        response = PumpedResponse(pump, first, {"content-type": "text/plain"})
         await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)  # type: ignore[arg-type]
         await over(executor)
         assert closed.is_set()
@@ -219,8 +324,8 @@ def test_work_that_waits_too_long_for_its_turn_is_given_up_with_503() -> None:
 
     async def test(executor: ThreadPoolExecutor) -> None:
         executor.submit(free.wait, 10)
-        pump = Pump(lambda _: (piece for piece in (b"never",)))
-        pump.start(executor, 0.05)
+        pump = pump_of(lambda _: (piece for piece in (b"never",)))
+        pump.start(executor.submit, 0.05)
         with pytest.raises(ServiceError, match="busy") as caught:
             await first_piece(pump, request_of([]))
         free.set()
@@ -231,13 +336,33 @@ def test_work_that_waits_too_long_for_its_turn_is_given_up_with_503() -> None:
 
 def test_work_that_got_its_turn_in_time_is_not_given_up() -> None:
     def work(_: Cancellation) -> Pieces:
-        time.sleep(0.2)
+        time.sleep(0.8)
         yield b"late"
 
     async def test(executor: ThreadPoolExecutor) -> None:
-        pump = Pump(work)
-        pump.start(executor, 0.05)
+        pump = pump_of(work)
+        pump.start(executor.submit, 0.6)  # a thread of a busy machine takes its time to begin
         assert await drained(pump) == b"late"
+
+    run(test)
+
+
+def test_nothing_keeps_an_answer_in_memory_once_it_was_taken() -> None:
+    class Question:
+        def work(self, _: Cancellation) -> Pieces:
+            yield b"answer"
+
+    async def test(executor: ThreadPoolExecutor) -> None:
+        question = Question()
+        alive = weakref.ref(question)
+        pump = pump_of(question.work)
+        pump.start(executor.submit, 60.0)  # the patience with its queue, which it had no need of
+        assert await drained(pump) == b"answer"
+        await over(executor)
+        del pump, question
+        await asyncio.sleep(0.05)
+        gc.collect()
+        assert alive() is None
 
     run(test)
 
@@ -252,8 +377,8 @@ def test_a_client_that_leaves_the_queue_leaves_no_work_behind() -> None:
     async def test(executor: ThreadPoolExecutor) -> None:
         free = threading.Event()
         executor.submit(free.wait, 10)
-        pump = Pump(work)
-        pump.start(executor, 10)
+        pump = pump_of(work)
+        pump.start(executor.submit, 10)
         with pytest.raises(ClientGone):
             await first_piece(pump, request_of([{"type": "http.disconnect"}]))
         free.set()

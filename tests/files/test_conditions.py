@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vo_service.files.conditions import Verdict, http_date, http_text, judge, range_applies
+from vo_service.dali.conditions import Verdict, http_date, http_text, judge, range_applies
 
 ETAG = '"abc"'
 MODIFIED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

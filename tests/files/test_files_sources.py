@@ -20,7 +20,8 @@ import pytest
 
 from tap_schema import published
 from vo_service.dali.errors import ServiceError
-from vo_service.files.opened import LocalBytes, StreamedBytes
+from vo_service.dali.sending import LocalBytes
+from vo_service.files.opened import StreamedBytes
 from vo_service.files.stored import StoredFile, open_file
 from vo_service.holdings.discover import discover
 from vo_service.holdings.ingest import ingest

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo_service.files.ranges import NotSatisfiable, Span, wanted_spans
+from vo_service.dali.ranges import NotSatisfiable, Span, wanted_spans
 
 
 @pytest.mark.parametrize(

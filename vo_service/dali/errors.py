@@ -1,6 +1,7 @@
 """What can go wrong with a request, and the HTTP status of each kind, in one table (DALI 5.2).
 
     ServiceError          anything the client is told; carries its kind, a sentence, and perhaps a hint
+    ServiceAway           of these: what answers is not there at present, so that a job can wait for it
 
 Rooms below raise errors of their own; the protocol rooms translate them into these at their border.
 """
@@ -23,6 +24,9 @@ class ErrorKind(Enum):
     GONE = "gone"
     BODY_TOO_LARGE = "body too large"
     BODY_TYPE = "body type"
+    ADDRESS_TOO_LONG = "address too long"
+    HEADERS_TOO_LARGE = "headers too large"
+    LIMIT = "limit"
     BUSY = "busy"
     TIMEOUT = "timeout"
     UNAVAILABLE = "unavailable"
@@ -40,13 +44,19 @@ STATUS: Mapping[ErrorKind, int] = {
     ErrorKind.GONE: 410,
     ErrorKind.BODY_TOO_LARGE: 413,
     ErrorKind.BODY_TYPE: 415,
+    ErrorKind.ADDRESS_TOO_LONG: 414,
+    ErrorKind.HEADERS_TOO_LARGE: 431,
+    ErrorKind.LIMIT: 429,
     ErrorKind.BUSY: 503,
     ErrorKind.TIMEOUT: 503,
     ErrorKind.UNAVAILABLE: 503,
     ErrorKind.INTERNAL: 500,
 }
 
-_RETRY_AFTER = {ErrorKind.BUSY: "5", ErrorKind.UNAVAILABLE: "30"}  # DALI-099: seconds
+_TRANSIENT = frozenset(
+    (ErrorKind.LIMIT, ErrorKind.BUSY, ErrorKind.TIMEOUT, ErrorKind.UNAVAILABLE, ErrorKind.INTERNAL)
+)
+_RETRY_AFTER = {ErrorKind.LIMIT: "5", ErrorKind.BUSY: "5", ErrorKind.UNAVAILABLE: "30"}  # DALI-099: seconds
 
 
 class ServiceError(Exception):
@@ -71,9 +81,25 @@ class ServiceError(Exception):
         return STATUS[self.kind]
 
     @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed later (UWS-071, DALI-105)."""
+        return self.kind in _TRANSIENT
+
+    @property
     def text(self) -> str:
         """The message, and the hint on a line of its own."""
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ServiceAway(ServiceError):
+    """503: what answers is not there at present, and the same will be answered once it is.
+
+    ``begun``: it was lost over this request, which may be the cause of that.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, begun: bool = False) -> None:
+        super().__init__(ErrorKind.UNAVAILABLE, message, hint)
+        self.begun = begun
 
 
 def usage(message: str, hint: str | None = None) -> ServiceError:

@@ -1,15 +1,22 @@
-"""Error documents: VOTable where tables are answered, plain text elsewhere (DALI-094, TAP-121)."""
+"""Error documents: VOTable where tables are answered, plain text elsewhere (DALI-094, TAP-121).
+
+The last line of each is the identifier of the request, by which its operator finds it in the log.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from vo_service.dali.errors import ServiceError
+from vo_service.dali.request_log import signed
 from vo_service.formats import FORMATS, Format, error_votable
 
 VOTABLE = FORMATS[0].media_type
+_VOTABLES = ("application/x-votable+xml", "text/xml")
 _WORDS = {
     404: "There is nothing at this address.",
     405: "This address does not take requests of this method.",
@@ -18,23 +25,25 @@ _WORDS = {
 
 def text_reply(error: ServiceError) -> Response:
     """The error as plain text."""
-    return Response(
-        f"{error.text}\n", status_code=error.status, headers=dict(error.headers), media_type="text/plain"
-    )
+    return _text(error.text, error.status, error.headers)
 
 
 def table_reply(error: ServiceError, format: Format | None) -> Response:
-    """The error in the shape of the format that was asked for.
+    """The error in the shape of the format that was asked for, as `error_document` chooses it."""
+    content, media_type = error_document(signed(error.text), format)
+    return Response(content, status_code=error.status, headers={**error.headers, "Content-Type": media_type})
 
-    VOTable for VOTables and for an unknown format (None), plain text for those without a place for it.
+
+def error_document(text: str, format: Format | None) -> tuple[bytes, str]:
+    """An error text in the shape of a format, and the media type of that.
+
+    VOTable for VOTables and for an unknown format (None), plain text for all others (TAP-121).
     """
-    if format is not None and not format.tells_outcome:
-        return text_reply(error)
-    return Response(
-        error_votable(error.text),
-        status_code=error.status,
-        headers={**error.headers, "Content-Type": VOTABLE if format is None else format.media_type},
-    )
+    if format is None:
+        return error_votable(text), VOTABLE
+    if format.media_type.partition(";")[0] in _VOTABLES:
+        return error_votable(text), format.media_type
+    return f"{text}\n".encode(), "text/plain; charset=utf-8"
 
 
 async def answer_service_error(request: Request, error: Exception) -> Response:
@@ -46,7 +55,10 @@ async def answer_service_error(request: Request, error: Exception) -> Response:
 async def answer_http_error(request: Request, error: Exception) -> Response:
     """Errors of the router: no such address, no such method."""
     assert isinstance(error, HTTPException)
-    words = _WORDS.get(error.status_code, error.detail)
+    return _text(_WORDS.get(error.status_code, error.detail), error.status_code, error.headers)
+
+
+def _text(words: str, status: int, headers: Mapping[str, str] | None) -> Response:
     return Response(
-        f"{words}\n", status_code=error.status_code, headers=error.headers, media_type="text/plain"
+        f"{signed(words)}\n", status_code=status, headers=dict(headers or {}), media_type="text/plain"
     )

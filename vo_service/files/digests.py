@@ -16,7 +16,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from vo_service.files.opened import LocalBytes, OpenBytes
+from vo_service.dali.sending import LocalBytes, OpenBytes
 from vo_service.files.stored import StoredFile
 from vo_service.store import Catalogue, StoreError
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from vo_service.access import ANONYMOUS, Rights
+from vo_service.access import READ_ALL, Rights, Viewer
 from vo_service.dali.addresses import service_address
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
-from vo_service.files.conditions import Verdict, http_text, judge, range_applies
+from vo_service.dali.identity import Identity
+from vo_service.dali.sending import OpenBytes, Sendable, send_stored
 from vo_service.files.digests import Digests, insists
-from vo_service.files.opened import OpenBytes
-from vo_service.files.ranges import NotSatisfiable, Span, wanted_spans
 from vo_service.files.stored import StoredFile, WithdrawnFile, find_file, find_withdrawn, open_file
 from vo_service.store import Catalogue
 
-_BLOCK = 1 << 20
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
 
 
@@ -40,6 +36,7 @@ class FileService:
         catalogue: Catalogue,
         rights: Rights,
         digests: Digests,
+        identity: Identity,
         clock: Callable[[], datetime],
         base_url: str | None,
         trust_proxy: bool,
@@ -48,6 +45,7 @@ class FileService:
         self._catalogue = catalogue
         self._rights = rights
         self._digests = digests
+        self._identity = identity
         self._clock = clock
         self._base_url = base_url
         self._trust_proxy = trust_proxy
@@ -62,14 +60,16 @@ class FileService:
         version = request.query_params.get("version")
         insisted = insists(request.headers.get("want-repr-digest"))
         address = service_address(request, self._base_url, self._trust_proxy)
-        opened = await to_thread.run_sync(self._open, product_id, version, insisted, address)
+        viewer = self._identity.viewer(request)
         try:
-            return _answer(request, opened)
-        except BaseException:
-            opened.handle.close()
-            raise
+            opened = await to_thread.run_sync(self._open, product_id, version, insisted, address, viewer)
+        except _Closed as closed:
+            raise self._identity.refusal(request, closed.why, scope=READ_ALL) from closed
+        return _answer(request, opened)
 
-    def _open(self, product_id: str, version: str | None, insisted: bool, address: str) -> _OpenFile:
+    def _open(
+        self, product_id: str, version: str | None, insisted: bool, address: str, viewer: Viewer
+    ) -> _OpenFile:
         with self._current.use() as (snapshot, _):
             file = find_file(snapshot, product_id)
             withdrawn = None if file is not None else find_withdrawn(snapshot, product_id)
@@ -77,7 +77,7 @@ class FileService:
         if file is None:
             raise _no_file(withdrawn, wanted, address)
         _require_version(file, wanted, address)
-        self._require_open(file)
+        self._require_open(file, viewer)
         handle = open_file(file, self._catalogue.roots())
         try:
             return _OpenFile(file, handle, self._digests.header(file, handle, insisted))
@@ -85,14 +85,14 @@ class FileService:
             handle.close()
             raise
 
-    def _require_open(self, file: StoredFile) -> None:
-        """The gate (design 4.3): the clock decides, at every request anew. A tar is closed as long as
-        anything in it is."""
+    def _require_open(self, file: StoredFile, viewer: Viewer) -> None:
+        """The gate (design 4.3): the clock and the viewer's rights decide, at every request anew. A tar is
+        closed as long as anything in it is. Raises _Closed."""
         now = self._clock()
         closed = [
             claim.release_date
             for claim in file.claims
-            if not self._rights.may_read(ANONYMOUS, claim.origin, claim.release_date, now)
+            if not self._rights.may_read(viewer, claim.origin, claim.release_date, now)
         ]
         if not closed:
             return
@@ -102,7 +102,15 @@ class FileService:
         else:
             told = f"is proprietary until {max(dates).replace(tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}"
         what = "This product" if not file.held else "This product, or a file in it,"
-        raise ServiceError(ErrorKind.FORBIDDEN, f"{what} {told}.")
+        raise _Closed(f"{what} {told}.")
+
+
+class _Closed(Exception):
+    """The viewer may not have the file; ``why`` is a sentence."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,67 +172,16 @@ def _successor(address: str, place: str) -> dict[str, str]:
 def _answer(request: Request, opened: _OpenFile) -> Response:
     """The response that the request's conditions and ranges make of an open file."""
     file = opened.file
-    headers = _headers(opened)
-    verdict = judge(request.headers, file.etag, file.modified)
-    if verdict is Verdict.FAILED:
-        opened.handle.close()
-        return Response(status_code=412, headers=headers)
-    if verdict is Verdict.NOT_MODIFIED:
-        opened.handle.close()
-        return Response(status_code=304, headers=headers)
-    size = file.size_bytes
-    if size is None:  # of a server that does not tell it: no ranges, and the end is where the bytes end
-        headers |= {"Content-Type": file.media_type, "Accept-Ranges": "none"}
-        return _FileResponse(request, opened, None, b"", 200, headers)
-    try:
-        spans = _spans(request, file, size)
-    except NotSatisfiable:
-        opened.handle.close()
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    if len(spans) > 1:
-        return _several(request, opened, spans, size, headers)
-    headers["Content-Type"] = file.media_type
-    if not spans:
-        return _FileResponse(request, opened, [(b"", Span(0, size))], b"", 200, headers)
-    headers["Content-Range"] = spans[0].content_range(size)
-    return _FileResponse(request, opened, [(b"", spans[0])], b"", 206, headers)
-
-
-def _spans(request: Request, file: StoredFile, size: int) -> tuple[Span, ...]:
-    if request.method != "GET" or not range_applies(
-        request.headers.get("if-range"), file.etag, file.modified
-    ):
-        return ()
-    return wanted_spans(request.headers.get("range"), size)
-
-
-def _several(
-    request: Request, opened: _OpenFile, spans: tuple[Span, ...], size: int, headers: dict[str, str]
-) -> Response:
-    """Several ranges in one answer (RFC 9110, 14.6)."""
-    boundary = token_hex(16)
-    parts = [
-        (
-            f"\r\n--{boundary}\r\nContent-Type: {opened.file.media_type}\r\n"
-            f"Content-Range: {span.content_range(size)}\r\n\r\n".encode("ascii"),
-            span,
-        )
-        for span in spans
-    ]
-    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
-    return _FileResponse(request, opened, parts, f"\r\n--{boundary}--\r\n".encode("ascii"), 206, headers)
+    stored = Sendable(opened.handle, file.size_bytes, file.etag, file.modified, file.media_type)
+    return send_stored(request, stored, _headers(opened))
 
 
 def _headers(opened: _OpenFile) -> dict[str, str]:
     file = opened.file
     headers = {
-        "Accept-Ranges": "bytes",
-        "ETag": file.etag,
         "Content-Disposition": disposition(file.name),
         "Cache-Control": "no-cache",  # the gate is asked each time; the ETag saves the bytes
     }
-    if file.modified is not None:
-        headers["Last-Modified"] = http_text(file.modified)
     if opened.digest is not None:
         headers["Repr-Digest"] = opened.digest
     return headers
@@ -236,63 +193,3 @@ def disposition(name: str) -> str:
         return f"attachment; filename={name}"
     plain = re.sub(r'[^ -~]|["\\]', "_", name)
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}; filename=\"{plain}\""
-
-
-class _FileResponse(StreamingResponse):
-    """Parts of an open file, each after a few bytes of its own, with their length known, or (without parts)
-    all that it has; closes the file.
-    """
-
-    def __init__(
-        self,
-        request: Request,
-        opened: _OpenFile,
-        parts: list[tuple[bytes, Span]] | None,
-        end: bytes,
-        status: int,
-        headers: Mapping[str, str],
-    ) -> None:
-        headers = dict(headers)
-        if parts is None:
-            body = _rest(opened.handle)
-        else:
-            length = sum(len(before) + span.length for before, span in parts) + len(end)
-            headers["Content-Length"] = str(length)
-            body = _bytes(opened.handle, parts, end)
-        if request.method == "HEAD":
-            body = _nothing()
-        super().__init__(body, status_code=status, headers=headers)
-        self._handle = opened.handle
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._handle.close()
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    for _ in ():
-        yield b""
-
-
-async def _rest(handle: OpenBytes) -> AsyncIterator[bytes]:
-    offset = 0
-    while block := await to_thread.run_sync(handle.read_at, offset, _BLOCK):
-        offset += len(block)
-        yield block
-
-
-async def _bytes(handle: OpenBytes, parts: list[tuple[bytes, Span]], end: bytes) -> AsyncIterator[bytes]:
-    for before, span in parts:
-        if before:
-            yield before
-        offset = span.start
-        while offset < span.stop:
-            block = await to_thread.run_sync(handle.read_at, offset, min(_BLOCK, span.stop - offset))
-            if not block:
-                raise OSError("the file became shorter while it was sent")  # breaks the connection off
-            offset += len(block)
-            yield block
-    if end:
-        yield end

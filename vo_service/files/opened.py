@@ -6,44 +6,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from vo_service.pixels.sources import ByteSource
 
 _STEP = 1 << 20
-
-
-class OpenBytes(Protocol):
-    """Bytes that can be read in pieces, by one reader at a time."""
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """A piece, shorter only at the end. Raises OSError."""
-
-    def close(self) -> None:
-        """Nothing is read any more."""
-
-
-@dataclass(slots=True)
-class LocalBytes:
-    """``size`` bytes from ``start`` on of an open file, which it owns."""
-
-    descriptor: int
-    start: int
-    size: int
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """A piece of the part."""
-        return os.pread(self.descriptor, max(0, min(length, self.size - offset)), self.start + offset)
-
-    def copy(self) -> LocalBytes:
-        """The same, to be closed for itself."""
-        return LocalBytes(os.dup(self.descriptor), self.start, self.size)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
 
 class StreamedBytes:

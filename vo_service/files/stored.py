@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vo_service.dali.errors import ErrorKind, ServiceError
-from vo_service.files.opened import HeldFile, LocalBytes, OpenBytes, StreamedBytes
+from vo_service.dali.sending import LocalBytes, OpenBytes
+from vo_service.files.opened import HeldFile, StreamedBytes
 from vo_service.holdings.found_files import FOUND_COLUMNS, found_file
 from vo_service.holdings.read import is_as_found, member_source, whole_source
 from vo_service.holdings.records import UNKNOWN_SIZE, FoundFile

@@ -1,0 +1,187 @@
+"""Stored bytes as an answer: whole or in ranges, under the conditions of the request (RFC 9110: 13, 14)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_hex
+from typing import Protocol
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from vo_service.dali.conditions import Verdict, http_text, judge, range_applies
+from vo_service.dali.ranges import NotSatisfiable, Span, wanted_spans
+
+_BLOCK = 1 << 20
+
+
+class OpenBytes(Protocol):
+    """Bytes that can be read in pieces, by one reader at a time."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """A piece, shorter only at the end. Raises OSError."""
+
+    def close(self) -> None:
+        """Nothing is read any more."""
+
+
+@dataclass(slots=True)
+class LocalBytes:
+    """``size`` bytes from ``start`` on of an open file, which it owns."""
+
+    descriptor: int
+    start: int
+    size: int
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """A piece of the part."""
+        return os.pread(self.descriptor, max(0, min(length, self.size - offset)), self.start + offset)
+
+    def copy(self) -> LocalBytes:
+        """The same, to be closed for itself."""
+        return LocalBytes(os.dup(self.descriptor), self.start, self.size)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """Bytes that are open, and what is known of them: ``size`` None where a server does not tell it, ``etag``
+    strong and in its quotes, ``modified`` UTC in whole seconds or None."""
+
+    handle: OpenBytes
+    size: int | None
+    etag: str
+    modified: datetime | None
+    media_type: str
+
+
+def send_stored(request: Request, stored: Sendable, more: Mapping[str, str]) -> Response:
+    """The answer that the request's conditions and ranges make of stored bytes; it closes them.
+
+    ``more`` are headers that stand on every answer, on 304 and 412 too.
+    """
+    headers = {"Accept-Ranges": "bytes", "ETag": stored.etag, **more}
+    if stored.modified is not None:
+        headers["Last-Modified"] = http_text(stored.modified)
+    try:
+        return _answer(request, stored, headers)
+    except BaseException:
+        stored.handle.close()
+        raise
+
+
+def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Response:
+    verdict = judge(request.headers, stored.etag, stored.modified)
+    if verdict is not Verdict.SEND:
+        stored.handle.close()
+        return Response(status_code=412 if verdict is Verdict.FAILED else 304, headers=headers)
+    size = stored.size
+    if size is None:  # no ranges, and the end is where the bytes end
+        headers |= {"Content-Type": stored.media_type, "Accept-Ranges": "none"}
+        return _StoredResponse(request, stored, None, b"", 200, headers)
+    try:
+        spans = _spans(request, stored, size)
+    except NotSatisfiable:
+        stored.handle.close()
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    if len(spans) > 1:
+        return _several(request, stored, spans, size, headers)
+    headers["Content-Type"] = stored.media_type
+    if not spans:
+        return _StoredResponse(request, stored, [(b"", Span(0, size))], b"", 200, headers)
+    headers["Content-Range"] = spans[0].content_range(size)
+    return _StoredResponse(request, stored, [(b"", spans[0])], b"", 206, headers)
+
+
+def _spans(request: Request, stored: Sendable, size: int) -> tuple[Span, ...]:
+    asked = request.headers.get("if-range")
+    if request.method != "GET" or not range_applies(asked, stored.etag, stored.modified):
+        return ()
+    return wanted_spans(request.headers.get("range"), size)
+
+
+def _several(
+    request: Request, stored: Sendable, spans: tuple[Span, ...], size: int, headers: dict[str, str]
+) -> Response:
+    """Several ranges in one answer (RFC 9110, 14.6)."""
+    boundary = token_hex(16)
+    parts = [
+        (
+            f"\r\n--{boundary}\r\nContent-Type: {stored.media_type}\r\n"
+            f"Content-Range: {span.content_range(size)}\r\n\r\n".encode("ascii"),
+            span,
+        )
+        for span in spans
+    ]
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return _StoredResponse(request, stored, parts, f"\r\n--{boundary}--\r\n".encode("ascii"), 206, headers)
+
+
+class _StoredResponse(StreamingResponse):
+    """Parts of open bytes, each after a few bytes of its own, with their length known, or (without parts) all
+    that there is; closes them.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        stored: Sendable,
+        parts: list[tuple[bytes, Span]] | None,
+        end: bytes,
+        status: int,
+        headers: Mapping[str, str],
+    ) -> None:
+        headers = dict(headers)
+        if parts is None:
+            body = _rest(stored.handle)
+        else:
+            length = sum(len(before) + span.length for before, span in parts) + len(end)
+            headers["Content-Length"] = str(length)
+            body = _bytes(stored.handle, parts, end)
+        if request.method == "HEAD":
+            body = _nothing()
+        super().__init__(body, status_code=status, headers=headers)
+        self._handle = stored.handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._handle.close()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for _ in ():
+        yield b""
+
+
+async def _rest(handle: OpenBytes) -> AsyncIterator[bytes]:
+    offset = 0
+    while block := await to_thread.run_sync(handle.read_at, offset, _BLOCK):
+        offset += len(block)
+        yield block
+
+
+async def _bytes(handle: OpenBytes, parts: list[tuple[bytes, Span]], end: bytes) -> AsyncIterator[bytes]:
+    for before, span in parts:
+        if before:
+            yield before
+        offset = span.start
+        while offset < span.stop:
+            block = await to_thread.run_sync(handle.read_at, offset, min(_BLOCK, span.stop - offset))
+            if not block:
+                raise OSError("the file became shorter while it was sent")  # breaks the connection off
+            offset += len(block)
+            yield block
+    if end:
+        yield end
