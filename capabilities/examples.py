@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -12,15 +13,19 @@ from pathlib import Path
 
 import yaml
 
+from tap_schema import published
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A query with a name and a sentence on what it asks; ``id`` is an XML name."""
+    """A query with a name and a sentence on what it asks; ``id`` is an XML name, ``tables`` are those that
+    the query reads, in the order in which it names them."""
 
     id: str
     name: str
     text: str
     query: str
+    tables: tuple[str, ...]
 
 
 @cache
@@ -28,9 +33,15 @@ def examples() -> tuple[Example, ...]:
     """All examples, in the order they are shown."""
     source = (Path(__file__).parent / "examples.yaml").read_text(encoding="utf-8")
     return tuple(
-        Example(e["id"], e["name"], e["text"], e["query"].rstrip())
+        Example(e["id"], e["name"], e["text"], e["query"].rstrip(), _tables(e["query"]))
         for e in yaml.safe_load(source)["examples"]
     )
+
+
+def _tables(query: str) -> tuple[str, ...]:
+    """The published tables that a query names."""
+    named = re.findall(r"\w+\.\w+", query)
+    return tuple(dict.fromkeys(name for name in named if name in published()))
 
 
 def as_markdown() -> str:

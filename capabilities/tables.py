@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 from capabilities.documents import write_document
@@ -14,6 +15,7 @@ from capabilities.vodataservice import (
     TableDocument,
     TableElement,
     TableSetDocument,
+    TableSetElement,
 )
 from tap_schema import Column, Published, Table
 
@@ -23,24 +25,35 @@ Detail = Literal["min", "max"]
 
 def tables_document(published: Published, detail: Detail = "max") -> bytes:
     """The tableset of all published tables (TAP-260 to TAP-266)."""
-    schemas = [
-        SchemaElement(
-            name=schema.name,
-            description=schema.description,
-            utype=schema.utype,
-            tables=[TableElement(**_fields(table, published, detail)) for table in schema.tables],
-        )
-        for schema in published.schemas
-    ]
-    return write_document(TableSetDocument(schemas=schemas))
+    return write_document(TableSetDocument(schemas=schema_elements(published, published, detail)))
 
 
 def table_document(table: Table, published: Published) -> bytes:
     """One table in full (TAP-267); ``published`` spells the tables that its keys lead to."""
-    return write_document(TableDocument(**_fields(table, published, "max")))
+    return write_document(TableDocument(**_fields(table, published, published, "max")))
 
 
-def _fields(table: Table, published: Published, detail: Detail) -> dict[str, Any]:
+def tableset_element(published: Published, names: Collection[str], detail: Detail) -> TableSetElement:
+    """The tables of these names (``schema.table``) for the record of a resource; keys that lead elsewhere are
+    left out (REG-127)."""
+    return TableSetElement(schemas=schema_elements(published, names, detail))
+
+
+def schema_elements(published: Published, names: Collection[str], detail: Detail) -> list[SchemaElement]:
+    """The schemas that have any of the tables of these names, with those tables."""
+    return [
+        SchemaElement(
+            name=schema.name,
+            description=schema.description,
+            utype=schema.utype,
+            tables=[TableElement(**_fields(table, published, names, detail)) for table in kept],
+        )
+        for schema in published.schemas
+        if (kept := [table for table in schema.tables if table.qualified in names])
+    ]
+
+
+def _fields(table: Table, published: Published, names: Collection[str], detail: Detail) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "type": table.table_type,
         "name": table.adql_name,
@@ -48,8 +61,8 @@ def _fields(table: Table, published: Published, detail: Detail) -> dict[str, Any
         "utype": table.utype,
     }
     if detail == "max":
-        fields["columns"] = [_column(table, column) for column in table.columns]
-        fields["foreign_keys"] = _foreign_keys(table, published)
+        fields["columns"] = [_column(table, column) for column in table.listed]
+        fields["foreign_keys"] = _foreign_keys(table, published, names)
     return fields
 
 
@@ -74,9 +87,11 @@ def _column(table: Table, column: Column) -> ColumnElement:
     )
 
 
-def _foreign_keys(table: Table, published: Published) -> list[ForeignKeyElement]:
+def _foreign_keys(table: Table, published: Published, names: Collection[str]) -> list[ForeignKeyElement]:
     keys = []
     for key in table.foreign_keys:
+        if key.target_table not in names:
+            continue
         target = published[key.target_table]
         pairs = [
             KeyColumnElement(

@@ -88,3 +88,9 @@ class TableSetDocument(BaseXmlModel, tag="tableset", ns="vosi", nsmap=NAMESPACES
     """A document of all schemas."""
 
     schemas: list[SchemaElement] = element(tag="schema", ns="")
+
+
+class TableSetElement(BaseXmlModel, tag="tableset", ns="", nsmap=NAMESPACES):
+    """The same inside a record."""
+
+    schemas: list[SchemaElement] = element(tag="schema", ns="")

@@ -243,6 +243,7 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
     computed = reader.mapping(notes.get("computed", {}), f"{place}, computed")
     restricted = reader.names(notes.get("restricted", []), f"{place}, restricted")
     measured = reader.mapping(notes.get("measured", {}), f"{place}, measured")
+    unlisted = reader.names(notes.get("unlisted", []), f"{place}, unlisted")
     indexed = reader.names(notes.get("indexed", []), f"{place}, indexed")
     sort_by = reader.names(notes.get("sort_by", []), f"{place}, sort_by")
     lookup = reader.names(notes.get("lookup", []), f"{place}, lookup")
@@ -254,7 +255,7 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
     if guarded not in (None, "all", "marked"):
         raise SchemaError(reader.path, f"{place}, guarded: expected all or marked, not {guarded!r}")
     published_names = {column.name for column in table.columns}
-    for name in (*computed, *restricted, *indexed, *position, *([region] if region else [])):
+    for name in (*computed, *restricted, *unlisted, *indexed, *position, *([region] if region else [])):
         if name not in published_names:
             raise SchemaError(reader.path, f"{place}: no published column {name}")
     stored_names = published_names | {column.name for column in hidden}
@@ -274,6 +275,7 @@ def _apply(reader: _Reader, table: Table, content: object, links: list[ForeignKe
                 restricted=column.name in restricted,
                 computed=computed.get(column.name),
                 measured=measured.get(column.name),
+                unlisted=column.name in unlisted,
             )
             for column in table.columns
         ),

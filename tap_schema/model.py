@@ -34,6 +34,8 @@ class Column:
     are measured from pixels and read as null without the right to the data. ``computed`` names what makes
     the column when a query is answered (``rights``, ``link``), None for stored ones. ``measured`` names the
     hidden column with what pixels tell, which stands in for the stored value for those with the right.
+    ``unlisted`` columns can be named in a query, but are neither in ``*`` nor in TAP_SCHEMA. Positions and
+    times of ``unplaced`` columns, which come from users, are in systems that nobody here knows.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Column:
     restricted: bool = False
     computed: str | None = None
     measured: str | None = None
+    unlisted: bool = False
+    unplaced: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -156,6 +160,11 @@ class Table:
     def stored(self) -> tuple[Column, ...]:
         """The columns that the store keeps: published ones that are not computed, then hidden ones."""
         return (*(column for column in self.columns if column.computed is None), *self.hidden)
+
+    @cached_property
+    def listed(self) -> tuple[Column, ...]:
+        """The columns that TAP_SCHEMA tells of, in its order, which is that of ``*``."""
+        return tuple(column for column in self.columns if not column.unlisted)
 
     def arrow_schema(self) -> pa.Schema:
         """Arrow schema of the stored columns, in their order."""

@@ -62,7 +62,7 @@ def _tables(published: Published) -> Iterator[Row]:
 
 def _columns(published: Published) -> Iterator[Row]:
     for table in published.values():
-        for index, column in enumerate(table.columns, start=1):
+        for index, column in enumerate(table.listed, start=1):
             yield _column_row(table, column, index)
 
 

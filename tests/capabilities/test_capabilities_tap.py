@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lxml import etree
+from pyvo.auth import AuthSession
 from pyvo.io.vosi import parse_capabilities
 
 from capabilities import (
@@ -15,6 +18,7 @@ from capabilities import (
     UserFunction,
     tap_capabilities,
 )
+from capabilities.security import Login
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 FORMATS = (
@@ -172,6 +176,124 @@ def test_upload_methods_have_their_names(validate):
 def test_what_tapregext_has_no_word_for_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         TapService(**{"base_url": "http://localhost/tap", "formats": FORMATS, **changes})
+
+
+BASIC, OAUTH = "ivo://ivoa.net/sso#BasicAA", "ivo://ivoa.net/sso#OAuth"
+
+
+def interfaces_with(service: TapService, login: Login) -> dict[str, list[tuple[str | None, str | None]]]:
+    """Role and security method of each interface, by standardID."""
+    root = etree.fromstring(tap_capabilities(replace(service, login=login)))
+    return {
+        one.get("standardID"): [
+            (face.get("role"), None if method is None else method.get("standardID"))
+            for face in one.iterfind("interface")
+            for method in [face.find("securityMethod")]
+        ]
+        for one in root
+    }
+
+
+def test_ways_to_log_in_are_interfaces_of_the_same_address(service, validate):
+    # TAP-284, AUTH-020, AUTH-021, AUTH-022, AUTH-023, AUTH-024, AUTH-025, AUTH-026, AUTH-027, REG-094
+    open_to_all = [("std", None), (None, BASIC), (None, OAUTH)]
+    told = interfaces_with(service, Login((BASIC, OAUTH)))
+    assert told == {
+        "ivo://ivoa.net/std/TAP": open_to_all,
+        "ivo://ivoa.net/std/VOSI#tables-1.1": open_to_all,
+        "ivo://ivoa.net/std/VOSI#capabilities": [("std", None)],
+        "ivo://ivoa.net/std/VOSI#availability": [("std", None)],
+        "ivo://ivoa.net/std/DALI#examples": [(None, None)],
+    }
+    root = validate(tap_capabilities(replace(service, login=Login((BASIC, OAUTH)))))
+    addresses = {one.text for one in root[0].iterfind("interface/accessURL")}
+    assert addresses == {"https://archive.example.org/vo/tap"}
+    assert not [one for one in root.iter("securityMethod") if one.text]
+
+
+def test_where_everybody_logs_in_no_interface_is_anonymous(service, validate):
+    # AUTH-006, AUTH-021, AUTH-024
+    told = interfaces_with(service, Login((BASIC, OAUTH), required=True))
+    assert told["ivo://ivoa.net/std/TAP"] == [("std", BASIC), (None, OAUTH)]
+    assert told["ivo://ivoa.net/std/VOSI#tables-1.1"] == [("std", BASIC), (None, OAUTH)]
+    assert told["ivo://ivoa.net/std/VOSI#capabilities"] == [("std", None)]
+    validate(tap_capabilities(replace(service, login=Login((BASIC,), required=True))))
+    with pytest.raises(ValueError, match="there is a way to do so"):
+        Login(required=True)
+
+
+def test_pyvo_finds_the_ways_to_log_in(service, tmp_path):
+    # AUTH-024, AUTH-027
+    path = tmp_path / "capabilities.xml"
+    path.write_bytes(tap_capabilities(replace(service, login=Login((BASIC, OAUTH)))))
+    with path.open("rb") as stream:
+        auth = AuthSession()
+        auth.update_from_capabilities(parse_capabilities(stream))
+    for address in ("tap", "tap/sync", "tap/async/x", "tap/tables"):
+        methods = auth._auth_urls.allowed_auth_methods(f"https://archive.example.org/vo/{address}")
+        assert methods == {"anonymous", BASIC, OAUTH}
+
+
+def test_limits_of_each_mode_are_told_in_words(service):
+    # TAP-295, TAP-296: TAPRegExt 1.0 has one place for each, which jobs and rows take
+    limits = TapLimits(
+        rows_default=20000,
+        rows_hard=10**7,
+        synchronous=300,
+        execution_default=3600,
+        execution_hard=14400,
+        retention_default=86400,
+        retention_hard=864000,
+        result_bytes_hard=10**9,
+        upload_rows_hard=1000,
+        upload_bytes_hard=10**6,
+        upload_tables_hard=10,
+        upload_hosts=("data.example.org",),
+        query_characters=5000,
+        query_levels=60,
+        client_queries=64,
+        client_jobs=50,
+        process_queries=8,
+        process_queue=65,
+        memory_bytes=10**8,
+    )
+    root = etree.fromstring(tap_capabilities(replace(service, limits=limits)))
+    words = root.findtext("capability/description")
+    for sentence in (
+        "Without MAXREC an answer has at most 20000 rows, in both modes.",
+        "No answer has more than 10000000 rows, in both modes.",
+        "A synchronous query may run for 300 seconds.",
+        "An asynchronous one may run for 3600 seconds unless it asks for more, and 14400 seconds at most.",
+        "Its result is kept for 86400 seconds unless it asks for more, and 864000 seconds at most.",
+        "The result of an asynchronous query has at most 1000000000 bytes.",
+        "A query has at most 5000 characters.",
+        "Its parentheses are at most 60 levels deep.",
+        "A client may have 64 synchronous queries running or waiting at a time.",
+        "A client may have 50 asynchronous ones running or waiting.",
+        "Each server process runs 8 synchronous queries at a time.",
+        "It has 65 more waiting at most.",
+        "The queries of a process share 100000000 bytes of memory.",
+        "A request may bring 10 tables.",
+        "An uploaded table has at most 1000 rows.",
+        "All uploaded tables of a request have at most 1000000 bytes.",
+        "from the hosts that the operator allows: data.example.org.",
+    ):
+        assert sentence in words
+    assert [one.text for one in root.find(".//executionDuration")] == ["3600", "14400"]
+    assert [one.text for one in root.find(".//retentionPeriod")] == ["86400", "864000"]
+    bare = etree.fromstring(tap_capabilities(replace(service, limits=TapLimits())))
+    assert bare.find("capability/description") is None
+
+
+def test_the_feature_that_stilts_does_not_know_is_spelt_in_lower_case(service):
+    # TAP-292, ADQL-168: identifiers compare without case, and STILTS 3.4.7 has a warning for it then
+    features = {"conditional": ("COALESCE",), "offset": ("OFFSET",)}
+    root = etree.fromstring(tap_capabilities(replace(service, features=features)))
+    types = [one.get("type") for one in root.iter("languageFeatures")]
+    assert types[-2:] == [
+        "ivo://ivoa.net/std/TAPRegExt#features-adql-offset",
+        "ivo://ivoa.net/std/tapregext#features-adql-conditional",
+    ]
 
 
 def test_pyvo_reads_it(service, tmp_path):

@@ -54,7 +54,8 @@ def test_lint_finds_nothing():
 
 @pytest.mark.parametrize("row", STANDARD, ids=lambda row: f"{row['requirement']}-{row['column']}")
 def test_standard_columns_are_exact(row):
-    # OBS-002, OBS-008, OBS-009, OBS-020..049, OBS-050..053, OBS-100..129, RAD-003, RAD-010..028
+    # OBS-002, OBS-008, OBS-009, OBS-020..049, OBS-050..053, OBS-100..129, RAD-003, RAD-010..028,
+    # OBS-160 (words of the errata), TAP-332, TAP-333
     column = TABLES[row["table"]].column(row["column"])
     assert column.name == row["column"]
     assert column.datatype == row["datatype"]
@@ -67,7 +68,7 @@ def test_standard_columns_are_exact(row):
 
 
 def test_std_and_principal_flags():
-    # OBS-007
+    # OBS-007, TAP-330
     standard = {row["column"] for row in STANDARD if row["table"] == "ivoa.obscore"}
     assert {column.name for column in OBSCORE.columns if column.std} == standard
     mandatory = [row["column"] for row in STANDARD if "OBS-020" <= row["requirement"] <= "OBS-049"]
@@ -77,27 +78,30 @@ def test_std_and_principal_flags():
 
 
 def test_never_null_columns():
-    # OBS-003
+    # OBS-003, TAP-331
     never = {column.name for column in OBSCORE.columns if not column.nullable}
     assert never == {"calib_level", "obs_collection", "obs_id", "obs_publisher_did"}
 
 
 def test_table_utypes():
-    # OBS-005, RAD-005
+    # OBS-005, RAD-001, RAD-005
+    assert {"ivoa.obscore", "ivoa.obscore_radio"} <= set(TABLES)
     assert OBSCORE.utype == "ivo://ivoa.net/std/obscore#table-1.1"
     assert RADIO.utype == "ivo://ivoa.net/std/obscore#radio-ext-1.0"
 
 
 def test_natural_join_joins_on_one_column():
-    # RAD-002, RAD-004
+    # OBS-163, RAD-002, RAD-004, RAD-030, TAP-339
     names = [{column.name.lower() for column in table.columns} for table in (OBSCORE, RADIO)]
+    standard = {row["column"] for row in STANDARD if row["table"] == "ivoa.obscore_radio"}
+    assert names[1] == standard | {"obs_publisher_did"}
     assert names[0] & names[1] == {"obs_publisher_did"}
     (key,) = RADIO.foreign_keys
     assert (key.target_table, key.target_columns) == ("ivoa.obscore", ("obs_publisher_did",))
 
 
 def test_region_column_is_what_clients_look_for():
-    # ALMA-115, design 4.5
+    # ALMA-115, TAP-335, design 4.5
     region = OBSCORE.column("s_region")
     assert region.xtype == "adql:REGION"
     assert region.utype == "obscore:Char.SpatialAxis.Coverage.Support.Area"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tap_schema import Column, published, tap_schema_rows
@@ -52,7 +54,7 @@ def test_tap_schema_describes_itself():
 
 def test_every_published_column_has_a_row():
     # TAP-242, VOSI-035
-    assert len(ROWS["tap_schema.columns"]) == sum(len(table.columns) for table in TABLES.values())
+    assert len(ROWS["tap_schema.columns"]) == sum(len(table.listed) for table in TABLES.values())
     assert {row["table_name"] for row in ROWS["tap_schema.tables"]} == set(TABLES)
     assert {row["table_type"] for row in ROWS["tap_schema.tables"]} == {"table"}
 
@@ -79,7 +81,7 @@ def test_descriptions_are_there():
 def test_index_gives_the_order():
     for table in TABLES.values():
         rows = [row for row in ROWS["tap_schema.columns"] if row["table_name"] == table.qualified]
-        assert [row["column_index"] for row in rows] == list(range(1, len(table.columns) + 1))
+        assert [row["column_index"] for row in rows] == list(range(1, len(table.listed) + 1))
 
 
 def test_keys_lead_to_columns_that_exist():
@@ -97,6 +99,20 @@ def test_keys_lead_to_columns_that_exist():
     assert ("tap_schema.columns", "tap_schema.tables") in pairs
     assert ("tap_schema.key_columns", "tap_schema.keys") in pairs
     assert ("ivoa.obscore_radio", "ivoa.obscore") in pairs
+
+
+def test_sizes_are_told_of_what_has_several_values():
+    # TAP-245, VOT-153: a moment is a text of xtype timestamp, never one of TAP 1.0's adql:TIMESTAMP
+    single = {"is_mosaic", "science_observation", "qa2_passed"}
+    for row in ROWS["tap_schema.columns"]:
+        assert row["xtype"] not in ("adql:TIMESTAMP", "adql:CLOB")
+        if row["datatype"] in ("char", "unicodeChar"):
+            wanted = r"None" if row["column_name"] in single else r"\d+|\d*\*"
+            assert re.fullmatch(wanted, str(row["arraysize"])), row
+            number = re.fullmatch(r"(\d+)\*?", str(row["arraysize"]))
+            assert row["size"] == (int(number[1]) if number else None)
+        else:
+            assert row["arraysize"] is None and row["size"] is None, row
 
 
 @pytest.mark.parametrize(
