@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -16,11 +17,15 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 from postgres_cluster import Cluster, Database, find_binaries, start_cluster
-from service_processes import free_port, run_command, start_server
+from service_processes import run_command, running_server
 from two_engines import Engines
+from xsd import Validate, validator
 
-settings.register_profile("suite", deadline=None)  # no absolute time in a test: machines are shared
-settings.load_profile("suite")
+# no absolute time in a test: machines are shared
+# the suite draws the same examples each time, `make soak` others
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("others", deadline=None)
+settings.load_profile(os.environ.get("VO_SERVICE_TEST_DRAWS", "suite"))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEED = 7
@@ -54,6 +59,13 @@ def xsd_directory() -> Path:
     if not path.is_dir():
         pytest.skip(f"no XML schemas at {path} (set VO_SERVICE_TEST_XSD)")
     return path
+
+
+@pytest.fixture(scope="session")
+def validate(xsd_directory: Path) -> Validate:
+    """Checks a document (VOSI, UWS, VOTable, OAI-PMH, ...) against the official schemas, and gives its root;
+    skips where they are absent."""
+    return validator(xsd_directory)
 
 
 def judge(command: str) -> str:
@@ -125,6 +137,26 @@ def make_database(postgresql_cluster: Cluster) -> Callable[[], Database]:
     return lambda: postgresql_cluster.make_database(f"test_{worker}_{next(numbers)}")
 
 
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A PostgreSQL cluster of a module's own, to be stopped and started."""
+    binaries = find_binaries()
+    if binaries is None:
+        judge_missing("PostgreSQL")
+    cluster = start_cluster(binaries, os.getpid())
+    yield cluster
+    os.kill(cluster.keeper, signal.SIGTERM)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLAlchemy URL of an empty catalogue database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
+    database: Database = request.getfixturevalue("make_database")()
+    return database.owner_url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 @pytest.fixture(scope="session")
 def engines(
     make_database: Callable[[], Database], tmp_path_factory: pytest.TempPathFactory
@@ -162,8 +194,5 @@ def holdings(tmp_path_factory: pytest.TempPathFactory) -> Holdings:
 @pytest.fixture(scope="session")
 def live_server(holdings: Holdings) -> Iterator[str]:
     """Base URL of a running service with two workers on the sample holdings, unlisted files open."""
-    port = free_port()
-    process = start_server(holdings.home, port)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.communicate(timeout=30)
+    with running_server(holdings.home) as address:
+        yield address

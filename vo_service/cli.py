@@ -44,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
         _in("demo"),
         defaults={"home": "./demo-home", "unlisted": "open"},
     ),
+    Command("token", "create, list and revoke access tokens", _in("token")),
     Command("runs", "what each ingest and harvest did, per product: state, error, repairs", _in("runs")),
     Command(
         "explain", "show tree, plan and SQL of an ADQL query, or its error with the place", _in("explain")

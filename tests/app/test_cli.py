@@ -46,6 +46,7 @@ def test_the_commands_are_those_that_exist(capsys: pytest.CaptureFixture[str]) -
         "harvest",
         "serve",
         "demo",
+        "token",
         "runs",
         "explain",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import ClassVar
 
 import pytest
 
@@ -26,6 +27,21 @@ def test_quiet_shows_no_progress_and_no_notes_but_answers_and_complaints() -> No
     assert (out.getvalue(), err.getvalue()) == ("answer\n", "")
     console.complain("trouble")
     assert err.getvalue() == "trouble\n"
+
+
+def test_a_line_is_written_with_its_end_at_one_blow() -> None:
+    class Pipe(io.StringIO):
+        pieces: ClassVar[list[str]] = []
+
+        def write(self, text: str, /) -> int:
+            self.pieces.append(text)
+            return super().write(text)
+
+    console = Console(False, Pipe(), Pipe())
+    console.say("answer")
+    console.note("working")
+    console.complain("trouble")
+    assert Pipe.pieces == ["answer\n", "working\n", "trouble\n"]
 
 
 def test_a_terminal_gets_a_bar_for_each_phase() -> None:

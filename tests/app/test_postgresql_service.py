@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import pyvo
 import requests
 from astropy.table import Table
 from postgres_cluster import Database
-from service_processes import free_port, run_command, start_server
+from service_processes import run_command, running_server
 
 from capabilities.examples import examples
 from vo_service.app import create_app
@@ -75,21 +76,15 @@ def place(make_database: Callable[[], Database], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def on_postgresql(place: Place) -> Iterator[str]:
     """Address of the service on PostgreSQL, with two workers."""
-    port = free_port()
-    process = start_server(place.home, port, **place.environment)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.communicate(timeout=30)
+    with running_server(place.home, **place.environment) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def on_duckdb(place: Place) -> Iterator[str]:
     """Address of the service on DuckDB, on the same home."""
-    port = free_port()
-    process = start_server(place.home, port, workers=1)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.communicate(timeout=30)
+    with running_server(place.home, workers=1) as address:
+        yield address
 
 
 def ask(address: str, adql: str) -> Table:
@@ -130,11 +125,16 @@ def test_queries_that_fail_are_told_as_on_duckdb(on_postgresql: str, on_duckdb: 
         "SELECT TOP 1 s_ra FROM s1_ivoa.obscore",
     ):
         answers = [
-            requests.get(f"{address}/tap/sync", params={"LANG": "ADQL", "QUERY": adql}, timeout=20)
+            requests.get(
+                f"{address}/tap/sync",
+                params={"LANG": "ADQL", "QUERY": adql},
+                timeout=20,
+            )
             for address in (on_postgresql, on_duckdb)
         ]
         assert [answer.status_code for answer in answers] == [400, 400], answers[0].text
-        assert answers[0].text == answers[1].text
+        one, other = (re.sub(r"Request: \w+", "", answer.text) for answer in answers)
+        assert one == other
 
 
 def test_only_the_newest_snapshot_is_kept(place: Place) -> None:
@@ -149,14 +149,9 @@ def test_a_home_that_was_filled_before_is_loaded_by_the_server(
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(place.home, home, ignore=shutil.ignore_patterns("spill", "writer.lock"))
-    port = free_port()
     adql = "SELECT obs_publisher_did FROM ivoa.obscore ORDER BY obs_publisher_did"
-    process = start_server(home, port, **environment_of(make_database()))
-    try:
-        assert plain(ask(f"http://127.0.0.1:{port}", adql)) == plain(ask(on_duckdb, adql))
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with running_server(home, **environment_of(make_database())) as address:
+        assert plain(ask(address, adql)) == plain(ask(on_duckdb, adql))
 
 
 def test_a_database_that_is_away_is_a_plain_sentence(place: Place, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from service_processes import end_process
 
 from vo_service.cli import main
 
@@ -43,22 +44,24 @@ def server(home: Path, workers: int, **settings: str) -> Iterator[tuple[subproce
     """A running server and its address, taken from what it says on its standard output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VO_SERVICE_")}
     command = [sys.executable, "-m", "vo_service.cli", "--home", str(home), "--quiet"]
-    process = subprocess.Popen(
-        [*command, "serve", "--port", "0", "--workers", str(workers)],
-        env={**environment, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    log = home.with_name("server.log")
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [*command, "serve", "--port", "0", "--workers", str(workers)],
+            env={**environment, **settings},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        line = process.stdout.readline()  # it says no more than that
         assert line.startswith("serving at http://127.0.0.1:"), line
         yield process, line.split()[-1]
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=30)
+        end_process(process, log)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def fetch(address: str, path: str) -> tuple[int, str]:

@@ -56,7 +56,7 @@ def test_the_file_of_the_home_given_by_the_environment_is_read(tmp_path: Path) -
         ("unlisted = 'maybe'", ("closed, open",)),
         ("memory_bytes = 'lots'", ("512MB",)),
         ("base_url = 'archive.example.org'", ("https://archive.example.org/vo",)),
-        ("query_seconds = -1", ("0 to 1e9",)),
+        ("query_seconds = -1", ("seconds from 0 to 1000000000",)),
         ("authority = 'a b'", ("archive.example.org",)),
         ("trust_proxy = 'perhaps'", ("true or false",)),
         ("maxrec_default = 20000000", ("maxrec_hard",)),

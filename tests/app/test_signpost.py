@@ -30,9 +30,10 @@ def fetch(home: Path, path: str, **settings: str) -> httpx.Response:
 def test_the_top_names_the_services_under_the_address_the_client_came_by(tmp_path: Path, path: str) -> None:
     answer = fetch(tmp_path, path)
     assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    for resource in ("", "/capabilities", "/tables", "/sync", "/availability"):
-        assert f"http://here:8000/tap{resource}" in answer.text.split()
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "<code>http://here:8000/tap</code>" in answer.text
+    for resource in ("/capabilities", "/tables", "/sync", "/availability"):
+        assert f'href="http://here:8000/tap{resource}"' in answer.text
 
 
 def test_a_public_address_holds_over_it(tmp_path: Path) -> None:

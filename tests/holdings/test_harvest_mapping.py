@@ -166,7 +166,8 @@ def test_value_rules_of_archive_rows(changes: dict[str, str], column: str, value
 
 
 def test_worked_example_of_the_radio_extension() -> None:
-    # RAD-054, the row that only the archive has
+    # RAD-034, RAD-040 to RAD-043, RAD-046 to RAD-048, RAD-050, RAD-051, RAD-054: the row that only the
+    # archive has
     row = listed(ROW).tables["ivoa.obscore_radio"].to_pylist()[0]
     expected = {
         "s_resolution_min": 0.4360,

@@ -161,6 +161,7 @@ def test_the_spatial_columns_of_a_cube(listed: dict[str, dict[str, Any]], tree: 
 
 
 def test_beams_by_channel_give_the_finest_and_the_coarsest(listed: dict[str, dict[str, Any]]) -> None:
+    # RAD-040
     row = listed["beams.cube.fits"]
     assert row["s_resolution_min"] == pytest.approx(np.sqrt(0.9 * 0.45), rel=1e-6)
     assert row["s_resolution_max"] == pytest.approx(np.sqrt(1.0 * 0.5), rel=1e-6)
@@ -179,6 +180,7 @@ def test_what_a_file_alone_does_not_tell_is_empty(listed: dict[str, dict[str, An
 
 
 def test_the_archives_facts_flow_to_the_cube_of_its_window(listed: dict[str, dict[str, Any]]) -> None:
+    # RAD-043, RAD-046, RAD-048 to RAD-051
     row = listed[f"{FOLDER}.M83_sci.spw25.cube.I.pbcor.fits"]
     assert row["origin"] == "both"
     assert (row["sensitivity_10kms"], row["cont_sensitivity_bandwidth"]) == (1.5, 0.04)
@@ -246,6 +248,7 @@ def test_an_image_of_several_windows_shows_these_and_not_the_gap(listed: dict[st
 
 
 def test_a_row_without_a_largest_scale_gets_it_from_its_antennas(listed: dict[str, dict[str, Any]]) -> None:
+    # RAD-047
     places = np.array([(-33.894, -712.752, -2.330), (-17.454, -709.609, -2.329), (-22.559, -691.984, -2.324),
                        (-5.421, -723.791, -2.334)])  # fmt: skip
     distances = [np.hypot.reduce(places[i] - places[j]) for i in range(4) for j in range(i)]
@@ -271,6 +274,7 @@ def test_a_row_without_a_largest_scale_gets_it_from_its_antennas(listed: dict[st
     ],
 )
 def test_distances_need_a_whole_list_of_one_array(text: str | None, number: int | None, known: bool) -> None:
+    # RAD-046, RAD-047
     array = read_antennas(text)
     assert array.number == number
     assert (array.shortest is not None) == (array.longest is not None) == (array.short is not None) == known

@@ -132,6 +132,46 @@ def test_commands_bring_an_older_snapshot_up_to_date_without_opening_a_product(
     assert contents(home) == before
 
 
+def listing_all() -> Published:
+    """What is published, as it was when every column was listed."""
+    now = published()
+    schemas = tuple(
+        replace(
+            schema,
+            tables=tuple(
+                replace(table, columns=tuple(replace(one, unlisted=False) for one in table.columns))
+                for table in schema.tables
+            ),
+        )
+        for schema in now.schemas
+    )
+    return Published(schemas, tuple(now.hidden.values()))
+
+
+def test_a_snapshot_whose_tap_schema_says_something_else_is_described_anew(home: Home) -> None:
+    # the columns are there, one of them was listed when it was made: no file is read again for it
+    before = contents(home)
+    earlier = Snapshots(home.path, home.catalogue, listing_all())
+    with earlier.writer("a test", 0.0):
+        number = earlier.publish(earlier.draft(), earlier.current()).number
+    earlier.close()
+
+    def listed() -> set[str]:
+        rows = home.rows("tap_schema.columns")
+        return {row["column_name"] for row in rows if row["table_name"] == "ivoa.obscore"}
+
+    assert "em_support" in listed()
+    assert home.snapshot.lacks == ()
+    assert home.snapshots.is_outdated(home.snapshot)
+    require_snapshot(Settings(home=home.path), Console(quiet=True))
+    assert home.snapshot.number == number + 1
+    assert "em_support" not in listed()
+    assert not home.snapshots.is_outdated(home.snapshot)
+    assert contents(home) == before
+    require_snapshot(Settings(home=home.path), Console(quiet=True))
+    assert home.snapshot.number == number + 1
+
+
 def test_files_without_records_are_carried_over_and_told(home: Home, tmp_path: Path) -> None:
     make_older(home)
     with home.catalogue.writing() as connection:

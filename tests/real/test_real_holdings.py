@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pyvo
-from service_processes import free_port, run_command, start_server
+from service_processes import run_command, running_server
 
 FULL_ROWS = {
     "alma_obscore_select_star.ecsv.gz": 149,
@@ -38,11 +38,8 @@ def real_service(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     said = run_command(home, "ingest", str(real_data / "fits")).stderr
     for name in FULL_ROWS:
         said += run_command(home, "harvest", str(real_data / "obscore" / name)).stderr
-    port = free_port()
-    process = start_server(home, port)
-    yield RealService(pyvo.dal.TAPService(f"http://127.0.0.1:{port}/tap"), said)
-    process.terminate()
-    process.communicate(timeout=30)
+    with running_server(home) as address:
+        yield RealService(pyvo.dal.TAPService(f"{address}/tap"), said)
 
 
 def test_every_real_file_has_a_row_in_the_run_log(real_service: RealService, real_data: Path) -> None:

@@ -104,6 +104,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def ask(small: Settings) -> Iterator[Ask]:
     app = create_app(small)
+    app.state.service.jobs.start()
     yield ask_of(app)
     app.state.close()
 
@@ -113,14 +114,24 @@ def asker() -> Callable[[Starlette], Ask]:
     return ask_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Callable[..., Settings]:
     return make_settings
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def publish_rows() -> Callable[[Settings, int, int], None]:
     def publish_some(settings: Settings, count: int, first: int) -> None:
         publish(settings, obscore_rows(count, first))
 
     return publish_some
+
+
+@pytest.fixture(scope="session")
+def make_rows() -> Callable[..., pa.Table]:
+    return obscore_rows
+
+
+@pytest.fixture(scope="session")
+def publish_table() -> Callable[[Settings, pa.Table], None]:
+    return publish

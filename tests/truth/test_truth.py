@@ -66,6 +66,7 @@ def test_groups_are_as_made(case) -> None:
 
 
 def test_obscore_rows_equal_truth(case) -> None:
+    # OBS-070, OBS-076, OBS-081, OBS-083, OBS-085: targets, axes, wavelengths and labels as they were made
     products = case.by("holdings.product", "path")
     rows = {row["dataset_id"]: row for row in case.tables["ivoa.obscore"] if row["dataset_id"]}
     wrong = []

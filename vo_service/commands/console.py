@@ -35,16 +35,16 @@ class Console:
 
     def say(self, line: str) -> None:
         """A line that the command was asked for: an answer or a report."""
-        print(shown_text(line), file=self._out, flush=True)
+        _write(self._out, line)
 
     def note(self, line: str) -> None:
         """A line that tells what goes on; silent under ``--quiet``."""
         if not self.quiet:
-            print(shown_text(line), file=self._err, flush=True)
+            _write(self._err, line)
 
     def complain(self, line: str) -> None:
         """A line about what went wrong."""
-        print(shown_text(line), file=self._err, flush=True)
+        _write(self._err, line)
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Progress]:
@@ -66,6 +66,12 @@ class Console:
         widths = [max(len(text) for text in column) for column in zip(heads, *texts)]
         for line in (list(heads), *texts):
             self.say("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
+def _write(file: TextIO, line: str) -> None:
+    """A line with its end at one blow: what other threads and processes log does not come between."""
+    file.write(f"{shown_text(line)}\n")
+    file.flush()
 
 
 def _silent(_phase: str, _done: int, _total: int | None) -> None:

@@ -53,7 +53,7 @@ def open_home(settings: Settings) -> Iterator[Home]:
     except (FileExistsError, NotADirectoryError) as error:
         raise CallMistake(f"{settings.home} is no directory; name another with --home") from error
     try:
-        catalogue = Catalogue.open(settings.catalogue_address)
+        catalogue = Catalogue.open(settings.catalogue_address, home=settings.home)
         try:
             snapshots = Snapshots(settings.home, catalogue, mirror=mirror_for(settings, catalogue))
             try:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import http.client
+import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -21,17 +23,96 @@ from typing import Any, NoReturn
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from vo_service.app import create_app
 from vo_service.commands.command import CallFailed, CallMistake
+from vo_service.commands.connection import Connection
+from vo_service.commands.log_lines import JsonLines, TextLines
 from vo_service.settings import Settings
+from vo_service.store import StoreError
+
+_log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
+_FILES = 16384
 _GRACE_SECONDS = 10
-_HUNG_SECONDS = 30  # a worker silent for so long is replaced; on a slow machine its start takes a part of it
+_HUNG_SECONDS = 30  # a worker silent for so long is replaced
+_START_SECONDS = 300  # the same for one that has never served yet: a busy machine takes its time
+_AGAIN_SECONDS = 5  # between two tries to start a worker
+_END_SECONDS = 25  # a worker that has not ended by itself by then is killed
 _PATIENCE_SECONDS = 60.0
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (where to reach it from here)
+
+
+class Supervisor(Multiprocess):
+    """Uvicorn's supervisor of the workers, which waits for none of them.
+
+    Uvicorn's own asks a worker how it is and waits for the answer: for one that has been killed meanwhile
+    until the time for hung ones is over, and it kills one that takes longer than that to start. This one
+    leaves the question in the pipe and looks for the answer each time it comes by.
+    """
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._asked: dict[Process, float] = {}  # since when the answer is due
+        self._served: set[Process] = set()  # those that have ever said that they serve
+        self._begun: dict[int, float] = {}  # when the last successor in each place was started
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have ended or do not answer any more."""
+        for place, process in enumerate(self.processes):
+            if self.should_exit.is_set() or self._is_well(process):
+                continue
+            process.kill()
+            process.join()
+            has_served = process in self._served
+            self._asked.pop(process, None)
+            self._served.discard(process)
+            # another one would fail in the same way, unless others serve
+            if process.exitcode == STARTUP_FAILURE and not self._served.intersection(self.processes):
+                if any(other.process.is_alive() for other in self.processes):
+                    continue  # it will soon be seen whether they do
+                self.should_exit.set()
+                return
+            began = self._begun.get(place, float("-inf"))
+            if not has_served and time.monotonic() - began < _AGAIN_SECONDS:
+                continue  # what kept it from starting is still so
+            _log.warning("a server process has ended (%s); another takes its place", process.exitcode)
+            self._replace(place)
+
+    def _replace(self, place: int) -> None:
+        successor = Process(self.config, self.sockets)
+        successor.start()
+        self.processes[place] = successor
+        self._begun[place] = time.monotonic()
+
+    def join_all(self) -> None:
+        """Wait for the workers to end, and end those that do not."""
+        deadline = time.monotonic() + _END_SECONDS
+        for process in self.processes:
+            process.process.join(max(0.0, deadline - time.monotonic()))
+            if process.process.is_alive():
+                process.process.kill()
+                process.process.join()
+
+    def _is_well(self, process: Process) -> bool:
+        if not process.process.is_alive():
+            return False
+        try:
+            if process in self._asked and process.parent_conn.poll(0):
+                if process.parent_conn.recv():
+                    self._served.add(process)
+                del self._asked[process]
+            if process not in self._asked:
+                process.parent_conn.send(b"ping")
+                self._asked[process] = time.monotonic()
+        except (OSError, EOFError):  # it ends at this moment
+            return False
+        patience = _HUNG_SECONDS if process in self._served else _START_SECONDS
+        return time.monotonic() - self._asked[process] < patience
 
 
 def take_port(host: str, port: int) -> socket.socket:
@@ -78,6 +159,7 @@ def serve(settings: Settings, listening: socket.socket, quiet: bool, ready: Call
 
     Raises CallFailed where the workers cannot start.
     """
+    _raise_file_limit()
     config = _configuration(settings, quiet)
     stopping = threading.Event()
     waiting = threading.Thread(target=_announce, args=(listening, ready, stopping), daemon=True)
@@ -88,7 +170,7 @@ def serve(settings: Settings, listening: socket.socket, quiet: bool, ready: Call
         if settings.workers == 1:
             uvicorn.Server(config).run(sockets=[listening])
         else:
-            supervisor = Multiprocess(config, sockets=[listening])
+            supervisor = Supervisor(config, sockets=[listening])
             supervisor.run()
             failed = all(
                 process.exitcode not in (0, -signal.SIGTERM, None) for process in supervisor.processes
@@ -104,6 +186,14 @@ def serve(settings: Settings, listening: socket.socket, quiet: bool, ready: Call
         raise CallFailed("the server could not start; the lines above say why")
 
 
+def _raise_file_limit() -> None:
+    """As many connections as the system lets this user have, for the workers too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -114,7 +204,7 @@ def _configuration(settings: Settings, quiet: bool) -> uvicorn.Config:
         partial(_worker, settings, os.getpid() if several else None),
         factory=True,
         workers=settings.workers,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -122,16 +212,19 @@ def _configuration(settings: Settings, quiet: bool) -> uvicorn.Config:
         server_header=False,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        timeout_worker_healthcheck=_HUNG_SECONDS,
-        log_config=_logging("WARNING" if quiet else "INFO"),
+        log_config=_logging("WARNING" if quiet else "INFO", settings.log_format),
     )
 
 
 def _worker(settings: Settings, parent: int | None) -> Starlette:
-    """The application of one worker process, which ends when its parent has ended."""
+    """The application of one worker process. It ends when its parent has ended, or where it cannot start."""
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    return create_app(settings)
+    try:
+        return create_app(settings)
+    except StoreError as error:  # a locked catalogue, say: the next one may have more luck
+        _log.error("a server process cannot start: %s", error)
+        sys.exit(1)
 
 
 def _end_with(parent: int) -> None:
@@ -140,11 +233,11 @@ def _end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _logging(level: str) -> dict[str, Any]:
+def _logging(level: str, form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s pid=%(process)d %(name)s %(message)s"}},
+        "formatters": {"line": {"()": JsonLines if form == "json" else TextLines}},
         "handlers": {
             "err": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
         },
@@ -171,8 +264,5 @@ def _announce(listening: socket.socket, ready: Callable[[str], None], stopping: 
             connection.close()
         if time.monotonic() > worried:
             worried = float("inf")
-            print(
-                "vo-service: the service does not answer yet; its log may say why",
-                file=sys.stderr,
-                flush=True,
-            )
+            sys.stderr.write("vo-service: the service does not answer yet; its log may say why\n")
+            sys.stderr.flush()

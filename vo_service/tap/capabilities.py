@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capabilities import OutputFormat, TapLimits, TapService, UserFunction, tap_capabilities
+from capabilities import OutputFormat, TapLimits, TapService, UserFunction
+from capabilities.security import Login
 from vo_service.adql import VERSIONS, declared
 from vo_service.formats import FORMATS
 
 _IDENTIFIERS = {
+    "BINARY": "ivo://ivoa.net/std/TAPRegExt#output-votable-binary",
     "BINARY2": "ivo://ivoa.net/std/TAPRegExt#output-votable-binary2",
     "TABLEDATA": "ivo://ivoa.net/std/TAPRegExt#output-votable-td",
 }
@@ -19,32 +21,31 @@ _IDENTIFIERS = {
 
 @dataclass(frozen=True, slots=True)
 class TapFacts:
-    """What an operator sets of what is declared."""
+    """What an operator sets of what is declared: limits, ways to upload, words on the holdings; and whether
+    there are examples."""
 
-    rows_default: int
-    rows_hard: int
-    seconds: int
+    limits: TapLimits
+    upload_methods: tuple[str, ...]
+    description: str | None = None
+    examples: bool = False
 
 
-def describe(base_url: str, facts: TapFacts) -> bytes:
-    """The VOSI capabilities document of TAP at ``base_url`` (``.../tap``)."""
-    offered = declared()
-    others = [group for group in offered if group not in ("adqlgeo", "udf")]
-    return tap_capabilities(
-        TapService(
-            base_url=base_url,
-            formats=_formats(),
-            languages=VERSIONS,
-            functions=tuple(UserFunction(feature.form, feature.doc) for feature in offered["udf"]),
-            geometry=tuple(feature.form for feature in offered["adqlgeo"]),
-            features={group: tuple(feature.form for feature in offered[group]) for group in others},
-            limits=TapLimits(
-                rows_default=facts.rows_default,
-                rows_hard=facts.rows_hard,
-                execution_default=facts.seconds,
-                execution_hard=facts.seconds,
-            ),
-        )
+def offered(base_url: str, facts: TapFacts, login: Login) -> TapService:
+    """All that TAP at ``base_url`` (``.../tap``) declares, for capabilities and registry records."""
+    features = declared()
+    others = [group for group in features if group not in ("adqlgeo", "udf")]
+    return TapService(
+        base_url=base_url,
+        formats=_formats(),
+        languages=VERSIONS,
+        functions=tuple(UserFunction(feature.form, feature.doc) for feature in features["udf"]),
+        geometry=tuple(feature.form for feature in features["adqlgeo"]),
+        features={group: tuple(feature.form for feature in features[group]) for group in others},
+        limits=facts.limits,
+        upload_methods=facts.upload_methods,
+        description=facts.description,
+        examples=facts.examples,
+        login=login,
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from vo_service.adql import AdqlError
-from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError, usage
 from vo_service.engines import (
+    EngineAway,
     EngineDown,
     EngineError,
     QueryCancelled,
@@ -12,12 +15,17 @@ from vo_service.engines import (
     QueryTimeout,
     QueryTooLarge,
 )
-from vo_service.formats import EncodingError
+from vo_service.formats import EncodingError, NoRoom
 from vo_service.store import StoreError
 
+_log = logging.getLogger(__name__)
 
-def service_error(error: AdqlError | EngineError | EncodingError | StoreError) -> ServiceError:
-    """The error for the client."""
+Trouble = AdqlError | EngineError | EncodingError | StoreError
+
+
+def service_error(error: Trouble) -> ServiceError:
+    """The error for the client; what the operator alone should hear of it goes to the log."""
+    _note(error)
     match error:
         case AdqlError():
             return usage(f"line {error.line}, column {error.column}: {error.message}", error.hint)
@@ -38,9 +46,8 @@ def service_error(error: AdqlError | EngineError | EncodingError | StoreError) -
         case QueryCancelled():
             return ServiceError(ErrorKind.UNAVAILABLE, "The query was stopped.")
         case EngineDown() | StoreError():
-            return ServiceError(
-                ErrorKind.UNAVAILABLE, "The database of this service does not answer at present."
-            )
+            begun = isinstance(error, EngineDown) and not isinstance(error, EngineAway)
+            return ServiceAway("The database of this service does not answer at present.", begun=begun)
         case QueryFailed(reason=str(reason)):
             return usage(
                 f"The query cannot be computed on these rows: {reason}.",
@@ -50,5 +57,26 @@ def service_error(error: AdqlError | EngineError | EncodingError | StoreError) -
             return usage(
                 "The query cannot be computed on these rows (a conversion or an overflow, for example)."
             )
+        case NoRoom(disk_full=True):
+            return ServiceError(
+                ErrorKind.UNAVAILABLE, f"The answer cannot be made in this format at present: {error}."
+            )
+        case NoRoom():
+            return usage(
+                f"The answer is too large for this format: {error}.",
+                "Ask for fewer rows or columns, or for a format that needs no such room, as VOTable.",
+            )
         case EncodingError():
             return ServiceError(ErrorKind.INTERNAL, f"The answer cannot be written in this format: {error}.")
+
+
+def _note(error: Trouble) -> None:
+    """Log what a client is told in other words. What an engine says of a query may repeat some of it, which
+    no log shows (AUTH-051): of that stands the kind alone, by which a mistake of ours is known."""
+    match error:
+        case EngineDown() | StoreError():
+            _log.error("no answer from the database: %s", str(error).partition("\n")[0])
+        case QueryFailed(reason=None):
+            _log.warning(
+                "query failed in the engine, without words for users: %s", str(error).partition(":")[0]
+            )

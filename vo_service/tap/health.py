@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from vo_service.access import ANONYMOUS, Rights
@@ -17,6 +17,9 @@ from vo_service.store import StoreError
 
 _PROBE = "SELECT TOP 1 table_name FROM tap_schema.tables"
 _SECONDS_KEPT = 5.0
+
+Notes = Callable[[], Iterable[str]]
+"""Says what is wrong with a part of the service, in words for clients; nothing where all is well."""
 
 
 class Health:
@@ -32,6 +35,8 @@ class Health:
         self._lock = threading.Lock()
         self._tried = -_SECONDS_KEPT
         self._trouble: str | None = None
+        self._notes: tuple[str, ...] = ()
+        self._watches: list[Notes] = []
         self.since = clock()
 
     def trouble(self) -> str | None:
@@ -40,10 +45,25 @@ class Health:
         The answer may be some seconds old.
         """
         with self._lock:
-            if time.monotonic() - self._tried >= _SECONDS_KEPT:
-                self._trouble = self._try()
-                self._tried = time.monotonic()
+            self._refresh()
             return self._trouble
+
+    def look_again(self) -> str | None:
+        """As `trouble`, as it is now."""
+        with self._lock:
+            self._tried = -_SECONDS_KEPT
+            self._refresh()
+            return self._trouble
+
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the state of the service, beginning with its trouble; as old as that."""
+        with self._lock:
+            self._refresh()
+            return self._notes if self._trouble is None else (self._trouble, *self._notes)
+
+    def watch(self, notes: Notes) -> None:
+        """Ask for notes on another part of the service too; that may block, and raises nothing."""
+        self._watches.append(notes)
 
     def snapshot(self) -> int | None:
         """The number of the snapshot that answers, or None while none does."""
@@ -60,6 +80,12 @@ class Health:
                 return datetime.fromisoformat(snapshot.manifest.created).astimezone(UTC)
         except (ServiceError, StoreError, EngineError):
             return self.since
+
+    def _refresh(self) -> None:
+        if time.monotonic() - self._tried >= _SECONDS_KEPT:
+            self._trouble = self._try()
+            self._notes = tuple(note for watch in self._watches for note in watch())
+            self._tried = time.monotonic()
 
     def _try(self) -> str | None:
         context = Context(ANONYMOUS, self._clock(), "", self._limits, self._rights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +20,20 @@ from vo_service.dali.parameters import (
     shortened,
 )
 from vo_service.formats import Format
+from vo_service.tap.uploads import UPLOAD
 
 LANGUAGE = "ADQL"
 
 QUERY = Parameter("QUERY", plain, "the query, in ADQL", keep_empty=True)
 LANG = Parameter("LANG", plain, "language of the query: ADQL, ADQL-2.0 or ADQL-2.1")
-UPLOAD = Parameter("UPLOAD", plain, "tables to upload", many=True)
 
 PARAMETERS: tuple[Parameter[Any], ...] = (QUERY, LANG, MAXREC, RESPONSEFORMAT, FORMAT, UPLOAD, RUNID)
 
 
 @dataclass(frozen=True, slots=True)
 class TapRequest:
-    """A query as the client asks it. ``maxrec`` None: as many rows as the service gives by default."""
+    """A query as the client asks it, and the form that it was read from. ``maxrec`` None: as many rows as the
+    service gives by default."""
 
     adql: str
     language: str
@@ -39,19 +41,31 @@ class TapRequest:
     maxrec: int | None
     format: Format
     runid: str | None
+    form: Form
 
 
-def read_request(form: Form, format: Format) -> TapRequest:
-    """The request of a form, its format being known. Raises ServiceError (400) as TAP-020 to TAP-035 ask."""
-    runid = form.one(RUNID)
-    language, version = _language(form.one(LANG))
-    adql = form.one(QUERY)
-    if adql is None or not adql.strip():
-        raise usage("QUERY is missing.", "Send the query as the parameter QUERY, with LANG=ADQL.")
-    if form.every(UPLOAD):
-        # TAP-097: where no upload method is declared an upload is an error, rather than ignored
-        raise usage("UPLOAD is not offered by this service.")
-    return TapRequest(adql, language, version, form.one(MAXREC), format, runid)
+ReadRequest = Callable[[Form, Format], TapRequest]
+
+
+def request_reader(characters: int) -> ReadRequest:
+    """Reads requests whose query has at most so many ``characters``."""
+
+    def read_request(form: Form, format: Format) -> TapRequest:
+        """The request of a form, its format being known. Raises ServiceError (400) as TAP-020 to TAP-035
+        ask."""
+        runid = form.one(RUNID)
+        language, version = _language(form.one(LANG))
+        adql = form.one(QUERY)
+        if adql is None or not adql.strip():
+            raise usage("QUERY is missing.", "Send the query as the parameter QUERY, with LANG=ADQL.")
+        if len(adql) > characters:
+            raise usage(
+                f"The query is {len(adql)} characters long; this service reads at most {characters}.",
+                "Long lists of values are better uploaded as a table, and joined.",
+            )
+        return TapRequest(adql, language, version, form.one(MAXREC), format, runid, form)
+
+    return read_request
 
 
 def _language(asked: str | None) -> tuple[str, str]:

@@ -1,0 +1,173 @@
+"""A relay between clients and a server that keeps what the server said, whichever client asked.
+
+Clients are given the address of the relay. Bytes go through untouched, `Host` header included, so that links
+in answers lead through it as well. What went by is taken apart afterwards.
+"""
+
+from __future__ import annotations
+
+import gzip
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import h11
+from lxml import etree
+
+_PIECE = 1 << 16
+_PAGE = "{http://www.w3.org/1999/xhtml}html"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and the whole answer to it."""
+
+    method: str
+    target: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether the answer is an XML document by its type and its first bytes."""
+        media_type = self.headers.get("content-type", "").split(";")[0].strip()
+        return media_type.endswith("xml") and self.body.lstrip().startswith(b"<")
+
+
+@dataclass
+class _Line:
+    """What went over one connection, each way."""
+
+    asked: list[bytes] = field(default_factory=list)
+    told: list[bytes] = field(default_factory=list)
+
+
+class RecordingRelay:
+    """Listens at ``url`` and passes everything on to a server at ``host:port``."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._lines: list[_Line] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> RecordingRelay:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.close()
+
+    def take(self) -> list[Exchange]:
+        """The whole exchanges since the last call, those of connections that are still open included."""
+        lines, self._lines = self._lines, []
+        return [exchange for line in lines for exchange in _exchanges(line)]
+
+    def _listen(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket) -> None:
+        line = _Line()
+        self._lines.append(line)
+        with client, suppress(OSError), socket.create_connection(self._server) as server:
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with selectors.DefaultSelector() as selector:
+                selector.register(client, selectors.EVENT_READ, (server, line.asked))
+                selector.register(server, selectors.EVENT_READ, (client, line.told))
+                while True:
+                    for key, _ in selector.select():
+                        to, kept = key.data
+                        piece = key.fileobj.recv(_PIECE)  # type: ignore[union-attr]
+                        if not piece:
+                            return
+                        kept.append(piece)
+                        to.sendall(piece)
+
+
+def _exchanges(line: _Line) -> Iterator[Exchange]:
+    """The exchanges of a connection; what was cut off at its end is left out."""
+    told = h11.Connection(h11.CLIENT)
+    told.receive_data(b"".join(line.told))
+    for method, target in _requests(b"".join(line.asked)):
+        told.send(h11.Request(method=method, target=target, headers=[("Host", "x")]))
+        told.send(h11.EndOfMessage())
+        status, headers, body = 0, {}, []
+        while True:
+            event = told.next_event()
+            if event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+                return
+            if isinstance(event, h11.Response):
+                status = event.status_code
+                headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                body.append(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                break
+        content = b"".join(body)
+        if headers.get("content-encoding") == "gzip" and content:
+            content = gzip.decompress(content)
+        yield Exchange(method, target, status, headers, content)
+        if told.our_state is h11.MUST_CLOSE or told.their_state is h11.MUST_CLOSE:
+            return
+        told.start_next_cycle()
+
+
+def _requests(asked: bytes) -> Iterator[tuple[str, str]]:
+    """Method and target of the whole requests of a connection."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    connection.receive_data(asked)
+    while True:
+        event = connection.next_event()
+        if event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+            return
+        if isinstance(event, h11.Request):
+            method, target = event.method.decode(), event.target.decode()
+        elif isinstance(event, h11.EndOfMessage):
+            yield method, target
+            connection.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+            connection.send(h11.EndOfMessage())
+            if connection.our_state is h11.MUST_CLOSE:
+                return
+            connection.start_next_cycle()
+
+
+def relay_before(address: str) -> RecordingRelay:
+    """A relay in front of a server at an http address."""
+    host, _, port = urlsplit(address).netloc.partition(":")
+    return RecordingRelay(host, int(port))
+
+
+def invalid_documents(
+    exchanges: list[Exchange], validate: Callable[[bytes], etree._Element]
+) -> tuple[list[str], set[str]]:
+    """What is wrong with XML documents by the official schemas, and the roots of those that were looked at.
+
+    Pages are left out: there is no schema for them. Equal documents are looked at once.
+    """
+    wrong: dict[bytes, str] = {}
+    roots: set[str] = set()
+    seen: set[bytes] = set()
+    for exchange in exchanges:
+        if not exchange.is_xml or exchange.body in seen:
+            continue
+        seen.add(exchange.body)
+        try:
+            root = str(etree.fromstring(exchange.body).tag)
+            if root != _PAGE:
+                validate(exchange.body)
+                roots.add(root)
+        except (etree.XMLSyntaxError, etree.DocumentInvalid) as error:
+            wrong[exchange.body] = f"{exchange.method} {exchange.target}: {error}"
+    return list(wrong.values()), roots

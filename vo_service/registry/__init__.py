@@ -1,0 +1,1 @@
+"""The publishing registry: the records of this service over OAI-PMH."""

@@ -1,0 +1,174 @@
+"""The TAP service of one process: its parts put together from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from starlette.routing import Route
+
+from capabilities import TapLimits, TapService
+from capabilities.examples_page import tap_examples
+from tap_schema import published
+from vo_service.access import Rights
+from vo_service.access.tokens import Tokens
+from vo_service.adql import MAX_NESTING
+from vo_service.dali.current import Current
+from vo_service.dali.examples import ExamplesHandler
+from vo_service.dali.identity import Identity
+from vo_service.dali.multipart import BodyLimits, Part
+from vo_service.dali.parameters import Form
+from vo_service.dali.streams import Lane
+from vo_service.dali.uploads import Fetch, Fetcher, upload_methods
+from vo_service.dali.uws.work import JobLimits, JobService
+from vo_service.engines import Engine
+from vo_service.query import ProbeLimits, Resolver, Targets, Upload
+from vo_service.settings import Settings
+from vo_service.tap.answers import Account
+from vo_service.tap.capabilities import TapFacts
+from vo_service.tap.handlers import SyncDoor, SyncHandler
+from vo_service.tap.health import Health
+from vo_service.tap.jobs import TapJobs
+from vo_service.tap.metadata import TapMetadata
+from vo_service.tap.parameters import request_reader
+from vo_service.tap.queries import QueryLimits, ReadUploads, TapQueries
+from vo_service.tap.readiness import Readiness
+from vo_service.tap.uploads import UploadLimits, uploads_of
+
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What TAP shares with the other services of its process; ``place`` is a directory of the process for
+    files that do not last."""
+
+    current: Current[Engine]
+    rights: Rights
+    lane: Lane
+    identity: Identity
+    tokens: Tokens
+    health: Health
+    batch_rows: int
+    place: Path
+    clock: Callable[[], datetime]
+    account: Account
+    readers: Executor
+    readiness: Readiness
+
+
+class Tap:
+    """TAP as the settings want it: ``jobs`` is for whoever runs and serves jobs."""
+
+    def __init__(self, settings: Settings, around: Surroundings) -> None:
+        read_request = request_reader(settings.query_characters)
+        queries = TapQueries(
+            around.current,
+            around.rights,
+            QueryLimits(settings.maxrec_default, settings.maxrec_hard, around.batch_rows),
+            _upload_reader(settings, around.place),
+            Targets(Resolver(settings.resolver_url) if settings.resolver_url else None),
+            ProbeLimits(settings.probe_rows, settings.probe_pairs),
+            settings.citation,
+            around.account,
+            around.readers,
+            settings.spool_bytes,
+        )
+        self._sync = SyncHandler(
+            SyncDoor(
+                settings.base_url,
+                settings.trust_proxy,
+                BodyLimits(settings.body_bytes, settings.upload_bytes),
+                settings.query_seconds,
+                around.place,
+            ),
+            queries,
+            read_request,
+            around.lane,
+            around.identity,
+            around.clock,
+        )
+        self.facts = tap_facts(settings)
+        self._metadata = TapMetadata(
+            published(),
+            self.facts,
+            around.health,
+            around.identity,
+            around.clock,
+            settings.base_url,
+            settings.trust_proxy,
+        )
+        self.jobs: JobService = TapJobs(
+            queries,
+            read_request,
+            around.tokens.viewer_now,
+            around.clock,
+            _job_limits(settings),
+            around.readiness,
+        ).service()
+
+        self._examples = ExamplesHandler("/tap", "Queries to start from", tap_examples(), around.clock())
+
+    def described(self, base_url: str) -> TapService:
+        """What TAP at that address says that it offers."""
+        return self._metadata.described(base_url)
+
+    def routes(self) -> list[Route]:
+        """All addresses of TAP but those of its jobs."""
+        return [*self._sync.routes(), *self._metadata.routes(), *self._examples.routes()]
+
+
+def tap_facts(settings: Settings) -> TapFacts:
+    """What the settings have the service declare."""
+    methods = upload_methods(settings.upload_tables)
+    return TapFacts(
+        TapLimits(
+            rows_default=settings.maxrec_default,
+            rows_hard=settings.maxrec_hard,
+            synchronous=int(settings.query_seconds),
+            execution_default=int(settings.job_seconds_default),
+            execution_hard=int(settings.job_seconds_hard),
+            retention_default=int(settings.job_days_default * _DAY),
+            retention_hard=int(settings.job_days_hard * _DAY),
+            result_bytes_hard=settings.result_bytes,
+            upload_rows_hard=settings.upload_rows if methods else None,
+            upload_bytes_hard=settings.upload_bytes if methods else None,
+            upload_tables_hard=settings.upload_tables if methods else None,
+            upload_hosts=settings.upload_hosts if methods else None,
+            query_characters=settings.query_characters,
+            query_levels=MAX_NESTING,
+            client_queries=settings.queries_per_client,
+            client_jobs=settings.jobs_per_client,
+            process_queries=settings.queries,
+            process_queue=settings.queries_queued,
+            memory_bytes=settings.memory_bytes if settings.engine == "duckdb" else None,
+        ),
+        methods,
+        settings.description,
+        examples=True,
+    )
+
+
+def _upload_reader(settings: Settings, place: Path) -> ReadUploads:
+    limits = UploadLimits(settings.upload_tables, settings.upload_rows, settings.upload_bytes, place)
+    fetch: Fetch | None = None
+    if settings.upload_hosts:
+        fetch = Fetcher(settings.upload_hosts, settings.upload_bytes, place, settings.upload_private)
+
+    def read_uploads(form: Form, parts: Mapping[str, Part], check: Callable[[], None]) -> tuple[Upload, ...]:
+        return uploads_of(form, parts, limits, check, fetch)
+
+    return read_uploads
+
+
+def _job_limits(settings: Settings) -> JobLimits:
+    return JobLimits(
+        settings.job_seconds_default,
+        settings.job_seconds_hard,
+        settings.job_days_default,
+        settings.job_days_hard,
+        settings.result_bytes,
+    )
