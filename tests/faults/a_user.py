@@ -1,14 +1,12 @@
-"""What a user does and meets: commands in processes of their own, a server, small products."""
+"""What a user does and meets: commands in processes of their own, small products."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,24 +100,3 @@ def stored(home: Path, table: str) -> list[dict[str, object]]:
     finally:
         snapshots.close()
         catalogue.close()
-
-
-@contextmanager
-def serving(home: Path, **settings: str) -> Iterator[str]:
-    """A server with one worker on a free port; nothing like a traceback may stand on its standard error."""
-    process = subprocess.Popen(
-        command(home, "serve", "--port", "0", "--workers", "1"),
-        env=environment(VO_SERVICE_UNLISTED="open", **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    said = re.fullmatch(r"serving at (http://\S+)\n", process.stdout.readline())
-    try:
-        assert said, process.stderr.read() if process.stderr else ""
-        yield said[1]
-    finally:
-        process.terminate()
-        _, errors = process.communicate(timeout=30)
-    assert "Traceback" not in errors, errors

@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 import requests
-from a_user import run, serving, snapshot_numbers, stored, write_product
+from a_user import run, snapshot_numbers, stored, write_product
+from service_processes import running_server
 
 COLONS = "uid://A001/X1/X2 2019-03-01T12:30:00.fits".replace("/", "_")
 ACCENTS = "Ñandú α Cen 50%+#?.fits"
@@ -111,7 +112,7 @@ def test_a_second_run_leaves_everything_as_it_is(place) -> None:
 @pytest.fixture(scope="module")
 def base(place) -> Iterator[str]:
     """Address of a server on that home."""
-    with serving(place.home) as address:
+    with running_server(place.home, workers=1) as address:
         yield address
 
 
@@ -169,7 +170,8 @@ def test_an_unknown_column_is_told_with_its_place_and_a_near_name(base, query, t
     assert answer.headers["Content-Type"] == "application/x-votable+xml"
     info = ElementTree.fromstring(answer.content).find(".//{*}INFO[@name='QUERY_STATUS']")
     assert info is not None and info.get("value") == "ERROR"
-    first, second = (info.text or "").splitlines()
+    first, second, last = (info.text or "").splitlines()
     assert first == told[0]
     assert second.startswith(told[1])
+    assert last == f"Request: {answer.headers['X-Request-Id']}"
     assert b"Traceback" not in answer.content

@@ -32,12 +32,13 @@ def header_bytes(header: fits.Header) -> bytes:
 
 
 @given(st.dictionaries(st.text(string.ascii_uppercase, min_size=1, max_size=7), VALUES, max_size=8))
-def test_values_are_those_astropy_reads(cards: dict[str, object]) -> None:
+def test_values_are_those_astropy_writes(cards: dict[str, object]) -> None:
     cards = {key + "X": value for key, value in cards.items() if key + "X" != "END"}
     header = fits.Header(list(cards.items()))
     parsed = parse_header(header_bytes(header)).keywords
     again = fits.Header.fromstring(header.tostring())
-    assert {key: parsed[key] for key in cards} == {key: again[key] for key in cards}
+    wanted = {key: value if isinstance(value, str) else again[key] for key, value in cards.items()}
+    assert {key: parsed[key] for key in cards} == wanted  # astropy itself reads '/ back as a comment
 
 
 def card(text: str) -> bytes:

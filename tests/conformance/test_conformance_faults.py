@@ -1,0 +1,40 @@
+"""Each check of jobs, uploads, logins and the registry finds the fault that it is there for."""
+
+from __future__ import annotations
+
+import pytest
+from faulty_proxy import Fault, proxy
+from planted_faults import FAULTS
+
+from conformance.catalogue import CHECKS
+from conformance.model import Level, Verdict
+from conformance.runner import run
+from conformance.service import Service
+
+SERVICES = ("uws", "uploads", "auth", "registry")
+JUDGED = {check.requirement.id: check for check in CHECKS if check.requirement.service in SERVICES}
+
+
+def test_every_check_has_a_fault_to_find() -> None:
+    assert {name for name, _, _ in FAULTS} == set(JUDGED)
+
+
+def test_without_a_fault_nothing_is_found(live_server: str) -> None:
+    with proxy(live_server, Fault()) as url:
+        judgements = run(JUDGED.values(), Service(url), parallel=4)
+    bad = (Verdict.FAIL, Verdict.WARN, Verdict.NOT_CHECKED)
+    found = {each.requirement.id: each.findings for each in judgements if each.verdict in bad}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [pytest.param(name, fault, id=f"{name} {what}") for name, what, fault in FAULTS],
+)
+def test_a_fault_is_found(live_server: str, name: str, fault: Fault) -> None:
+    check = JUDGED[name]
+    with proxy(live_server, fault) as url:
+        (judgement,) = run([check], Service(url, timeout=10.0))
+    wanted = Verdict.FAIL if check.requirement.level is Level.MUST else Verdict.WARN
+    assert judgement.verdict is wanted, judgement.findings
+    assert not any("could not be read" in finding.message for finding in judgement.findings)
