@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from conformance.checks import adql, dali, obscore, radio, schema, tap, vosi
+from conformance.checks import adql, auth, dali, obscore, radio, registry, schema, tap, uploads, uws, vosi
 from conformance.model import Check, Requirement
 
 CHECKS: tuple[Check, ...] = (
@@ -15,9 +15,13 @@ CHECKS: tuple[Check, ...] = (
     *schema.CHECKS,
     *dali.CHECKS,
     *tap.CHECKS,
+    *uws.CHECKS,
+    *uploads.CHECKS,
+    *auth.CHECKS,
     *adql.CHECKS,
     *obscore.CHECKS,
     *radio.CHECKS,
+    *registry.CHECKS,
 )
 
 

@@ -187,7 +187,7 @@ def declared_formats_work(service: Service) -> Iterator[Finding]:
             )
             if mime.startswith("application/x-votable+xml"):
                 yield judged(is_result(service, answer, 2), f"{name} holds the rows asked for", answer)
-            if "/" in name and "/td" not in name and "/b" not in name[-3:]:
+            if name.startswith(("application/", "text/", "image/")):
                 wanted = name.split(";")[0].strip().lower()
                 yield judged(answer.media_type == wanted, f"{name} comes back as {answer.media_type}", answer)
 
