@@ -11,12 +11,14 @@ demo: $(VENV)/.runtime
 	$(BIN)/vo-service demo --port $(PORT)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not soak"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --max-worker-restart 0 -m "not soak"
 
-# Everything that is too long for the suite: dumps, load, all generated queries, mutants; then half an hour of fuzz.
+# Everything that is too long for the suite: dumps, load, all generated queries, mutants; then property tests on
+# examples that the suite does not draw, and half an hour of fuzz.
 FUZZ_SECONDS ?= 1800
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak -s
+	VO_SERVICE_TEST_DRAWS=others $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "hypothesis and not soak"
 	VO_SERVICE_FUZZ_SECONDS=$(FUZZ_SECONDS) VO_SERVICE_FUZZ_SEED=$$(date +%s) \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -s tests/adql/test_adql_fuzz.py
 
