@@ -29,6 +29,8 @@ C = 299792458.0
 UID = "uid://A001/X1/X2"
 FOLDER = "member.uid___A001_X1_X2"
 CHANNELS, STEP, FIRST = 20, 2e6, 230.1e9  # channel width in Hz, centre of the first channel
+UNEVEN = {"FREQ-LOG": (FIRST, 4e9), "WAVE": (1.3e-3, -1e-5), "WAVE-F2W": (1.3e-3, -1e-5)}
+"""Axes with channels of a hundredth of the frequency and more; those of the last are equal."""
 PADS = "A001:DV01 A002:DV02 A003:DV03 A004:DV04"
 SUPPORT = (
     "[230.09..230.14GHz,2000.00kHz,1.5mJy/beam@10km/s,900uJy/beam@native, XX YY] U "
@@ -69,6 +71,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (1, 1, 64, 64),
         **cards | {"CRVAL3": 239.435e9, "CDELT3": 14.87e9},
     )
+    for ctype, (value, step) in UNEVEN.items():
+        axis = {"CTYPE3": ctype, "CRVAL3": value, "CDELT3": step, "CUNIT3": ""}
+        write_product(top / f"{ctype}.cube.fits", (1, CHANNELS, 64, 64), **cards | axis)
     write_product(top / "beams.cube.fits", (1, CHANNELS, 64, 64), **cards, BMAJ=None, BMIN=None, BPA=None)
     columns = [
         fits.Column("BMAJ", "1E", unit="arcsec", array=np.linspace(1.0, 0.9, CHANNELS)),
@@ -135,6 +140,35 @@ def test_the_spectral_columns_of_a_cube(listed: dict[str, dict[str, Any]]) -> No
     assert row["velocity_resolution"] == pytest.approx(C * STEP / middle, rel=1e-6)
     assert (row["specsys"], row["band_list"]) == ("BARYCENT", "6")
     assert (row["em_ucd"], row["em_unit"]) == ("em.freq", "Hz")
+
+
+def frequencies_of(ctype: str, pixels: np.ndarray) -> np.ndarray:
+    value, step = UNEVEN[ctype]
+    if ctype == "FREQ-LOG":
+        return value * np.exp((pixels - 1.0) * step / value)
+    if ctype == "WAVE":
+        return C / (value + (pixels - 1.0) * step)
+    return C / value * (1.0 - (pixels - 1.0) * step / value)
+
+
+@pytest.mark.parametrize("ctype", UNEVEN)
+def test_channels_that_are_not_equally_wide(listed: dict[str, dict[str, Any]], ctype: str) -> None:
+    """Typical values hold in the middle, the range of resolving powers is that of the channels (OBS-120)."""
+    row = listed[f"{ctype}.cube.fits"]
+    edges = frequencies_of(ctype, np.arange(0.5, CHANNELS + 1.0))
+    widths, centres = np.abs(np.diff(edges)), frequencies_of(ctype, np.arange(1.0, CHANNELS + 1.0))
+    assert (row["em_min"], row["em_max"]) == pytest.approx((C / edges.max(), C / edges.min()), rel=1e-12)
+    assert row["em_res_power_min"] == pytest.approx((centres / widths).min(), rel=1e-9)
+    assert row["em_res_power_max"] == pytest.approx((centres / widths).max(), rel=1e-9)
+    assert row["em_res_power_min"] <= row["em_res_power"] * (1 + 1e-9)
+    assert row["em_res_power"] <= row["em_res_power_max"] * (1 + 1e-9)
+    # half a channel from the middle on either side, on a grid so fine that linear steps are exact enough
+    fine = np.linspace(0.5, CHANNELS + 0.5, 2_000_001)
+    middle = fine[np.abs(frequencies_of(ctype, fine) - (edges[0] + edges[-1]) / 2).argmin()]
+    width = abs(np.diff(frequencies_of(ctype, middle + np.array([-0.5, 0.5])))[0])
+    assert row["spectral_resolution"] == row["f_resolution"] == pytest.approx(width / 1e3, rel=1e-6)
+    assert row["velocity_resolution"] == pytest.approx(C * width / (edges[0] + edges[-1]) * 2, rel=1e-6)
+    assert row["bandwidth"] == pytest.approx(widths.sum(), rel=1e-12)
 
 
 def test_the_spatial_columns_of_a_cube(listed: dict[str, dict[str, Any]], tree: Path) -> None:

@@ -1,14 +1,12 @@
-"""Sky and spectral coordinates, against astropy's WCS and SpectralCoord."""
+"""Sky coordinates, against astropy's WCS."""
 
 from __future__ import annotations
 
 import math
 import warnings
 
-import astropy.units as u
 import numpy as np
 import pytest
-from astropy.coordinates import SpectralCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 from hypothesis import given, settings
@@ -18,9 +16,7 @@ from vo_service.pixels import (
     Celestial,
     CelestialError,
     Keywords,
-    SpectralAxisError,
     read_axes,
-    read_spectral_axis,
     trace_outline,
 )
 from vo_service.pixels.outline import sky_positions
@@ -158,62 +154,6 @@ def test_the_outline_holds_the_image_and_turns_counter_clockwise(
         for vertex in outline.vertices
     )
     assert outline.radius == pytest.approx(expected, rel=1e-9)
-
-
-def spectral(ctype: str, definition: str, rest: float | None, **cards: object):
-    keys = Keywords({"CTYPE1": ctype, "CRVAL1": 1e6, "CDELT1": 2e3, "CRPIX1": 3.0, **cards})
-    return read_spectral_axis(read_axes(keys, (11,)).axes[0], definition, rest)
-
-
-REST = 230.538e9
-
-
-@pytest.mark.parametrize("definition", ["radio", "optical"])
-def test_velocities_become_the_frequencies_of_spectral_coord(definition: str) -> None:
-    axis = spectral("VELO", definition, REST)
-    pixels = np.array([0.5, 1.0, 7.0, 11.5])
-    velocity = SpectralCoord(
-        1e6 + (pixels - 3.0) * 2e3, u.m / u.s, doppler_convention=definition, doppler_rest=REST * u.Hz
-    )
-    assert np.allclose(axis.frequency(pixels), velocity.to_value(u.Hz), rtol=1e-14)
-
-
-def test_felo_channels_are_equal_in_frequency_and_right_at_the_reference() -> None:
-    axis = spectral("FELO-LSR", "felo", 1.414e9, CRVAL1=137868.7184387, CDELT1=-4177.86075185, CRPIX1=1.0)
-    wcs = WCS(naxis=1)
-    wcs.wcs.ctype, wcs.wcs.cunit = ["VOPT-F2W"], ["m/s"]
-    wcs.wcs.crval, wcs.wcs.cdelt, wcs.wcs.crpix = [137868.7184387], [-4177.86075185], [1.0]
-    wcs.wcs.restfrq = 1.414e9
-    pixels = np.array([1.0, 4.0, 8.0])
-    velocity = wcs.wcs_pix2world(pixels, 1)[0]
-    assert np.allclose(axis.frequency(pixels), 1.414e9 / (1.0 + velocity / 299792458.0), rtol=1e-12)
-
-
-def test_edges_lie_half_a_channel_outside() -> None:
-    axis = spectral("FREQ", "frequency", None, CRVAL1=100.0, CDELT1=-0.5, CRPIX1=1.0, CUNIT1="GHz")
-    assert axis.edges() == (94.75e9, 100.25e9)
-
-
-@pytest.mark.parametrize(
-    ("cards", "definition", "rest", "keyword"),
-    [
-        ({"CDELT1": 0.0}, "frequency", None, "CDELT1"),
-        ({"CDELT1": "x"}, "frequency", None, "CDELT1"),
-        ({"CRVAL1": float("nan")}, "frequency", None, "CRVAL1"),
-        ({"CRPIX1": " "}, "frequency", None, "CRPIX1"),
-        ({"CUNIT1": "furlong"}, "frequency", None, "CUNIT1"),
-        ({}, "radio", None, "CTYPE1"),
-    ],
-)
-def test_a_spectral_axis_that_gives_no_frequency_says_why(cards, definition, rest, keyword: str) -> None:
-    with pytest.raises(SpectralAxisError) as caught:
-        spectral("FREQ", definition, rest, **cards)
-    assert caught.value.keyword == keyword
-
-
-def test_negative_frequencies_are_none() -> None:
-    with pytest.raises(SpectralAxisError, match="no sky frequencies"):
-        spectral("FREQ", "frequency", None, CRVAL1=-5e9, CDELT1=1.0).edges()
 
 
 def test_nothing_stands_in_for_a_card_that_is_missing() -> None:

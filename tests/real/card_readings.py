@@ -21,7 +21,7 @@ from astropy.coordinates import (
     SkyCoord,
 )
 from astropy.time import Time
-from card_values import C, Cards, axis_of, length_of, linear_of, sky_of
+from card_values import AIPS_FRAMES, C, Cards, axis_of, by_wcslib, length_of, linear_of, sky_of
 
 PROJECTIONS = {"GLS": "SFL", "NCP": "SIN"}
 
@@ -79,11 +79,13 @@ def _sky_frame(cards: Cards, ctype: str) -> BaseCoordinateFrame:
 def wavelengths_in_own_frame(cards: Cards) -> tuple[float, float] | None:
     """Shortest and longest vacuum wavelength (m) of the outer channel edges, whatever kind of axis it is;
     None where there is none, or none that gives any."""
-    axis = axis_of(cards, "FREQ", "VRAD", "VOPT", "VELO", "FELO", "WAVE", "AWAV")
+    axis = axis_of(cards, "FREQ", "VRAD", "VOPT", "VELO", "FELO", "WAVE", "AWAV", "BETA", "AFRQ")
     if axis is None:
         return None
     ends = np.array([0.5, length_of(cards, axis) + 0.5])
     kind = definition_of(cards, axis)
+    if kind == "WCSLIB":
+        return by_wcslib(cards, axis, ends)
     scale = _scale(cards, axis, kind)
     rest = cards.number("RESTFRQ") or cards.number("RESTFREQ") or math.nan
     if kind == "VOPT-F2W":
@@ -106,14 +108,19 @@ def wavelengths_in_own_frame(cards: Cards) -> tuple[float, float] | None:
 
 def definition_of(cards: Cards, axis: int) -> str:
     """FREQ, WAVE, AWAV, or which velocity: VELREF above 256 is radio, below optical; FELO is optical on
-    channels equal in frequency; VELO without VELREF is Miriad's, which is radio."""
-    ctype = cards.text(f"CTYPE{axis}") or ""
-    kind = ctype.split("-")[0].strip()
+    channels equal in frequency; VELO with a frame but without VELREF is Miriad's, which is radio. WCSLIB for
+    what only paper III has: algorithm codes, and velocities of special relativity."""
+    ctype = (cards.text(f"CTYPE{axis}") or "").strip()
+    kind, _, code = ctype.partition("-")
     if ctype.startswith("VOPT-F2W"):
         return "VOPT-F2W"
+    if kind in ("BETA", "AFRQ") or (code and code not in AIPS_FRAMES):
+        return "WCSLIB"
     if kind not in ("VELO", "FELO"):
         return kind
     velref = cards.number("VELREF")
+    if ctype == "VELO" and velref is None:
+        return "WCSLIB"
     if kind == "VELO":
         return "VRAD" if velref is None or velref > 256 else "VOPT"
     return "VRAD" if velref is not None and velref > 256 else "VOPT-F2W"

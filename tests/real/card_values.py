@@ -22,6 +22,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.time import Time
 from astropy.wcs import WCS
+from spectral_oracle import frequencies_by_wcslib
 
 C = 299792458.0
 BANDS = (
@@ -29,6 +30,7 @@ BANDS = (
     (9, 602, 720), (10, 787, 950),
 )  # fmt: skip
 """Number and edges (GHz) of ALMA's receivers; band 2 lies within 3 but for 67 to 84 GHz."""
+AIPS_FRAMES = frozenset({"LSR", "HEL", "OBS"})
 SKY_AXES = ("RA", "GLON", "ELON", "DEC", "GLAT", "ELAT")
 STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -5: "XX", -6: "YY", -7: "XY", -8: "YX"}
 PROJECT = re.compile(r"(?<![\w.])\d{4}\.\w\.\d{5}\.[A-Z]{1,3}(?![\w.])")
@@ -205,11 +207,14 @@ def _polarisations(cards: Cards) -> str | None:
 
 def _wavelengths(cards: Cards) -> tuple[float | None, float | None]:
     """Of the outer channel edges, in the frame of the file; None where the axis needs to be interpreted."""
-    axis = axis_of(cards, "FREQ", "VRAD", "VOPT", "WAVE")
+    axis = axis_of(cards, "FREQ", "AFRQ", "VRAD", "VOPT", "WAVE")
     if axis is None:
         return None, None
-    ends = linear_of(cards, axis, np.array([0.5, length_of(cards, axis) + 0.5]))
-    kind = (cards.text(f"CTYPE{axis}") or "").split("-")[0]
+    pixels = np.array([0.5, length_of(cards, axis) + 0.5])
+    kind, _, code = (cards.text(f"CTYPE{axis}") or "").partition("-")
+    if kind == "AFRQ" or (code and code not in AIPS_FRAMES):
+        return by_wcslib(cards, axis, pixels) or (math.nan, math.nan)
+    ends = linear_of(cards, axis, pixels)
     written = cards.text(f"CUNIT{axis}") or {"FREQ": "Hz", "WAVE": "m"}.get(kind, "m/s")
     try:
         given = ends * units.Unit(written.replace("HZ", "Hz").replace("M/S", "m/s"))
@@ -222,6 +227,22 @@ def _wavelengths(cards: Cards) -> tuple[float | None, float | None]:
     how = meanings[kind](rest) if kind in meanings else units.spectral()
     low, high = sorted(float(each) for each in C / given.to_value(units.Hz, equivalencies=how))
     return low, high
+
+
+def by_wcslib(cards: Cards, axis: int, ends: np.ndarray) -> tuple[float, float] | None:
+    """By wcslib, for axes of paper III in SI units; None for those that it does not know."""
+    ctype, unit = cards.text(f"CTYPE{axis}") or "", cards.text(f"CUNIT{axis}")
+    numbers = [cards.number(f"{name}{axis}") for name in ("CRVAL", "CDELT", "CRPIX")]
+    if ctype[4:] in ("-TAB", "-GRI", "-GRA") or None in numbers:
+        return None
+    assert unit in (None, "Hz", "m", "m/s", "rad/s")
+    rest = cards.number("RESTFRQ") or math.nan
+    try:
+        frequency = frequencies_by_wcslib(ctype, *numbers, rest, ends)
+    except ValueError:
+        return None
+    low, high = sorted(C / frequency)
+    return float(low), float(high)
 
 
 def _middle(cards: Cards) -> tuple[float | None, float | None]:

@@ -179,7 +179,9 @@ def _spectral_values(coverage: SpectralCoverage | None) -> Row:
     f_min, f_max = C / coverage.em_max, C / coverage.em_min
     middle = (f_min + f_max) / 2
     width = f_max - f_min
-    step = width / coverage.channels if coverage.channels > 1 else width
+    step = width / coverage.channels
+    if coverage.power_min is not None:  # no frame changes the share that the channel in the middle has
+        step = width * coverage.channel_width / (coverage.f_max - coverage.f_min)
     return {
         "em_min": coverage.em_min,
         "em_max": coverage.em_max,
@@ -198,9 +200,11 @@ def _spectral_values(coverage: SpectralCoverage | None) -> Row:
 
 
 def _resolving_powers(coverage: SpectralCoverage, f_min: float, step: float) -> Row:
-    """Resolving power at the lowest and the highest channel of a cube (OBS-120)."""
+    """Lowest and highest resolving power of the channels of a cube (OBS-120)."""
     if coverage.channels < 2:
         return {}
+    if coverage.power_min is not None:
+        return {"em_res_power_min": coverage.power_min, "em_res_power_max": coverage.power_max}
     lowest = f_min / step + 0.5
     return {"em_res_power_min": lowest, "em_res_power_max": lowest + coverage.channels - 1}
 

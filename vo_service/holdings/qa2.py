@@ -160,7 +160,7 @@ def _widths(product: Product, row: Mapping[str, Any]) -> tuple[float | None, flo
     if product.spectral is None:
         return None, None
     if product.spectral.channels > 1:
-        return product.spectral.channel_width, product.spectral.channel_width * product.spectral.channels
+        return product.spectral.channel_width, product.spectral.f_max - product.spectral.f_min
     support = row.get("em_support")
     if support is None or len(support) <= 2:
         return product.spectral.channel_width, product.spectral.channel_width

@@ -129,8 +129,10 @@ class SkyCoverage:
 class SpectralCoverage:
     """The spectral axis in sky frequency, in the file's own frame, and its barycentric wavelengths.
 
-    ``f_min``/``f_max`` are outer channel edges; ``channel_width`` is positive. ``em_min``/``em_max`` are
-    vacuum wavelengths, barycentric where ``specsys`` is known, else in the frame of the file (design 4.4).
+    ``f_min``/``f_max`` are outer channel edges; ``channel_width`` is positive, and that in the middle of the
+    axis where channels are not equally wide. ``em_min``/``em_max`` are vacuum wavelengths, barycentric where
+    ``specsys`` is known, else in the frame of the file (design 4.4). ``power_min``/``power_max``: the lowest
+    and the highest resolving power of a channel, None where all are equally wide.
     """
 
     f_min: float
@@ -141,6 +143,8 @@ class SpectralCoverage:
     rest_frequency: float | None
     em_min: float
     em_max: float
+    power_min: float | None = None
+    power_max: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,12 @@ RULES: dict[str, str] = {
         "The rest frequency lies below the whole spectral axis, which no redshift explains; or so far above"
         " it that none does, or that the redshift which a card states does not: another line's."
     ),
-    "SPEC-VELOCITY": "A velocity axis becomes sky frequency by its definition and the rest frequency.",
+    "SPEC-VELOCITY": (
+        "An axis of velocity or redshift, or one whose pixels are equally spaced in velocity, becomes sky"
+        " frequency by its definition, the rest frequency and the spacing that CTYPE names (FITS WCS paper"
+        " III). VELO without a suffix, VELREF or a writer known to mean another is the relativistic velocity"
+        " of the standard."
+    ),
     "SPEC-AIR": "Wavelengths in air become those in vacuum by the index of refraction of the standard.",
     "SPEC-AIPS-VELOCITY": (
         "A VELO or FELO axis of AIPS or Miriad is read by VELREF, or by its writer where VELREF is missing."
@@ -121,8 +126,10 @@ RULES: dict[str, str] = {
     ),
     "SPEC-IMPLAUSIBLE": "The spectral axis gives no frequency that a radio telescope can observe: unknown.",
     "SPEC-UNREADABLE": (
-        "A card that the spectral axis needs is missing, unreadable or contradicted by another of its name:"
-        " frequencies are unknown."
+        "A card that the spectral axis needs is missing, unreadable or contradicted by another of its name;"
+        " or CTYPE names an algorithm whose values stand elsewhere (TAB) or follow from the optics of a grism"
+        " (GRI, GRA), that does not fit the quantity, or that the standard does not know: frequencies are"
+        " unknown."
     ),
     "REDSHIFT-UNKNOWN": (
         "A card of the redshift is unreadable, zero (what writers put where they know none) or no redshift"

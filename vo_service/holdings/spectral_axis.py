@@ -15,14 +15,8 @@ from vo_service.holdings.header import ImageHeader
 from vo_service.holdings.records import FoundFile, Product, Repair, SpectralCoverage
 from vo_service.holdings.redshift_cards import HIGHEST as HIGHEST_REDSHIFT
 from vo_service.holdings.redshift_cards import find_redshift
-from vo_service.pixels import (
-    Axis,
-    CardFault,
-    Keywords,
-    SpectralAxis,
-    SpectralAxisError,
-    read_spectral_axis,
-)
+from vo_service.holdings.spectral_ctype import algorithm_fault, follows_aips, frame_of_axis, understand
+from vo_service.pixels import Axis, CardFault, Keywords, SpectralAxis, SpectralAxisError
 from vo_service.spectral import ALMA, C, Frame, FrameUnknown, Pointing, frame_of, to_barycentric
 
 LOWEST_HZ, HIGHEST_HZ = 1e6, 1e13
@@ -36,35 +30,8 @@ EARTH_RADIUS_M = 6.37e6
 
 _MOMENT_LOG = b"CARTA MOMENT MAP GENERATOR"
 _MOMENT_RANGE = re.compile(rb"Spectral range: \[(\d{1,9}), *(\d{1,9})\] *\(channel\)")
-_SUFFIXES = {
-    "LSR": "LSRK",
-    "LSK": "LSRK",
-    "LSD": "LSRD",
-    "HEL": "BARYCENT",
-    "BAR": "BARYCENT",
-    "OBS": "TOPOCENT",
-    "TOP": "TOPOCENT",
-    "GEO": "GEOCENTR",
-    "GAL": "GALACTOC",
-    "SOU": "SOURCE",
-}
 _UNCONVERTED = frozenset({"SOURCE", "GALACTOC", "LOCALGRP", "CMBDIPOL"})
-_VELREF = {1: "LSRK", 2: "BARYCENT", 3: "TOPOCENT", 4: "LSRD", 5: "GEOCENTR", 6: "SOURCE", 7: "GALACTOC"}
-_RADIO_WRITERS = ("miriad", "gildas")
 _RULES = {"TOPOCENT": "SPEC-TOPO-BARY", "LSRK": "SPEC-LSRK-BARY"}
-_DEFINITIONS = {
-    "FREQ": "frequency",
-    "VRAD": "radio",
-    "VOPT": "optical",
-    "WAVE": "wavelength",
-    "AWAV": "air",
-    "WAVN": "wavenumber",
-    "ENER": "energy",
-    "ZOPT": "redshift",
-    "VELO": "velo",
-    "VELOCITY": "velo",
-    "FELO": "felo",
-}
 
 
 def find_rest_frequency(product: Product, header: ImageHeader) -> Product:
@@ -117,7 +84,7 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
         repair = Repair(item, header.keywords.written(item), None, "SPEC-LEFTOVER", why, 0.9)
         return product.repaired(repair)
     try:
-        understood, repairs = _understand(axis, header.keywords, product.rest_frequency)
+        understood, repairs = understand(axis, header.keywords, product.rest_frequency)
         low, high = understood.edges()
         if low < LOWEST_HZ or high > HIGHEST_HZ:
             raise SpectralAxisError(
@@ -144,7 +111,24 @@ def measure_spectrum(product: Product, header: ImageHeader) -> Product:
         em_min=wavelengths[0],
         em_max=wavelengths[1],
     )
-    return product.repaired(*repairs, *conversion, spectral=coverage)
+    return product.repaired(*repairs, *conversion, spectral=_resolve(coverage, understood))
+
+
+def _resolve(coverage: SpectralCoverage, axis: SpectralAxis) -> SpectralCoverage:
+    """With the width of a channel in the middle, and the range of resolving powers, where channels are not
+    all equally wide.
+    """
+    if axis.channels_are_equal or coverage.channels < 2:
+        return coverage
+    middle = axis.pixel(np.array((coverage.f_min + coverage.f_max) / 2))
+    sides = np.clip([middle - 0.5, middle + 0.5], 0.5, coverage.channels + 0.5)
+    powers = axis.frequency(np.arange(1.0, coverage.channels + 1.0)) / axis.widths()
+    return replace(
+        coverage,
+        channel_width=float(np.ptp(axis.frequency(sides))),
+        power_min=float(powers.min()),
+        power_max=float(powers.max()),
+    )
 
 
 def channel_frequencies(header: ImageHeader) -> NDArray[np.float64] | None:
@@ -155,7 +139,7 @@ def channel_frequencies(header: ImageHeader) -> NDArray[np.float64] | None:
     rest = find_rest_frequency(Product(FoundFile("", "", 0, 0)), header).rest_frequency
     if axis is None or not gives_frequency(header, rest):
         return None
-    understood, _ = _understand(axis, header.keywords, rest)
+    understood, _ = understand(axis, header.keywords, rest)
     return understood.frequency(np.arange(1.0, axis.length + 1.0))
 
 
@@ -172,9 +156,8 @@ def _fault_of(header: ImageHeader) -> CardFault | None:
     axis = header.axes.spectral
     if axis is None:
         return header.axes.nameless
-    if axis.fault is None and axis.ctype.startswith(("VELO", "FELO")):
-        return header.keywords.number_fault("VELREF")
-    return axis.fault
+    velref = header.keywords.number_fault("VELREF") if follows_aips(axis) else None
+    return axis.fault or algorithm_fault(axis) or velref
 
 
 def _doubt_rest_frequency(product: Product, header: ImageHeader, edges: tuple[float, float]) -> Product:
@@ -215,61 +198,14 @@ def gives_frequency(header: ImageHeader, rest: float | None) -> bool:
     if axis is None:
         return False
     try:
-        low, high = _understand(axis, header.keywords, rest)[0].edges()
+        low, high = understand(axis, header.keywords, rest)[0].edges()
     except SpectralAxisError:
         return False
     return low >= LOWEST_HZ and high <= HIGHEST_HZ
 
 
-def _understand(axis: Axis, keys: Keywords, rest: float | None) -> tuple[SpectralAxis, list[Repair]]:
-    name = axis.ctype.split("-")[0]
-    definition = _DEFINITIONS.get(name)
-    if axis.ctype.startswith("VOPT-F2W"):
-        definition = "felo"
-    repairs = []
-    if definition == "velo" or name == "FELO":
-        definition, repair = _aips_definition(axis, keys, name)
-        repairs.append(repair)
-    elif definition is None:
-        raise SpectralAxisError(
-            f"{axis.ctype} is an axis of no known kind", f"CTYPE{axis.number}", axis.ctype
-        )
-    elif definition == "air":
-        why = "wavelengths in air become those in vacuum"
-        repairs.append(Repair(f"CTYPE{axis.number}", axis.ctype, "WAVE", "SPEC-AIR", why))
-    elif definition in ("radio", "optical", "felo", "redshift"):
-        why = f"{definition} definition with a rest frequency of {rest} Hz"
-        repairs.append(Repair(f"CTYPE{axis.number}", axis.ctype, "FREQ", "SPEC-VELOCITY", why))
-    return read_spectral_axis(axis, definition, rest), repairs
-
-
-def _aips_definition(axis: Axis, keys: Keywords, name: str) -> tuple[str, Repair]:
-    """Definition of a VELO or FELO axis: VELREF above 256 is radio, below optical; Miriad writes VELO for
-    radio.
-    """
-    velref = keys.integer("VELREF")
-    writer = next((each for each in _RADIO_WRITERS if each in (keys.text("ORIGIN") or "").lower()), None)
-    confidence = 0.9
-    if velref is not None:
-        radio, why = velref > 256, f"VELREF is {velref}"
-    elif name == "FELO":
-        radio, why = False, "FELO is the optical velocity on channels equal in frequency"
-    else:
-        radio, why = True, f"{writer} writes radio velocities" if writer else f"{name} without VELREF"
-        confidence = 0.9 if writer else 0.6
-    if name == "FELO":
-        definition, became = ("radio", "VRAD") if radio else ("felo", "VOPT-F2W")
-    else:
-        definition, became = ("radio", "VRAD") if radio else ("optical", "VOPT")
-    return definition, Repair(
-        f"CTYPE{axis.number}", axis.ctype, became, "SPEC-AIPS-VELOCITY", why, confidence
-    )
-
-
 def _specsys(keys: Keywords, axis: Axis | None) -> tuple[str | None, list[Repair]]:
-    """The spectral frame in the standard's spelling. VELREF tells it only of velocity axes: beside a
-    frequency axis it may speak of the alternate velocity description.
-    """
+    """The spectral frame in the standard's spelling, by SPECSYS, else by the axis."""
     written = keys.text("SPECSYS")
     fault = keys.text_fault("SPECSYS")
     if written is None and fault is not None:
@@ -285,14 +221,9 @@ def _specsys(keys: Keywords, axis: Axis | None) -> tuple[str | None, list[Repair
         return name, [Repair("SPECSYS", written, name, "SPEC-FRAME-SPELLING", "the standard's spelling")]
     if axis is None:
         return None, []
-    suffix = axis.ctype.split("-")[-1] if "-" in axis.ctype else ""
-    if suffix in _SUFFIXES:
-        name = _SUFFIXES[suffix]
-        return name, [Repair("SPECSYS", None, name, "SPEC-FRAME-SPELLING", f"the axis is {axis.ctype}", 0.9)]
-    velref = (keys.integer("VELREF") or 0) % 256
-    if velref in _VELREF and not axis.ctype.startswith("FREQ"):
-        name = _VELREF[velref]
-        why = f"VELREF is {keys.integer('VELREF')}"
+    told = frame_of_axis(axis, keys)
+    if told is not None:
+        name, why = told
         return name, [Repair("SPECSYS", None, name, "SPEC-FRAME-SPELLING", why, 0.9)]
     why = "no SPECSYS and no other card that tells the frame"
     return None, [Repair("SPECSYS", None, None, "SPEC-FRAME-UNKNOWN", why)]

@@ -8,9 +8,10 @@ from vo_service.pixels.fits_file import FitsFile, Hdu, TruncatedFits, read_fits
 from vo_service.pixels.fits_header import CardFault, FitsError, HeaderCard, Keywords, NonAsciiCard
 from vo_service.pixels.fits_table import read_table
 from vo_service.pixels.outline import Outline, trace_outline
-from vo_service.pixels.spectral_wcs import SpectralAxis, SpectralAxisError, read_spectral_axis
+from vo_service.pixels.spectral_wcs import LOGARITHM, SpectralAxis, SpectralAxisError, read_spectral_axis
 
 __all__ = [
+    "LOGARITHM",
     "Axes",
     "Axis",
     "CardFault",

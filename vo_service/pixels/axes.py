@@ -12,6 +12,7 @@ _LONGITUDES = ("RA", "GLON", "ELON")
 _LATITUDES = ("DEC", "GLAT", "ELAT")
 _SPECTRAL = (
     "FREQ",
+    "AFRQ",
     "VRAD",
     "VOPT",
     "VELO",

@@ -11,23 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_service.pixels.axes import Axis
+from vo_service.pixels.spectral_quantities import EQUAL_IN_FREQUENCY, QUANTITIES
 
-C = 299792458.0
-_FREQUENCY_UNITS = {"": 1.0, "HZ": 1.0, "KHZ": 1e3, "MHZ": 1e6, "GHZ": 1e9}
-_VELOCITY_UNITS = {"": 1.0, "M/S": 1.0, "M S-1": 1.0, "M.S-1": 1.0, "KM/S": 1e3, "KM S-1": 1e3, "KM.S-1": 1e3}
-_LENGTH_UNITS = {"": 1.0, "M": 1.0, "MM": 1e-3, "UM": 1e-6, "NM": 1e-9, "CM": 1e-2, "ANGSTROM": 1e-10}
-_WAVENUMBER_UNITS = {"": 1.0, "M-1": 1.0, "/M": 1.0, "1/M": 1.0, "CM-1": 1e2, "/CM": 1e2, "1/CM": 1e2}
-_ENERGY_UNITS = {"": 1.0, "J": 1.0, "EV": 1.602176634e-19, "KEV": 1.602176634e-16, "ERG": 1e-7}
-_UNITS = {
-    "frequency": _FREQUENCY_UNITS,
-    "wavelength": _LENGTH_UNITS,
-    "air": _LENGTH_UNITS,
-    "wavenumber": _WAVENUMBER_UNITS,
-    "energy": _ENERGY_UNITS,
-    "redshift": {"": 1.0},
-}
-_NEED_REST = frozenset({"radio", "optical", "felo", "redshift"})
-_PLANCK = 6.62607015e-34
+LOGARITHM = "logarithm"
+"""The spacing of an axis whose steps are equal in the logarithm of its own values (algorithm code LOG)."""
 
 
 class SpectralAxisError(Exception):
@@ -42,43 +29,52 @@ class SpectralAxisError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SpectralAxis:
-    """A spectral axis understood. ``definition``: ``frequency radio optical felo redshift wavelength air
-    wavenumber energy``; ``rest`` in Hz for velocities and redshifts, else None. ``crval`` and ``cdelt`` in
-    Hz, m/s, m, 1/m or J.
+    """A spectral axis understood (WCS paper III, section 3).
+
+    ``definition``: the quantity that CRVAL and CDELT are values of, by its name in ``QUANTITIES``;
+    ``spacing``: the quantity in which pixels are equally spaced, which is the definition where the axis is
+    linear, or ``logarithm``. ``crval`` and ``cdelt`` in the unit of the definition without prefix; ``rest``
+    in Hz where definition or spacing is a velocity or a redshift, else None.
     """
 
     axis: Axis
     definition: str
+    spacing: str
     crval: float
     cdelt: float
     rest: float | None
 
+    @property
+    def channels_are_equal(self) -> bool:
+        """Whether all channels are equally wide in frequency."""
+        return self.spacing in EQUAL_IN_FREQUENCY
+
     def frequency(self, pixel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sky frequency in Hz at FITS pixels (the first is 1), in the frame of the axis."""
+        """Sky frequency in Hz at FITS pixels (the first is 1), in the frame of the axis; NaN or a number that
+        is not positive where there is none.
+        """
         offset = np.asarray(pixel, dtype=np.float64) - self.axis.crpix
-        value = self.crval + offset * self.cdelt
-        if self.definition == "frequency":
-            return value
-        if self.definition == "wavelength":
-            return C / value
-        if self.definition == "air":
-            return C / vacuum_wavelength(value)
-        if self.definition == "wavenumber":
-            return C * value
-        if self.definition == "energy":
-            return value / _PLANCK
-        rest = self.rest or float("nan")
-        if self.definition == "radio":
-            return rest * (1.0 - value / C)
-        if self.definition == "optical":
-            return rest / (1.0 + value / C)
-        if self.definition == "redshift":
-            return rest / (1.0 + value)
-        # FELO: channels equally wide in frequency, labelled with the optical velocity at the reference
-        # channel
-        reference = rest / (1.0 + self.crval / C)
-        result: NDArray[np.float64] = reference - offset * self.cdelt * reference**2 / (rest * C)
-        return result
+        with np.errstate(all="ignore"):
+            if self.spacing == LOGARITHM:
+                value = self.crval * np.exp(offset * self.cdelt / self.crval)
+                return QUANTITIES[self.definition].to_frequency(value, self._rest)
+            start, step = self._start_and_step()
+            return QUANTITIES[self.spacing].to_frequency(start + offset * step, self._rest)
+
+    def pixel(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+        """FITS pixels (the first is 1) at sky frequencies in Hz, in the frame of the axis: the inverse of
+        :meth:`frequency`. NaN where a frequency is not positive.
+        """
+        frequency = np.asarray(frequency, dtype=np.float64)
+        frequency = np.where(frequency > 0.0, frequency, np.nan)
+        with np.errstate(all="ignore"):
+            if self.spacing == LOGARITHM:
+                value = QUANTITIES[self.definition].from_frequency(frequency, self._rest)
+                offset = np.log(value / self.crval) * (self.crval / self.cdelt)
+            else:
+                start, step = self._start_and_step()
+                offset = (QUANTITIES[self.spacing].from_frequency(frequency, self._rest) - start) / step
+        return np.asarray(self.axis.crpix + offset)
 
     def edges(self) -> tuple[float, float]:
         """Lower and upper outer edge of all channels, Hz. Raises SpectralAxisError where they are no
@@ -94,20 +90,39 @@ class SpectralAxis:
             )
         return low, high
 
+    def widths(self) -> NDArray[np.float64]:
+        """(channels,) width of each channel in Hz, from edge to edge."""
+        return np.abs(np.diff(self.frequency(np.arange(0.5, self.axis.length + 1.0))))
 
-def vacuum_wavelength(air: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Wavelengths in vacuum of wavelengths in standard air, both in m (WCS paper III, eq. 65)."""
-    square = (air * 1e6) ** -2
-    return np.asarray(air * (1.0 + 1e-6 * (287.6155 + square * (1.62887 + 0.01360 * square))))
+    @property
+    def _rest(self) -> float:
+        return float("nan") if self.rest is None else self.rest
+
+    def _start_and_step(self) -> tuple[float, float]:
+        """Value at the reference pixel and increment in the quantity of the spacing. The increment is such
+        that CDELT is right at the reference pixel (paper III, section 3).
+        """
+        if self.spacing == self.definition:
+            return self.crval, self.cdelt
+        labelled, spaced = QUANTITIES[self.definition], QUANTITIES[self.spacing]
+        at = labelled.to_frequency(np.asarray(self.crval), self._rest)
+        start = float(spaced.from_frequency(at, self._rest))
+        turn = np.divide(spaced.slope(at, self._rest), labelled.slope(at, self._rest))
+        return start, self.cdelt * float(turn)
 
 
-def read_spectral_axis(axis: Axis, definition: str, rest: float | None) -> SpectralAxis:
-    """Understands an axis of ``definition`` (see SpectralAxis). Raises SpectralAxisError for a card that is
-    missing or unreadable, an unknown unit, an increment of zero, or a velocity without a rest frequency.
+def read_spectral_axis(
+    axis: Axis, definition: str, rest: float | None, spacing: str | None = None
+) -> SpectralAxis:
+    """Understands an axis of ``definition`` and ``spacing`` (see SpectralAxis), linear where no spacing is
+    given. Raises SpectralAxisError for a card that is missing or unreadable, an unknown unit, an increment of
+    zero, a logarithm without a positive reference value, or a velocity without a rest frequency.
     """
+    spacing = spacing or definition
+    quantity = QUANTITIES[definition]
     if axis.fault is not None:
         raise SpectralAxisError(axis.fault.message, axis.fault.keyword, axis.fault.written)
-    scale = _UNITS.get(definition, _VELOCITY_UNITS).get(axis.cunit.upper())
+    scale = quantity.units.get(axis.cunit.upper())
     if scale is None:
         raise SpectralAxisError(
             f"CUNIT{axis.number} = {axis.cunit!r} does not fit {axis.ctype}",
@@ -116,11 +131,24 @@ def read_spectral_axis(axis: Axis, definition: str, rest: float | None) -> Spect
         )
     if axis.cdelt == 0.0:
         raise SpectralAxisError(f"CDELT{axis.number} of {axis.ctype} is zero", f"CDELT{axis.number}", 0.0)
-    shift = definition in _NEED_REST
-    if shift and not (rest and rest > 0.0):
+    if spacing == LOGARITHM and not axis.crval > 0.0:
         raise SpectralAxisError(
-            f"{axis.ctype} is a shift and needs a rest frequency, but the header has none",
+            f"{axis.ctype} needs a positive CRVAL{axis.number}, which is {axis.crval:g}",
+            f"CRVAL{axis.number}",
+            axis.crval,
+        )
+    needs_rest = quantity.needs_rest or (spacing != LOGARITHM and QUANTITIES[spacing].needs_rest)
+    if needs_rest and not (rest and rest > 0.0):
+        raise SpectralAxisError(
+            f"{axis.ctype} needs a rest frequency, but the header has none",
             f"CTYPE{axis.number}",
             axis.ctype,
         )
-    return SpectralAxis(axis, definition, axis.crval * scale, axis.cdelt * scale, rest if shift else None)
+    return SpectralAxis(
+        axis=axis,
+        definition=definition,
+        spacing=spacing,
+        crval=axis.crval * scale,
+        cdelt=axis.cdelt * scale,
+        rest=rest if needs_rest else None,
+    )
