@@ -36,8 +36,9 @@ from vo_service.dali.uws.handlers import JobDoor, JobHandlers
 from vo_service.dali.uws.health import JobHealth
 from vo_service.dali.uws.runner import JobRunner
 from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
-from vo_service.files.digests import Digests
 from vo_service.files.handlers import FileService
+from vo_service.products.digests import Digests
+from vo_service.products.shelf import Shelf
 from vo_service.registry.service import Holdings, open_registry
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, Snapshots, StoreError
@@ -101,6 +102,7 @@ class Service:
             self.tap.described,
             _now,
         )
+        self.shelf = Shelf(self.current, catalogue, self._rights, _now)
         self.files = self._open_files(catalogue, parts)
         self.jobs = self._open_jobs(job_catalogue, parts)
         door = JobDoor(
@@ -140,14 +142,7 @@ class Service:
         digests = Digests(catalogue, self._settings.digest_bytes)
         parts.callback(digests.close)
         return FileService(
-            self.current,
-            catalogue,
-            self._rights,
-            digests,
-            self.identity,
-            _now,
-            self._settings.base_url,
-            self._settings.trust_proxy,
+            self.shelf, digests, self.identity, self._settings.base_url, self._settings.trust_proxy
         )
 
     def _open_jobs(self, catalogue: Catalogue, parts: ExitStack) -> JobRunner:

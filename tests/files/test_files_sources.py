@@ -21,13 +21,13 @@ import pytest
 from tap_schema import published
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.sending import LocalBytes
-from vo_service.files.opened import StreamedBytes
-from vo_service.files.stored import StoredFile, open_file
 from vo_service.holdings.discover import discover
 from vo_service.holdings.ingest import ingest
 from vo_service.holdings.members import list_members
 from vo_service.holdings.records import FoundFile
 from vo_service.pixels.url_source import look_up
+from vo_service.products.opened import StreamedBytes
+from vo_service.products.stored import StoredFile, open_file
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, RootPlace, Snapshots
 

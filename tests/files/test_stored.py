@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vo_service.dali.errors import ServiceError
-from vo_service.files.stored import StoredFile, open_file
 from vo_service.holdings.records import FoundFile
+from vo_service.products.stored import StoredFile, open_file
 
 CONTENT = b"SIMPLE  = T" * 100
 

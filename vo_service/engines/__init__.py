@@ -20,6 +20,7 @@ from vo_service.engines.selection import (
     dialect_of,
     mirror_for,
 )
+from vo_service.engines.stored_rows import StoredRows
 
 __all__ = [
     "Batches",
@@ -40,6 +41,7 @@ __all__ = [
     "SnapshotNotLoaded",
     "SnapshotOutdated",
     "Statement",
+    "StoredRows",
     "Tally",
     "dialect_of",
     "mirror_for",

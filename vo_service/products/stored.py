@@ -18,11 +18,12 @@ from pathlib import Path
 
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.sending import LocalBytes, OpenBytes
-from vo_service.files.opened import HeldFile, StreamedBytes
+from vo_service.engines import StoredRows
 from vo_service.holdings.found_files import FOUND_COLUMNS, found_file
 from vo_service.holdings.read import is_as_found, member_source, whole_source
 from vo_service.holdings.records import UNKNOWN_SIZE, FoundFile
-from vo_service.store import RootPlace, Snapshot
+from vo_service.products.opened import HeldFile, StreamedBytes
+from vo_service.store import RootPlace
 
 _COLUMNS = (
     *FOUND_COLUMNS,
@@ -92,14 +93,12 @@ class StoredFile:
         return datetime.fromtimestamp(self.found.modified_ns // 10**9, UTC)
 
 
-def find_file(snapshot: Snapshot, product_id: str) -> StoredFile | None:
+def find_file(rows: StoredRows, product_id: str) -> StoredFile | None:
     """The row of a product, None where the holdings list none of that name."""
-    rows = snapshot.read(
-        "holdings.product", columns=list(_COLUMNS), where="product_id = ?", params=(product_id,)
-    ).to_pylist()
-    if not rows:
+    found_rows = rows.find("holdings.product", _COLUMNS, {"product_id": product_id}).to_pylist()
+    if not found_rows:
         return None
-    row = rows[0]
+    row = found_rows[0]
     found = found_file(row)
     return StoredFile(
         product_id=row["product_id"],
@@ -109,16 +108,15 @@ def find_file(snapshot: Snapshot, product_id: str) -> StoredFile | None:
         origin=row["origin"],
         release_date=row["obs_release_date"],
         sha256=row["_sha256"],
-        held=() if found.container is not None else _claims_within(snapshot, found),
+        held=() if found.container is not None else _claims_within(rows, found),
     )
 
 
-def _claims_within(snapshot: Snapshot, tar: FoundFile) -> tuple[Claim, ...]:
+def _claims_within(rows: StoredRows, tar: FoundFile) -> tuple[Claim, ...]:
     """The different claims of the members of a tar, wherever they are listed; none of any other file."""
     columns = ["origin", "obs_release_date"]
-    place = (tar.root, tar.path)
-    rows = snapshot.read("holdings.product", columns, "root = ? AND _container = ?", place)
-    distinct = rows.group_by(columns).aggregate([]).to_pylist()
+    members = rows.find("holdings.product", columns, {"root": tar.root, "_container": tar.path})
+    distinct = members.group_by(columns).aggregate([]).to_pylist()
     return tuple(Claim(row["origin"], row["obs_release_date"]) for row in distinct)
 
 
@@ -132,15 +130,11 @@ class WithdrawnFile:
     successor: str | None
 
 
-def find_withdrawn(snapshot: Snapshot, product_id: str) -> WithdrawnFile | None:
+def find_withdrawn(rows: StoredRows, product_id: str) -> WithdrawnFile | None:
     """The tombstone of a product, if it has one."""
-    rows = snapshot.read(
-        "holdings.tombstone",
-        ["product_id", "version", "withdrawn", "successor"],
-        "product_id = ?",
-        (product_id,),
-    ).to_pylist()
-    return WithdrawnFile(**rows[0]) if rows else None
+    columns = ["product_id", "version", "withdrawn", "successor"]
+    stones = rows.find("holdings.tombstone", columns, {"product_id": product_id}).to_pylist()
+    return WithdrawnFile(**stones[0]) if stones else None
 
 
 def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:

@@ -17,7 +17,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from vo_service.dali.sending import LocalBytes, OpenBytes
-from vo_service.files.stored import StoredFile
+from vo_service.products.stored import StoredFile
 from vo_service.store import Catalogue, StoreError
 
 _log = logging.getLogger(__name__)

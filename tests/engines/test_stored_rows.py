@@ -1,0 +1,81 @@
+"""Rows picked by values of their columns: the same from both engines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+import pytest
+from two_engines import Engines, TwoEngines
+
+from tap_schema import published
+from vo_service.engines import EngineError, StoredRows
+
+TABLE = "holdings.product"
+BLANKS = {"string": "", "double": 0.0, "int16": 0, "int32": 0, "int64": 0}
+NAMES = ["a", "b", 'c"; DROP', "d'e", "f"]
+
+
+def product(number: int, name: str) -> dict[str, object]:
+    schema = published().storage[TABLE].arrow_schema()
+    row: dict[str, object] = {
+        field.name: None if field.nullable else BLANKS[str(field.type)] for field in schema
+    }
+    release = datetime(2020, 1, 1 + number) if number % 2 else None
+    return row | {
+        "product_id": name,
+        "dataset_id": f"set-{number // 2}",
+        "root": "main",
+        "_container": "tar" if number > 2 else None,
+        "version": number,
+        "obs_release_date": release,
+    }
+
+
+@pytest.fixture(scope="module")
+def both(engines: Engines) -> TwoEngines:
+    schema = published().storage[TABLE].arrow_schema()
+    rows = pa.Table.from_pylist([product(*each) for each in enumerate(NAMES)], schema)
+    return engines.on({TABLE: rows})
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["duckdb", "postgresql"])
+class TestStoredRows:
+    @pytest.fixture
+    def rows(self, both: TwoEngines, which: int) -> StoredRows:
+        return StoredRows(tuple(both)[which], both.snapshot.tables)
+
+    def test_one_value_picks_its_row(self, rows: StoredRows) -> None:
+        for number, name in enumerate(NAMES):
+            found = rows.find(TABLE, ["product_id", "version", "obs_release_date"], {"product_id": name})
+            wanted = datetime(2020, 1, 1 + number) if number % 2 else None
+            assert found.to_pylist() == [{"product_id": name, "version": number, "obs_release_date": wanted}]
+            assert (
+                found.schema.field("version").type
+                == published().storage[TABLE].arrow_schema().field("version").type
+            )
+
+    def test_several_values_and_several_columns(self, rows: StoredRows) -> None:
+        found = rows.find(TABLE, ["product_id"], {"dataset_id": ["set-0", "set-1"], "root": "main"})
+        assert sorted(found["product_id"].to_pylist()) == sorted(NAMES[:4])
+        found = rows.find(TABLE, ["product_id"], {"root": "main", "_container": "tar"})
+        assert sorted(found["product_id"].to_pylist()) == sorted(NAMES[3:])
+
+    def test_nothing_is_found_where_nothing_is(self, rows: StoredRows) -> None:
+        for wanted in ({"product_id": "none"}, {"product_id": []}, {"product_id": "a' OR '1'='1"}):
+            found = rows.find(TABLE, ["product_id", "version"], wanted)
+            assert found.num_rows == 0 and found.column_names == ["product_id", "version"]
+
+    def test_what_is_not_stored_is_not_asked_for(self, rows: StoredRows) -> None:
+        with pytest.raises(KeyError):
+            rows.find(TABLE, ["no_column"], {"product_id": "a"})
+        with pytest.raises(KeyError):
+            rows.find(TABLE, ["product_id"], {"no_column": "a"})
+        with pytest.raises(KeyError):
+            rows.find("no.table", ["product_id"], {"product_id": "a"})
+
+
+def test_a_look_up_has_a_limit_of_time(both: TwoEngines) -> None:
+    rows = StoredRows(both.duckdb, both.snapshot.tables, seconds=0.0)
+    with pytest.raises(EngineError):
+        rows.find(TABLE, ["product_id"], {"product_id": NAMES * 2000})

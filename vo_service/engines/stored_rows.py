@@ -1,0 +1,53 @@
+"""Rows of stored tables picked by values of their columns: what services look up that send no ADQL.
+
+The engine that is open on the snapshot is asked: to open the file once more takes many times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tap_schema import Table
+from vo_service.engines.interface import Engine, Limits, Statement
+from vo_service.store.engine_file import quoted
+
+_BATCH_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """The stored ``tables`` of the snapshot that an engine is open on; a look-up may take ``seconds``."""
+
+    engine: Engine
+    tables: Mapping[str, Table]
+    seconds: float = 10.0
+
+    def find(self, table: str, columns: Sequence[str], wanted: Mapping[str, str | Sequence[str]]) -> pa.Table:
+        """Rows of ``schema.table`` in which each column of ``wanted`` has its value, or one of its values,
+        with the published types.
+
+        ``columns`` are stored ones, hidden ones too. All rows come into memory: pick by ``lookup`` columns.
+        Raises EngineError, and KeyError for what is not stored.
+        """
+        described = self.tables[table]
+        schema = described.arrow_schema()
+        fields = pa.schema([schema.field(name) for name in columns])
+        parameters: list[str] = []
+        conditions = []
+        for name, value in wanted.items():
+            values = [value] if isinstance(value, str) else list(value)
+            if not values:
+                return fields.empty_table()
+            marks = [f"${len(parameters) + place}" for place in range(1, len(values) + 1)]
+            parameters += values
+            conditions.append(f"{quoted(schema.field(name).name)} IN ({', '.join(marks)})")
+        place = quoted(self.engine.schemas.get(described.schema, described.schema), described.name)
+        statement = Statement(
+            f"SELECT {', '.join(map(quoted, fields.names))} FROM {place} WHERE {' AND '.join(conditions)}",
+            tuple(parameters),
+        )
+        with self.engine.run(statement, Limits(self.seconds, _BATCH_ROWS)) as batches:
+            return pa.Table.from_batches([batch.cast(fields) for batch in batches.stream], fields)

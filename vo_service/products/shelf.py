@@ -1,0 +1,120 @@
+"""The products of the current snapshot: found by name, asked for by somebody, opened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from vo_service.access import Rights, Viewer
+from vo_service.dali.current import Current
+from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
+from vo_service.dali.sending import OpenBytes
+from vo_service.engines import Engine, EngineError, StoredRows
+from vo_service.products.stored import StoredFile, WithdrawnFile, find_file, find_withdrawn, open_file
+from vo_service.store import Catalogue, StoreError
+
+_log = logging.getLogger(__name__)
+
+
+class Closed(Exception):
+    """The viewer may not have the product; ``why`` is a sentence."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Shelf:
+    """Where every door gets its files from, so that every door asks the gate. Its methods may block."""
+
+    def __init__(
+        self,
+        current: Current[Engine],
+        catalogue: Catalogue,
+        rights: Rights,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._current = current
+        self._catalogue = catalogue
+        self._rights = rights
+        self._clock = clock
+
+    def find(self, product_id: str, version: int | None, address: str) -> StoredFile:
+        """What the holdings know of a product. ``address`` is that of the service, for links.
+
+        Raises ServiceError: 404 where there is none of that name or version, 410 with a link to what is to be
+        used instead where it was replaced (design 4.2) or withdrawn, 503 where the holdings cannot be asked.
+        """
+        try:
+            with self._current.use() as (snapshot, engine):
+                rows = StoredRows(engine, snapshot.tables)
+                file = find_file(rows, product_id)
+                withdrawn = None if file is not None else find_withdrawn(rows, product_id)
+        except (EngineError, StoreError) as error:
+            _log.error("no answer from the database: %s", str(error).partition("\n")[0])
+            raise ServiceAway("The database of this service does not answer at present.") from error
+        if file is None:
+            raise _no_file(withdrawn, version, address)
+        _require_version(file, version, address)
+        return file
+
+    def require_open(self, file: StoredFile, viewer: Viewer) -> None:
+        """The gate (design 4.3): the clock and the viewer's rights decide, at every request anew. A tar is
+        closed as long as anything in it is. Raises Closed."""
+        now = self._clock()
+        closed = [
+            claim.release_date
+            for claim in file.claims
+            if not self._rights.may_read(viewer, claim.origin, claim.release_date, now)
+        ]
+        if not closed:
+            return
+        dates = [each for each in closed if each is not None]
+        if len(dates) < len(closed):
+            told = "is not public: the archive gives no release date for it"
+        else:
+            told = f"is proprietary until {max(dates).replace(tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}"
+        what = "This product" if not file.held else "This product, or a file in it,"
+        raise Closed(f"{what} {told}.")
+
+    def open(self, file: StoredFile) -> OpenBytes:
+        """The bytes of a file, for the caller to close. Raises ServiceError as `open_file`."""
+        return open_file(file, self._catalogue.roots())
+
+
+def _require_version(file: StoredFile, version: int | None, address: str) -> None:
+    if version is None:
+        return
+    if version < file.version:
+        raise ServiceError(
+            ErrorKind.GONE,
+            f"Version {version} of this product was replaced by version {file.version}.",
+            headers=_successor(address, f"{file.product_id}?version={file.version}"),
+        )
+    if version > file.version:
+        raise ServiceError(ErrorKind.NOT_FOUND, f"The newest version of this product is {file.version}.")
+
+
+def _no_file(withdrawn: WithdrawnFile | None, version: int | None, address: str) -> ServiceError:
+    """Why there is no file of that name: it was withdrawn, or never was."""
+    if withdrawn is None:
+        return ServiceError(ErrorKind.NOT_FOUND, "The holdings have no product of this name.")
+    if version is not None and version > withdrawn.version:
+        return ServiceError(
+            ErrorKind.NOT_FOUND, f"The last version of this product was {withdrawn.version}; it is withdrawn."
+        )
+    message = f"This product was withdrawn on {withdrawn.withdrawn:%Y-%m-%d}."
+    if withdrawn.successor is None:
+        return ServiceError(ErrorKind.GONE, message)
+    return ServiceError(
+        ErrorKind.GONE,
+        message,
+        f"In its place there is {address}/files/{withdrawn.successor}",
+        _successor(address, withdrawn.successor),
+    )
+
+
+def _successor(address: str, place: str) -> dict[str, str]:
+    """The link to what is to be used instead (RFC 5829)."""
+    return {"Link": f'<{address}/files/{place}>; rel="successor-version"'}
