@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -108,6 +109,52 @@ def test_a_long_sum_is_cancelled_while_it_is_computed(engine: DuckDBEngine) -> N
         with pytest.raises(QueryCancelled), engine.run(Statement(ENDLESS), LIMITS) as batches:
             threading.Timer(delay, batches.cancel).start()
             next(batches.stream)
+
+
+class ClosesSlowly:
+    """A cursor that takes its time to close, and counts what interrupts it meanwhile."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        self._closing = False
+        self.disturbed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def interrupt(self) -> None:
+        self.disturbed += self._closing
+        self._cursor.interrupt()
+
+    def close(self) -> None:
+        self._closing = True
+        time.sleep(0.5)
+        self._cursor.close()
+
+
+def test_nothing_interrupts_a_cursor_that_is_being_closed(
+    engine: DuckDBEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ClosesSlowly] = []
+
+    class Database:
+        def __init__(self, database: Any) -> None:
+            self._database = database
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._database, name)
+
+        def cursor(self) -> ClosesSlowly:
+            made.append(ClosesSlowly(self._database.cursor()))
+            return made[-1]
+
+    monkeypatch.setattr(engine, "_database", Database(engine._database))
+    with engine.run(Statement("SELECT range AS i FROM range(100000000)"), LIMITS) as batches:
+        next(batches.stream)
+        (running,) = engine._statements
+        for moment in (0.1, 0.2, 0.3, 0.4):  # as from a clock that has looked just before the end
+            threading.Timer(moment, running._interrupt).start()
+    assert len(made) == 1 and made[0].disturbed == 0
 
 
 def test_a_file_can_be_open_twice_in_one_process(engine_file: Path) -> None:

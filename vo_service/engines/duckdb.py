@@ -173,6 +173,8 @@ class _Running:
         self._late = False
         self._cancelled = False
         self._ended = False
+        self._open = True
+        self._stopping = threading.Lock()
         self._clock = clock
         self._alarm = clock.set(seconds, self._stop)
 
@@ -192,8 +194,16 @@ class _Running:
             self._clock.set(_INSIST_SECONDS, self._insist)
 
     def _interrupt(self) -> None:
-        with suppress(duckdb.Error):  # the statement has just ended by itself
-            self.cursor.interrupt()
+        """The clock, a client that leaves and the end itself do: never while the cursor is being closed."""
+        with self._stopping, suppress(duckdb.Error):  # the statement may just have ended by itself
+            if self._open:
+                self.cursor.interrupt()
+
+    def _let_go(self) -> duckdb.DuckDBPyConnection:
+        """The cursor, to be closed: from now on nobody interrupts it."""
+        with self._stopping:
+            self._open = False
+        return self.cursor
 
     def read(self, statement: Statement, batch_rows: int, progress: Progress) -> Iterator[pa.RecordBatch]:
         """The batches, the statement being started for the first; errors of the engine come out as ours."""
@@ -228,10 +238,10 @@ class _Running:
 
     def _move(self) -> None:
         """Go where no other statement takes memory, when it is this one's turn."""
-        self.cursor.close()  # and with it what the statement still held of the common memory
+        self._let_go().close()  # and with it what the statement still held of the common memory
         with self.translated():
             self.cursor = self._alone.enter(self._check)
-        self._is_alone = True
+        self._is_alone = self._open = True
 
     def _next(self, reader: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         with self.translated():
@@ -263,10 +273,11 @@ class _Running:
         self._ended = True
         self._alarm.cancel()
         self._interrupt()
+        cursor = self._let_go()
         if self._is_alone:
-            self._alone.leave(self.cursor)
+            self._alone.leave(cursor)
         else:
-            self.cursor.close()
+            cursor.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
