@@ -4,8 +4,10 @@
 [--service dachs=http://127.0.0.1:8080/tap,alma.obscore,PID,DATABASE_PID]``
 
 The first service is ours. PIDs are of processes whose memory counts, with all below them. Requests go to
-one service after the other (A B A B ...), so that what else the machine does hits both. Where services do
-not agree on the rows of a case it is void. Exit status 1: a goal does not hold.
+one service after the other (A B A B ...), so that what else the machine does hits both. A case is void where
+services do not agree on its rows, as far as they can be compared (`Case.compared`); one whose rows differ by
+design, or that comes to another place each time, is not. Of a dump all rows must come: a service that cuts
+them has failed the case. Exit status 1: a goal does not hold.
 """
 
 from __future__ import annotations

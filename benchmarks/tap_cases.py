@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.tap_client import Client, Reply
-from benchmarks.tap_rows import NARROW, Ground, upload_of
+from benchmarks.tap_client import Client, Refused, Reply, whole
+from benchmarks.tap_rows import NARROW, Ground, rows_seen, upload_of
 
 _SMALL = "obs_id, target_name, s_ra, s_dec, em_min, em_max, s_resolution, access_url"
 _ASKED = 6000  # different small queries
@@ -170,10 +170,19 @@ def _moving(name: str, texts: Sequence[str]) -> Case:
 
 
 def _dump(name: str, text: str, format: str, rows: int, goals: Goals) -> Case:
-    more = {"MAXREC": str(rows), **({"RESPONSEFORMAT": format} if format else {})}
+    """All of the rows must come: a service that gives fewer of them is refused, for the rate would be of rows
+    that never came."""
+    # one more than TOP takes, so that an overflow is told of no answer but one that was cut
+    more = {"MAXREC": str(rows + 1), **({"RESPONSEFORMAT": format} if format else {})}
+    tells_nothing = format == "csv"  # of its outcome
 
     def ask(client: Client, table: str) -> Reply:
-        return client.query(text.format(table=table), **more)
+        reply = whole(client.query(text.format(table=table), kept=tells_nothing, **more))
+        if tells_nothing:
+            came, _ = rows_seen(reply.body, None)
+            if came != rows:
+                raise Refused(f"{came} rows came, {rows} were asked for")
+        return reply
 
     return Case(name, ask, None, None, goals, rows, is_large=True)
 

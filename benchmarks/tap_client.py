@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _BOUNDARY = "vo-service-benchmark-5d1c7e"
+_END = 4096  # bytes kept of the end of a body
 _FINAL = {"COMPLETED", "ERROR", "ABORTED"}
 
 
@@ -123,24 +124,37 @@ class Client:
         answer = self._connection.getresponse()
         piece = answer.read1(1 << 16)
         first = time.perf_counter() - started
-        pieces, size, last = [piece], len(piece), piece
+        pieces, size, end = [piece], len(piece), b""
         while piece := answer.read1(1 << 18):
             size += len(piece)
             if kept:
                 pieces.append(piece)
-            last = piece
+            # the last piece may be short: what it says of the outcome may begin in the one before
+            end = piece[-_END:] if len(piece) >= _END else (end + piece)[-_END:]
         total = time.perf_counter() - started
         answer.close()  # what was read to its end is not marked so by read1
         if answer.will_close or not self._keep:
             self.close()
-        content = b"".join(pieces) if kept or last is pieces[0] else pieces[0] + last[-4096:]
+        content = b"".join(pieces) if kept else pieces[0] + end
         names = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, names, content, size, first, total)
 
 
+def whole(reply: Reply) -> Reply:
+    """The reply, if it does not say that rows were cut. Raises Refused."""
+    if _tells(reply, "OVERFLOW"):
+        raise Refused("rows were cut: QUERY_STATUS is OVERFLOW")
+    return reply
+
+
+def _tells(reply: Reply, outcome: str) -> bool:
+    """Whether a VOTable says that of its rows, in front of them or behind them."""
+    status = f'QUERY_STATUS" value="{outcome}"'.encode()
+    return status in reply.body[:16384] or status in reply.body[-_END:]
+
+
 def _sound(reply: Reply) -> Reply:
     """The reply, if it is a result. Raises Refused with what the service says."""
-    wrong = b'QUERY_STATUS" value="ERROR"'
-    if reply.status != 200 or wrong in reply.body[:16384] or wrong in reply.body[-4096:]:
+    if reply.status != 200 or _tells(reply, "ERROR"):
         raise Refused(f"status {reply.status}: {reply.body[:500].decode('utf-8', 'replace')}")
     return reply

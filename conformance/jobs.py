@@ -31,11 +31,10 @@ class NoJob(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job at the service, by its URL, and the answer that its making had."""
+    """A job at the service, by its URL."""
 
     service: Service
     url: str
-    made: Answer
 
     def get(self, child: str = "", **params: str) -> Answer:
         """The job, or something below it."""
@@ -68,20 +67,15 @@ class Job:
 
 
 @contextmanager
-def job(
-    service: Service,
-    query: str | None = None,
-    files: dict[str, tuple[str, bytes]] | None = None,
-    **params: str,
-) -> Iterator[Job]:
+def job(service: Service, query: str | None = None, **params: str) -> Iterator[Job]:
     """A new job, with a sound query if none is given; it is deleted in the end. Raises NoJob."""
     form = {"LANG": "ADQL", "QUERY": query or sound_query(service), **params}
-    made = service.step("POST", f"{service.tap_path}/async", form, files)
+    made = service.step("POST", f"{service.tap_path}/async", form)
     where = made.headers.get("Location", "")
     if made.status != 303 or not where:
         raise NoJob(made)
     address = "/".join(part for part in (service.base_url, service.tap_path, "async") if part)
-    one = Job(service, urljoin(address, where), made)
+    one = Job(service, urljoin(address, where))
     try:
         yield one
     finally:

@@ -128,17 +128,10 @@ class Service:
         """POST a form, urlencoded or (with ``files``) multipart."""
         return self._send("POST", path, data=params, files=files, headers={})
 
-    def step(
-        self,
-        method: str,
-        path: str,
-        params: Params | None = None,
-        files: Mapping[str, tuple[str, bytes]] | None = None,
-        **headers: str,
-    ) -> Answer:
+    def step(self, method: str, path: str, params: Params | None = None) -> Answer:
         """One request whose redirect is not followed: ``params`` are the form of a POST, else the query."""
         where = {"data": params} if method == "POST" else {"params": params}
-        return self._send(method, path, files=files, headers=headers, allow_redirects=False, **where)
+        return self._send(method, path, headers={}, allow_redirects=False, **where)
 
     def remember(self, name: str, ask: Callable[[], bool]) -> bool:
         """What ``ask`` found when it was first called under that name."""

@@ -6,16 +6,16 @@ import fcntl
 import itertools
 import json
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from judges import judge, judge_missing
 from postgres_cluster import Cluster, Database, find_binaries, start_cluster
 from service_processes import run_command, running_server
 from two_engines import Engines
@@ -30,7 +30,6 @@ settings.load_profile(os.environ.get("VO_SERVICE_TEST_DRAWS", "suite"))
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEED = 7
 PRODUCTS = 200
-JUDGES_REQUIRED = os.environ.get("VO_SERVICE_REQUIRE_JUDGES") == "1"
 
 
 def data_directory() -> Path:
@@ -66,19 +65,6 @@ def validate(xsd_directory: Path) -> Validate:
     """Checks a document (VOSI, UWS, VOTable, OAI-PMH, ...) against the official schemas, and gives its root;
     skips where they are absent."""
     return validator(xsd_directory)
-
-
-def judge(command: str) -> str:
-    """Path of an outside judge; a missing one skips the test, or fails it where judges are required."""
-    found = shutil.which(command)
-    return found if found is not None else judge_missing(command)
-
-
-def judge_missing(name: str) -> NoReturn:
-    """Skip the test for want of an outside judge, or fail it where judges are required."""
-    if JUDGES_REQUIRED:
-        pytest.fail(f"judge missing: {name} is not installed and VO_SERVICE_REQUIRE_JUDGES=1")
-    pytest.skip(f"judge missing: {name}")
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,11 @@ def until(what: Callable[[], object], seconds: float = 60.0) -> bool:
     return False
 
 
+def a_second() -> float:
+    """A second, or as much longer as the machine has more to do than it can."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def resident_mb(pids: list[int]) -> float:
     """Memory of processes together."""
     total = 0

@@ -40,12 +40,14 @@ class Exchange:
         return media_type.endswith("xml") and self.body.lstrip().startswith(b"<")
 
 
-@dataclass
+@dataclass(eq=False)
 class _Line:
-    """What went over one connection, each way."""
+    """What went over one connection, each way, and how many of its exchanges were handed out."""
 
     asked: list[bytes] = field(default_factory=list)
     told: list[bytes] = field(default_factory=list)
+    taken: int = 0
+    is_over: bool = False
 
 
 class RecordingRelay:
@@ -67,9 +69,15 @@ class RecordingRelay:
         self._listener.close()
 
     def take(self) -> list[Exchange]:
-        """The whole exchanges since the last call, those of connections that are still open included."""
-        lines, self._lines = self._lines, []
-        return [exchange for line in lines for exchange in _exchanges(line)]
+        """The exchanges that became whole since the last call, on connections old and new."""
+        found: list[Exchange] = []
+        for line in list(self._lines):
+            if line.is_over:  # before its bytes are looked at: no more will come
+                self._lines.remove(line)
+            new = list(_exchanges(line))[line.taken :]
+            line.taken += len(new)
+            found += new
+        return found
 
     def _listen(self) -> None:
         with suppress(OSError):  # closed
@@ -80,20 +88,28 @@ class RecordingRelay:
     def _pass_on(self, client: socket.socket) -> None:
         line = _Line()
         self._lines.append(line)
-        with client, suppress(OSError), socket.create_connection(self._server) as server:
-            for each in (client, server):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with selectors.DefaultSelector() as selector:
-                selector.register(client, selectors.EVENT_READ, (server, line.asked))
-                selector.register(server, selectors.EVENT_READ, (client, line.told))
-                while True:
-                    for key, _ in selector.select():
-                        to, kept = key.data
-                        piece = key.fileobj.recv(_PIECE)  # type: ignore[union-attr]
-                        if not piece:
-                            return
-                        kept.append(piece)
-                        to.sendall(piece)
+        try:
+            with client, suppress(OSError), socket.create_connection(self._server) as server:
+                self._exchange(client, server, line)
+        finally:
+            line.is_over = True
+
+    @staticmethod
+    def _exchange(client: socket.socket, server: socket.socket, line: _Line) -> None:
+        """Bytes both ways, until either side has enough."""
+        for each in (client, server):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with selectors.DefaultSelector() as selector:
+            selector.register(client, selectors.EVENT_READ, (server, line.asked))
+            selector.register(server, selectors.EVENT_READ, (client, line.told))
+            while True:
+                for key, _ in selector.select():
+                    to, kept = key.data
+                    piece = key.fileobj.recv(_PIECE)  # type: ignore[union-attr]
+                    if not piece:
+                        return
+                    kept.append(piece)
+                    to.sendall(piece)
 
 
 def _exchanges(line: _Line) -> Iterator[Exchange]:

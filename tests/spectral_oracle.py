@@ -44,7 +44,8 @@ CTYPES = [
 """Every type with every algorithm that paper III allows for it, but for tables and grisms."""
 
 
-def _refraction(air: Floats) -> Floats:
+def refraction(air: Floats) -> Floats:
+    """Index of refraction of dry air (FITS 4.0, 8.4), by the wavelength in it in metres."""
     square = (np.asarray(air) * 1e6) ** -2
     return 1.0 + 1e-6 * (287.6155 + 1.62887 * square + 0.01360 * square**2)
 
@@ -54,10 +55,10 @@ def _refraction_of_wcslib(air: Floats) -> Floats:
     return 1.000064328 + 294.981e8 / (1.46e14 - square) + 2.554e8 / (0.41e14 - square)
 
 
-def _in_air(frequency: Floats, refraction: Callable[[Floats], Floats]) -> Floats:
+def _in_air(frequency: Floats, index: Callable[[Floats], Floats]) -> Floats:
     air = C / frequency
     for _ in range(9):
-        air = C / frequency / refraction(air)
+        air = C / frequency / index(air)
     return air
 
 
@@ -70,7 +71,7 @@ VALUES: dict[str, Formula] = {
     "WAVE": lambda f, _: C / f,
     "VOPT": lambda f, rest: C * (rest - f) / f,
     "ZOPT": lambda f, rest: (rest - f) / f,
-    "AWAV": lambda f, _: _in_air(f, _refraction),
+    "AWAV": lambda f, _: _in_air(f, refraction),
     "VELO": lambda f, rest: C * (rest**2 - f**2) / (rest**2 + f**2),
     "BETA": lambda f, rest: (rest**2 - f**2) / (rest**2 + f**2),
 }
@@ -96,7 +97,7 @@ def _factor_of_wcslib(name: str, value: float) -> float:
     if name == "ENER":
         return PLANCK_OF_WCSLIB / PLANCK
     if name == "AWAV":
-        frequency = C / (value * _refraction(np.asarray(value)))
+        frequency = C / (value * refraction(np.asarray(value)))
         return float(_in_air(frequency, _refraction_of_wcslib) / value)
     return 1.0
 

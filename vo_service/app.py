@@ -63,8 +63,3 @@ def create_app(settings: Settings) -> Starlette:
     app.state.service = service
     app.state.close = closing.close
     return app
-
-
-def create_app_from_environment() -> Starlette:
-    """The application with the settings of the environment (``uvicorn --factory``)."""
-    return create_app(Settings.load())

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from vo_service import __version__
 from vo_service.access import Rights
 from vo_service.access.tokens import Tokens
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.admission import Admission, AdmissionLimits
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceAway
@@ -39,7 +39,8 @@ from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, Snaps
 from vo_service.files.handlers import FileService
 from vo_service.products.digests import Digests
 from vo_service.products.shelf import Shelf
-from vo_service.registry.service import Holdings, open_registry
+from vo_service.registry.coverage import Asking
+from vo_service.registry.service import open_registry
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, Snapshots, StoreError
 from vo_service.store.board import Board
@@ -70,6 +71,7 @@ class Service:
 
     def __init__(self, settings: Settings, parts: ExitStack) -> None:
         self._settings = settings
+        self._addresses = Addresses(settings.base_url, settings.trust_proxy)
         catalogue = Catalogue.open(settings.catalogue_address, home=settings.home)
         parts.callback(catalogue.close)
         _sweep_spill(settings.home)
@@ -97,17 +99,17 @@ class Service:
         parts.callback(job_catalogue.close)
         self.registry = open_registry(
             settings,
-            Holdings(self.current, self._rights, self._query_limits),
+            self.current,
+            Asking(self._rights, self._query_limits, _now),
             job_catalogue,
             self.tap.described,
-            _now,
+            self._addresses,
         )
         self.shelf = Shelf(self.current, catalogue, self._rights, _now)
         self.files = self._open_files(catalogue, parts)
         self.jobs = self._open_jobs(job_catalogue, parts)
         door = JobDoor(
-            settings.base_url,
-            settings.trust_proxy,
+            self._addresses,
             BodyLimits(settings.body_bytes, settings.upload_bytes),
             place,
         )
@@ -134,6 +136,7 @@ class Service:
             self.metrics.query,
             readers,
             self._readiness,
+            self._addresses,
         )
         return Tap(settings, around)
 
@@ -141,9 +144,7 @@ class Service:
         """The files of products."""
         digests = Digests(catalogue, self._settings.digest_bytes)
         parts.callback(digests.close)
-        return FileService(
-            self.shelf, digests, self.identity, self._settings.base_url, self._settings.trust_proxy
-        )
+        return FileService(self.shelf, digests, self.identity, self._addresses)
 
     def _open_jobs(self, catalogue: Catalogue, parts: ExitStack) -> JobRunner:
         """Who runs the jobs of this process; it is stopped before anything that jobs need is closed."""
@@ -195,7 +196,7 @@ class Service:
 
     async def signpost(self, request: Request) -> Response:
         """Where to go on from an address that is no resource itself."""
-        address = service_address(request, self._settings.base_url, self._settings.trust_proxy)
+        address = self._addresses.of(request)
         page = signpost_page(address, f"vo-service {__version__}", f"{address}/tap", _PLACES)
         return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
@@ -239,7 +240,7 @@ def _auth_policy(settings: Settings, catalogue: Catalogue) -> AuthPolicy:
         settings.challenges,
         settings.plain_http_tokens,
         settings.trust_proxy,
-        salt=catalogue.find_setting(_SALT) or catalogue.settled(_SALT, token_hex(16)),
+        salt=catalogue.settled(_SALT, token_hex(16)),
     )
 
 

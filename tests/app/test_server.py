@@ -12,12 +12,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from live_service import until
 
-from vo_service.commands.command import CallMistake
+from vo_service.commands import server
+from vo_service.commands.command import CallFailed, CallMistake
 from vo_service.commands.server import reachable_at, take_port
+from vo_service.settings import Settings
 
 
 def test_any_free_port_is_taken_and_told() -> None:
@@ -82,7 +85,9 @@ if __name__ == "__main__":  # workers need no more than the application
 
     with take_port("127.0.0.1", 0) as listening:
         (place / "port").write_text(str(listening.getsockname()[1]))
-        Supervisor(uvicorn.Config(application, lifespan="on", workers=2), [listening]).run()
+        supervisor = Supervisor(uvicorn.Config(application, lifespan="on", workers=2), [listening])
+        supervisor.run()
+        sys.exit(7 if supervisor.could_not_start else 0)
 """
 
 
@@ -101,8 +106,31 @@ def two_workers(place: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_service_none_of_whose_workers_can_start_ends(tmp_path: Path) -> None:
     (tmp_path / "broken").touch()
     with two_workers(tmp_path) as process:
-        process.wait(60)
+        assert process.wait(60) == 7
     assert not list(tmp_path.glob("began-*"))
+
+
+def test_workers_that_are_killed_because_they_do_not_stop_had_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(supervisor: server.Supervisor) -> None:
+        supervisor.processes = [SimpleNamespace(exitcode=-signal.SIGKILL)] * 2
+
+    def refused(supervisor: server.Supervisor) -> None:
+        supervisor.processes = [SimpleNamespace(exitcode=3)] * 2
+        supervisor.could_not_start = True
+
+    settings = Settings.load(tmp_path, environ={}, overrides={"workers": "2"})
+    kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        monkeypatch.setattr(server.Supervisor, "run", stopped)
+        server.serve(settings, take_port("127.0.0.1", 0), True, lambda address: None)
+        monkeypatch.setattr(server.Supervisor, "run", refused)
+        with pytest.raises(CallFailed, match="could not start"):
+            server.serve(settings, take_port("127.0.0.1", 0), True, lambda address: None)
+    finally:
+        for each, handler in kept.items():
+            signal.signal(each, handler)
 
 
 def test_a_worker_that_cannot_start_is_replaced_once_a_slow_one_serves(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ def relay(live_server: str) -> Iterator[RecordingRelay]:
 @pytest.fixture(scope="module")
 def service_url(relay: RecordingRelay, request: pytest.FixtureRequest) -> Iterator[str]:
     """Base URL of the service. When the tests of a module are through, every XML document that its clients
-    were sent is checked against the official schemas, where they are there."""
+    were sent is checked against the official schemas, where they are there; where not,
+    ``test_documents_of_clients.py`` is skipped and says so."""
     relay.take()
     try:
         validate = request.getfixturevalue("validate")

@@ -9,11 +9,9 @@ import sys
 
 import pytest
 import pyvo
-from live_service import LiveService, copy_home
+from live_service import SMALL, LiveService, copy_home
 from service_processes import run_command
 from test_clients_page import blocks
-
-QUERY = "SELECT TOP 3 table_name FROM TAP_SCHEMA.tables ORDER BY table_name"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,7 @@ def tap_of(service: LiveService, subject: str, token: str) -> pyvo.dal.TAPServic
 @pytest.mark.judge
 def test_stilts_logs_in_where_it_is_asked_to(stilts: str, service: LiveService, tokens) -> None:
     # AUTH-007: it sends a password after a 401 with Basic, and so fetches alice's result
-    job = tap_of(service, "alice", tokens["alice"]).submit_job(QUERY).run()
+    job = tap_of(service, "alice", tokens["alice"]).submit_job(SMALL).run()
     job.wait()
     login = ["-Dstar.basicauth.user=alice", f"-Dstar.basicauth.password={tokens['alice']}"]
     command = [stilts, *login, "tapresume", f"joburl={job.url}", "delete=never", "ofmt=csv"]
@@ -70,4 +68,4 @@ def test_a_wrong_password_is_told(service: LiveService, tokens) -> None:
     # AUTH-031: never a quiet fall back to anonymous
     tap = tap_of(service, "alice", tokens["alice"][:-1] + "x")
     with pytest.raises(Exception, match=r"401|unknown"):
-        tap.search(QUERY)
+        tap.search(SMALL)

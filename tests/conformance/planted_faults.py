@@ -150,13 +150,13 @@ FAULTS: list[tuple[str, str, Fault]] = [
         "reads entities",
         Fault(ask=lambda a: Told(200, _VOTABLE, _TABLE) if b"ENTITY" in a.body else a),
     ),
-    ("TAP-085", "uploads are listed", misheard(SYNC, lambda a: a.swap(b"'%mine%'", b"'%obscore%'"))),
+    ("TAP-085", "uploads are listed", misheard(SYNC, lambda a: a.swap(b" LIKE ", b" NOT LIKE "))),
     (
         "TAP-085",
         "the upload stays",
         misheard(
             at("/sync", "POST", b"SELECT+n%2C"),
-            lambda asked: asked.swap(b"+n%2C", b"+1%2C").swap(b"TAP_UPLOAD.mine", b"TAP_SCHEMA.tables"),
+            lambda asked: asked.swap(b"+n%2C", b"+1%2C").swap(b"TAP_UPLOAD.mine", b"TAP_SCHEMA.tables AS t"),
         ),
     ),
     (

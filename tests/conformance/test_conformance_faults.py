@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from faulty_proxy import Fault, proxy
-from planted_faults import FAULTS
+from planted_faults import FAULTS, SYNC, misheard
 
 from conformance.catalogue import CHECKS
 from conformance.model import Level, Verdict
@@ -25,6 +25,14 @@ def test_without_a_fault_nothing_is_found(live_server: str) -> None:
     bad = (Verdict.FAIL, Verdict.WARN, Verdict.NOT_CHECKED)
     found = {each.requirement.id: each.findings for each in judgements if each.verdict in bad}
     assert found == {}
+
+
+def test_a_table_whose_name_is_like_that_of_an_upload_is_no_trace(live_server: str) -> None:
+    # TAP-085
+    minerals = misheard(SYNC, lambda asked: asked.swap(b"LOWER(table_name)", b"LOWER('public.minerals')"))
+    with proxy(live_server, minerals) as url:
+        (judgement,) = run([JUDGED["TAP-085"]], Service(url))
+    assert judgement.verdict is Verdict.PASS, judgement.findings
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import ServiceError
 
 
@@ -52,7 +52,7 @@ FORWARDED = {
 )
 def test_the_address_is(configured: str | None, trust: bool, headers: dict[str, str], address: str) -> None:
     # VOSI-017, design 4.8
-    assert service_address(request(**headers), configured, trust) == address
+    assert Addresses(configured, trust).of(request(**headers)) == address
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_the_address_is(configured: str | None, trust: bool, headers: dict[str, 
 )
 def test_what_is_no_host_never_gets_into_a_link(headers: dict[str, str]) -> None:
     with pytest.raises(ServiceError) as caught:
-        service_address(request(**headers), None, True)
+        Addresses(None, True).of(request(**headers))
     assert caught.value.status == 400

@@ -1,4 +1,4 @@
-"""The snapshot that requests run on: the newest, one by number, and on without the catalogue."""
+"""The snapshot that requests run on: the newest, and on without the catalogue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vo_service.dali import current as current_module
+from vo_service.dali import outage
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceError
 from vo_service.store import Catalogue, Snapshot, Snapshots, StoreError
@@ -70,32 +70,23 @@ def test_a_request_runs_on_the_newest_and_the_older_closes_after_its_last_user(s
     assert number_now(shop) == 3 and shop.open == [3]
 
 
-def test_a_snapshot_in_use_is_not_dropped_and_can_be_named(shop: Shop) -> None:
+def test_a_snapshot_in_use_is_not_dropped(shop: Shop) -> None:
     shop.publish()
     with shop.current.use() as (snapshot, _):
         shop.publish(keep=1)
         assert number_now(shop) == 2
-        with shop.current.use(1) as (again, _):
-            assert again.number == 1 and shop.open == [1, 2]
         assert shop.open == [1, 2] and snapshot.directory.is_dir()
     assert shop.open == [2]
+    shop.publish(keep=1)  # its lease is given back
+    assert not snapshot.directory.exists()
 
 
-def test_an_older_snapshot_opens_by_number_as_long_as_it_is_kept(shop: Shop) -> None:
+def test_the_newest_closes_with_its_last_user_after_the_service(shop: Shop) -> None:
     shop.publish()
-    shop.publish()
-    assert number_now(shop) == 2
-    with shop.current.use(1) as (older, thing):
-        assert (older.number, thing) == (1, "engine 1")
-        shop.publish(keep=1)
-        assert older.directory.is_dir()  # it has a lease
-    assert shop.open == [2]
-    shop.publish(keep=1)
-    with pytest.raises(ServiceError) as caught, shop.current.use(1):
-        pass
-    assert caught.value.status == 410
-    with pytest.raises(ServiceError), shop.current.use(77):
-        pass
+    with shop.current.use():
+        shop.current.close()
+        assert shop.open == [1]
+    assert shop.open == []
 
 
 def test_requests_go_on_while_the_catalogue_is_gone(
@@ -111,13 +102,13 @@ def test_requests_go_on_while_the_catalogue_is_gone(
     with caplog.at_level(logging.ERROR):
         assert [number_now(shop) for _ in range(3)] == [1, 1, 1]
     assert len(caplog.records) == 1  # once, and not asked again for some seconds
-    monkeypatch.setattr(current_module, "_PAUSE_SECONDS", 0.0)
-    shop.current._silent_until = 0.0
+    monkeypatch.setattr(outage, "_PAUSE_SECONDS", 0.0)
+    shop.current._outage.until = 0.0
     assert number_now(shop) == 1
     with pytest.raises(StoreError), Current(shop.snapshots, shop._opened).use():
         pass  # nothing is open: nothing to go on with
     catalogue.rmdir()
     moved.rename(catalogue)
     shop.publish()
-    shop.current._silent_until = 0.0
+    shop.current._outage.until = 0.0
     assert number_now(shop) == 2

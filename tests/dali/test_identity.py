@@ -12,8 +12,10 @@ from doors import AWAY, HERE, House, Open, application, basic, bearer, challenge
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capabilities import security
 from vo_service.access.tokens import Tokens, make_token
-from vo_service.dali.identity import AuthPolicy, Declared, Identity
+from vo_service.dali import outage
+from vo_service.dali.identity import AuthPolicy, Identity
 from vo_service.dali.login import Login
 from vo_service.store import CatalogueError
 from vo_service.store.tokens import StoredToken, TokenTable
@@ -36,7 +38,7 @@ def test_anonymous_only_sends_nothing_of_logging_in(opened: Open, path: str) -> 
         assert nothing_of_logging_in(house.ask(path, headers=headers))
     assert house.ask(headers=bearer(token)).status_code == 403
     assert house.ask().json()["subject"] is None
-    assert house.identity.declared() == Declared()
+    assert house.identity.declared() == security.Login()
     assert house.ask("/mine").status_code == 403
 
 
@@ -45,11 +47,11 @@ def test_auto_is_anonymous_until_there_is_a_token_and_again_after_the_last(opene
     # AUTH-001, AUTH-002
     house = opened("auto")
     assert nothing_of_logging_in(house.ask("/tap/capabilities", method))
-    assert house.identity.declared() == Declared()
+    assert house.identity.declared() == security.Login()
     assert house.ask("/mine").status_code == 403
     token = house.token(hours=1)
     assert challenges(house.ask("/tap/capabilities", method)) == [BASIC, BEARER]
-    assert house.identity.declared() == Declared(
+    assert house.identity.declared() == security.Login(
         ("ivo://ivoa.net/sso#BasicAA", "ivo://ivoa.net/sso#OAuth"), required=False
     )
     assert house.ask("/mine").status_code == 401
@@ -277,7 +279,7 @@ def test_challenges_are_those_of_the_setting(opened: Open) -> None:
         'access_url="https://vo.example/login"'
     )
     assert challenges(house.ask(headers={"X-Forwarded-Proto": "https"})) == [BEARER, line]
-    assert house.identity.declared().standard_ids == (
+    assert house.identity.declared().methods == (
         "ivo://ivoa.net/sso#OAuth",
         "ivo://ivoa.net/sso#tls-with-password",
     )
@@ -325,8 +327,9 @@ def test_permits_come_by_https_or_from_this_machine(
 
 
 def test_tokens_that_cannot_be_checked_are_503_and_the_anonymous_go_on(
-    opened: Open, caplog: pytest.LogCaptureFixture
+    opened: Open, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outage, "_LOG_SECONDS", 600.0)
     house = opened("auto")
     token = house.token()
     assert house.ask(headers=bearer(token)).status_code == 200
@@ -340,9 +343,10 @@ def test_tokens_that_cannot_be_checked_are_503_and_the_anonymous_go_on(
 
 
 def test_a_catalogue_that_answers_late_is_asked_by_one_and_not_again_at_once(
-    opened: Open,
+    opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a database that is gone may take seconds to say so: those who ask meanwhile do not queue for it
+    monkeypatch.setattr(outage, "_PAUSE_SECONDS", 600.0)
     house = opened("auto")
     tried = []
 

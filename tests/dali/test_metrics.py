@@ -66,6 +66,13 @@ def test_all_processes_are_told_of_by_any(path: Path) -> None:
     assert values == {**read(second.text({})), **{k: v for k, v in values.items() if "resident" in k[0]}}
 
 
+def test_memory_is_told_in_bytes_whatever_the_size_of_a_page(path: Path) -> None:
+    told = of(read(metrics_on(path).text({})), "resident_bytes")
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kibibytes = int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1])
+    assert told == pytest.approx(kibibytes * 1024, rel=0.1)
+
+
 def test_histograms_count_up_to_each_bound(path: Path) -> None:
     metrics = metrics_on(path)
     for seconds in (0.005, 0.0051, 0.3, 1000.0):

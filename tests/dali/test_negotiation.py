@@ -88,6 +88,8 @@ def test_a_document_need_not_be_read_twice() -> None:
     # it changed within this second: what the client has may be from the beginning of it
     assert reply_to(if_modified_since="Mon, 06 May 2024 07:08:09 GMT")[0] == 200
     assert reply_to(if_modified_since="some day")[0] == 200
+    assert reply_to(if_match=etag)[0] == 200
+    assert reply_to(if_match='"x"')[::2] == (412, b"")  # RFC 9110, 13.1.1
 
 
 def test_a_change_that_is_still_going_on_is_no_304_by_date() -> None:

@@ -90,7 +90,6 @@ def test_a_full_spool_waits_for_its_reader_and_then_no_longer(place: Path) -> No
     spool = room_in(place, memory_bytes=10, file_bytes=100).spool()
     assert spool.put(b"a" * 10) and spool.put(b"b" * 100)
     assert not spool.put(b"c")
-    threading.Timer(0.02, spool.take).start()
     slow = room_in(place, memory_bytes=10, file_bytes=100, stall_seconds=20).spool()
     assert slow.put(b"a" * 10) and slow.put(b"b" * 100)
     threading.Timer(0.02, lambda: (slow.take(), slow.take())).start()
@@ -136,18 +135,20 @@ def test_a_full_disk_makes_the_work_wait_for_its_reader_and_loses_nothing(place:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     taken: list[bytes] = []
+    over = threading.Event()
 
     def read() -> None:
-        while sum(map(len, taken)) < 60 * 999:
+        while sum(map(len, taken)) < 60 * 999 and not over.is_set():
             taken.append(spool.take())
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
         reader.start()
         assert all(spool.put(piece) for piece in pieces)
+        reader.join(20)
     finally:
+        over.set()
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, previous)
-    reader.join(20)
     assert b"".join(taken) == b"".join(pieces)

@@ -9,8 +9,10 @@ import weakref
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -117,6 +119,73 @@ def test_the_end_of_the_threads_is_told_and_cancels_what_waits() -> None:
     with pytest.raises(RuntimeError):
         turns.submit("b", lambda: None)
     assert waiting.cancelled()
+    end(long, futures)
+
+
+@contextmanager
+def no_room_for_threads() -> Iterator[None]:
+    """As where the system refuses another thread."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        yield
+
+
+def test_work_whose_thread_cannot_be_started_is_refused_and_never_done(executor: ThreadPoolExecutor) -> None:
+    turns = Turns(executor, SLOTS)
+    long = Held()
+    running = turns.submit("a", long)
+    assert long.begun.wait(SECONDS)
+    done: list[str] = []
+    with no_room_for_threads(), pytest.raises(RuntimeError):
+        turns.submit("b", partial(done.append, "b"))  # in the executor's queue all the same
+    end([long], [running])  # its thread now takes what was queued
+    after = [turns.submit(client, partial(done.append, client)) for client in "cdef"]
+    assert not wait(after, SECONDS).not_done
+    executor.shutdown(wait=True)
+    assert sorted(done) == ["c", "d", "e", "f"]
+    assert turns._free == SLOTS and not turns._running  # nothing was given back twice
+
+
+def test_work_that_another_thread_has_begun_is_not_refused() -> None:
+    """The executor queues the work, a thread of it takes that, and only then a start fails."""
+
+    class Late(ThreadPoolExecutor):
+        late = False
+
+        def submit(self, *args: Any, **options: Any) -> Future[Any]:
+            future = super().submit(*args, **options)
+            if self.late:
+                future.result(SECONDS)
+                raise RuntimeError("can't start new thread")
+            return future
+
+    with Late(SLOTS) as executor:
+        turns = Turns(executor, SLOTS)
+        executor.late = True
+        done: list[str] = []
+        future = turns.submit("a", partial(done.append, "a"))
+        assert future.done() and not future.cancelled() and done == ["a"]
+        assert turns._free == SLOTS and not turns._running
+
+
+def test_what_waits_is_cancelled_where_no_thread_can_be_started(executor: ThreadPoolExecutor) -> None:
+    """All of it: none is left as work that has begun, for which its request would wait without end."""
+    turns = Turns(executor, SLOTS)
+    long = [Held() for _ in range(SLOTS)]
+    futures = [turns.submit(client, work) for client, work in zip("aabb", long, strict=True)]
+    waiting = [turns.submit(client, lambda: None) for client in "cd"]
+    told = [threading.Event() for _ in waiting]
+    for future, event in zip(waiting, told, strict=True):
+        future.add_done_callback(lambda _, event=event: event.set())  # type: ignore[misc]
+    with no_room_for_threads():
+        executor._max_workers += 1  # so that it wants another thread for the next work
+        long[0].let_go.set()
+        assert all(event.wait(SECONDS) for event in told)
+    assert all(future.cancelled() for future in waiting)
     end(long, futures)
 
 

@@ -16,6 +16,7 @@ from vo_service.engines import (
     Engines,
     Limits,
     PostgreSQLEngine,
+    QueryTimeout,
     SnapshotNotLoaded,
     Statement,
     dialect_of,
@@ -220,10 +221,25 @@ def test_the_dialect_is_known_before_there_is_an_engine(
     assert dialect_of(settings(tmp_path, make_database())) == PostgreSQLEngine.dialect
 
 
-def test_a_service_that_is_busy_with_queries_can_still_be_asked_for_its_health(
-    tmp_path: Path, catalogue: Catalogue, snapshot: Snapshot, make_database: Callable[[], Database]
+@pytest.mark.parametrize(
+    ("queries", "job_slots", "connections"), [("2", "0", "0"), ("1", "1", "0"), ("8", "4", "2")]
+)
+def test_a_service_that_is_busy_with_queries_and_jobs_can_still_be_asked_for_its_health(
+    tmp_path: Path,
+    catalogue: Catalogue,
+    snapshot: Snapshot,
+    make_database: Callable[[], Database],
+    queries: str,
+    job_slots: str,
+    connections: str,
 ) -> None:
-    chosen = settings(tmp_path, make_database(), VO_SERVICE_QUERIES="2")
+    chosen = settings(
+        tmp_path,
+        make_database(),
+        VO_SERVICE_QUERIES=queries,
+        VO_SERVICE_JOB_SLOTS=job_slots,
+        VO_SERVICE_POSTGRESQL_CONNECTIONS=connections,
+    )
     mirror = mirror_for(chosen, catalogue)
     assert mirror is not None
     mirror.load(snapshot)
@@ -236,3 +252,8 @@ def test_a_service_that_is_busy_with_queries_can_still_be_asked_for_its_health(
         assert next(one.stream).num_rows == next(other.stream).num_rows == 1000
         with engine.run(Statement("SELECT 1 AS one"), LIMITS) as health:
             assert next(health.stream).to_pylist() == [{"one": 1}]
+            with (
+                pytest.raises(QueryTimeout),  # no more of them than the operator was told
+                engine.run(Statement("SELECT 1 AS one"), replace(LIMITS, seconds=0.3)) as beyond,
+            ):
+                next(beyond.stream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -64,6 +65,25 @@ def run(
     assert "Traceback" not in done.stderr, done.stderr
     assert not list((home / "logs").glob("*")), "a bug was logged"
     return done
+
+
+def begin(home: Path, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    """One command with a process group of its own, for ``kill_group``; its errors are kept."""
+    return subprocess.Popen(
+        command(home, "--quiet", *arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=environment(**settings),
+    )
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """The command and its worker processes, all at once, as a power cut would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.stderr is not None
+    process.stderr.close()
 
 
 def unprivileged() -> None:

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-
-from vo_service.store import Catalogue, Snapshots
+from a_user import begin, kill_group, stored
 
 MOMENTS = 20
 
 
 def ingest(home: Path, products: Path) -> subprocess.Popen[bytes]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("VO_SERVICE_")}
-    command = [
-        sys.executable,
-        "-m",
-        "vo_service.cli",
-        "--home",
-        str(home),
-        "--quiet",
-        "ingest",
-        str(products),
-    ]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, env=clean
-    )
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """The command and its worker processes, all at once, as a power cut would."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stderr is not None
-    process.stderr.close()
-
-
-def rows(home: Path, table: str) -> list[dict[str, object]]:
-    catalogue = Catalogue.open(f"sqlite:///{home / 'catalogue.sqlite'}")
-    snapshots = Snapshots(home, catalogue)
-    try:
-        snapshot = snapshots.current()
-        assert snapshot is not None
-        return snapshot.read(table).to_pylist()
-    finally:
-        snapshots.close()
-        catalogue.close()
+    return begin(home, "ingest", str(products))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +39,7 @@ def test_killed_at_twenty_random_moments(tree, tmp_path) -> None:
     _, errors = whole.communicate(timeout=300)
     length = time.monotonic() - started
     assert whole.returncode in (0, 1), errors.decode()
-    before = {row["product_id"] for row in rows(home, "holdings.product")}
+    before = {row["product_id"] for row in stored(home, "holdings.product")}
     assert before
 
     luck = random.Random(20)
@@ -89,18 +52,18 @@ def test_killed_at_twenty_random_moments(tree, tmp_path) -> None:
         else:
             assert process.stderr is not None
             assert process.returncode in (0, 1), process.stderr.read().decode()
-        now = {row["product_id"] for row in rows(home, "holdings.product")}
+        now = {row["product_id"] for row in stored(home, "holdings.product")}
         assert before <= now
 
     last = ingest(home, tree)
     _, errors = last.communicate(timeout=300)
     assert last.returncode in (0, 1), errors.decode()
-    products = rows(home, "holdings.product")
+    products = stored(home, "holdings.product")
     paths = [(row["root"], row["path"]) for row in products]
     assert len(paths) == len(set(paths))
     assert len({row["product_id"] for row in products}) == len(products)
     expected = {p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file()}
     assert {path for _, path in paths} >= expected
-    dids = [row["obs_publisher_did"] for row in rows(home, "ivoa.obscore")]
+    dids = [row["obs_publisher_did"] for row in stored(home, "ivoa.obscore")]
     assert len(dids) == len(set(dids))
     assert not list((home / "snapshots").glob(".draft-*"))

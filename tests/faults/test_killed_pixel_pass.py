@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from a_user import begin, kill_group
 from astropy.io import fits
 
 from vo_service.store import Catalogue, RunLog, Snapshots
@@ -20,28 +18,7 @@ IMAGES = 24
 
 
 def ingest(home: Path, products: Path) -> subprocess.Popen[bytes]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("VO_SERVICE_")}
-    clean["VO_SERVICE_INGEST_WORKERS"] = "1"
-    command = [
-        sys.executable,
-        "-m",
-        "vo_service.cli",
-        "--home",
-        str(home),
-        "--quiet",
-        "ingest",
-        str(products),
-    ]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, env=clean
-    )
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stderr is not None
-    process.stderr.close()
+    return begin(home, "ingest", str(products), VO_SERVICE_INGEST_WORKERS="1")
 
 
 def measured_files(home: Path) -> int:

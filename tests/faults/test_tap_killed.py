@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import time
@@ -12,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from live_service import FINAL, LARGE, SLOW, SMALL, LiveService, until
+from catalogue_troubles import begin_of
+from live_service import FINAL, LARGE, SLOW, SMALL, LiveService, a_second, until
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_a_job_whose_workers_die_runs_once_more_and_then_says_so(service: LiveSe
     job = service.make_job(SLOW, PHASE="RUN")
     starts = [""]
     for _ in range(2):
-        assert until(lambda: service.phase(job) == "EXECUTING" and start_of(job) not in starts)
-        starts.append(start_of(job))
+        assert until(lambda: service.phase(job) == "EXECUTING" and begin_of(job) not in starts)
+        starts.append(begin_of(job))
         for pid in service.workers_now():
             os.kill(pid, signal.SIGKILL)
         assert until(lambda: len(service.workers_now()) == 2)
@@ -104,12 +104,6 @@ def test_a_worker_that_hangs_is_replaced(make_service) -> None:
     service.stop()
 
 
-def start_of(job: str) -> str:
-    """When a job's present attempt began; empty while none has."""
-    found = re.search(r"<uws:startTime>(.*?)</uws:startTime>", requests.get(job, timeout=60).text)
-    return found[1] if found else ""
-
-
 def answers(service: LiveService) -> bool:
     try:
         return service.query().ok
@@ -151,7 +145,7 @@ def test_the_end_of_the_service_answers_who_waits_and_gives_jobs_back(service: L
         assert service.phase(job) == "EXECUTING"
     started = time.monotonic()
     service.stop()
-    assert time.monotonic() - started < 9, (
+    assert time.monotonic() - started < 9 * a_second(), (
         "waiting requests held the server until it lost its patience (10 s)"
     )
     for connection in waiting:

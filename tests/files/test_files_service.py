@@ -16,12 +16,14 @@ import httpx
 import pytest
 
 from vo_service.files.handlers import disposition
+from vo_service.settings import Settings
 
 Ask = Callable[..., httpx.Response]
 BytesOf = Callable[[str], bytes]
 
 
 class Archive(Protocol):
+    settings: Settings
     root: Path
 
     def open(self, **overrides: str) -> tuple[Ask, Callable[[], None]]: ...
@@ -251,6 +253,24 @@ def test_a_file_that_changed_or_went_since_its_ingest_is_not_sent(own_archive: A
     assert changed.status_code == 409 and "has changed since it was ingested" in changed.text
     for answer in (gone, changed):
         assert str(own_archive.root) not in answer.text
+    close()
+
+
+def test_a_catalogue_that_is_away_is_503_until_it_is_back(own_archive: Archive, bytes_of: BytesOf) -> None:
+    ask, close = own_archive.open()
+    assert ask("public", "HEAD").status_code == 200
+    home = own_archive.settings.home
+    aside = home / "aside"
+    aside.mkdir()
+    for file in home.glob("catalogue.sqlite*"):
+        file.rename(aside / file.name)
+    answer = ask("public")
+    assert answer.status_code == 503 and "database of this service does not answer" in answer.text
+    for file in home.glob("catalogue.sqlite*"):
+        file.unlink()
+    for file in aside.iterdir():
+        file.rename(home / file.name)
+    assert ask("public").content == bytes_of("public")
     close()
 
 

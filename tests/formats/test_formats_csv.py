@@ -123,7 +123,7 @@ def test_pandas_and_pyarrow_read_it() -> None:
 def test_ends_without_a_mark() -> None:
     """# DALI-115"""
     offer = find_format("csv")
-    assert not offer.outcomes
+    assert not offer.tells_errors
     assert list(offer.make().end(OK)) == []
 
 

@@ -78,3 +78,5 @@ def test_others_are_refused_with_the_list(asked: str) -> None:
     with pytest.raises(UnknownFormat, match="votable/td") as caught:
         find_format(asked)
     assert caught.value.asked == asked
+    offered = caught.value.offered
+    assert offered.endswith("json, application/json") and offered in str(caught.value)

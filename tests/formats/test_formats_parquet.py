@@ -85,7 +85,7 @@ def test_row_groups_leave_as_they_are_made() -> None:
     encoder = find_format("parquet").make()
     given_bytes = [b"".join(encoder.begin(TableDescription((one,))))]
     batch = batch_of((one, list(range(10000))))
-    given_bytes += [encoder.join(encoder.piece(batch)) for _ in range(30)]
+    given_bytes += [b"".join(encoder.rows(batch)) for _ in range(30)]
     assert sum(map(len, given_bytes)) > 100_000
     data = b"".join([*given_bytes, *encoder.end(OK)])
     assert pq.read_metadata(io.BytesIO(data)).num_row_groups == 3
@@ -95,7 +95,7 @@ def test_row_groups_leave_as_they_are_made() -> None:
 def test_an_error_leaves_no_file() -> None:
     """# DALI-114: nobody takes a part for the whole"""
     one = column("n", "int")
-    assert find_format("parquet").outcomes == {"OK", "OVERFLOW"}
+    assert not find_format("parquet").tells_errors
     data = encode("parquet", (one,), [batch_of((one, [1]))], failed("engine gone"))
     with pytest.raises(pa.ArrowInvalid):
         pq.read_table(io.BytesIO(data))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from every_type import EVERY_TYPE, batch_of
+from stilts_remarks import unexplained_votlint
 from votables import SERIALISATIONS, column, encode
 
 from tap_schema import published
@@ -18,15 +18,6 @@ from vo_service.formats import OK, OVERFLOW, Info, Outcome, failed
 pytestmark = pytest.mark.judge
 
 ALL = tuple(one for one, _ in EVERY_TYPE)
-EXPLAINED = (
-    # STILTS 3.4.7 knows the xtypes of DALI 1.1; those of 1.2 are right all the same (VOT-142, VOT-149)
-    r'WARNING .*Non-DALI xtype value "(shape|multiinterval|range)"',
-    # a char without arraysize is one character, which is what is meant (VOT-037)
-    r"INFO .*No arraysize for character, FIELD implies single character",
-    # an empty TD is null for every type since VOTable 1.3 (VOT-071), for one character and fixed arrays too
-    r"WARNING .*Empty character value is questionable",
-    r"ERROR .*Bad double string ''",
-)
 
 
 def run(stilts: str, *arguments: str) -> str:
@@ -37,8 +28,7 @@ def run(stilts: str, *arguments: str) -> str:
 
 def found_by_votlint(stilts: str, document: bytes, path: Path) -> list[str]:
     path.write_bytes(document)
-    lines = run(stilts, "votlint", f"votable={path}").splitlines()
-    return [line for line in lines if line and not any(re.match(known, line) for known in EXPLAINED)]
+    return unexplained_votlint(run(stilts, "votlint", f"votable={path}"))
 
 
 @pytest.mark.parametrize("outcome", [OK, OVERFLOW, failed("engine gone")])

@@ -96,7 +96,7 @@ def test_empty_string_and_null_differ_in_binary() -> None:
 
 @pytest.mark.parametrize("asked", SERIALISATIONS)
 def test_characters_that_do_not_fit(asked: str) -> None:
-    """# VOT-046, VOT-057, VOT-077: replaced and counted, never dropped silently, and the document reads."""
+    """# VOT-046, VOT-057, VOT-077: replaced, never dropped, and the document reads."""
     columns = (column("code", "char", "*"), column("name", "unicodeChar", "*"))
     batch = pa.record_batch(
         [pa.array(["né\x00e", "ok", None]), pa.array(["a😀b", "nul\x00", "ctl\x01\r\n"])],
@@ -107,7 +107,6 @@ def test_characters_that_do_not_fit(asked: str) -> None:
     table = read(document).to_table()
     assert list(table["code"]) == ["n??e", "ok", ""]
     assert list(table["name"][:2]) == ["a\ufffdb", "nul\ufffd"]
-    assert encoder.replaced >= 4
     if asked == "votable/td":
         assert "<TD>ctl\ufffd&#13;\n</TD>" in document.decode()
     else:
@@ -139,7 +138,6 @@ def test_text_over_the_declared_length_is_cut() -> None:
     batch = pa.record_batch([pa.array(["abcdef", "ab"])], names=["x"])
     document = b"".join([*encoder.begin(TableDescription(columns)), *encoder.rows(batch), *encoder.end(OK)])
     assert list(read(document).to_table()["x"]) == ["abc", "ab"]
-    assert encoder.replaced == 1
 
 
 def test_pairs_are_counted_in_numbers() -> None:
@@ -246,14 +244,12 @@ def test_few_rows_and_many_are_the_same_bytes(
 
 @pytest.mark.parametrize("repeated", [1, 100])
 @pytest.mark.parametrize("asked", ["votable/b2", "votable/b"])
-def test_altered_cells_are_counted_alike(asked: str, repeated: int) -> None:
+def test_cells_are_altered_alike(asked: str, repeated: int) -> None:
     """# VOT-046, VOT-081"""
-    given_rows = ["né\x00e", "ok", None, "much too long"]
-    batch = batch_of((column("x", "char", "5*"), given_rows * repeated))
-    encoder = find_format(asked).make()
-    list(encoder.begin(TableDescription((column("x", "char", "5*"),))))
-    encoder.join(encoder.piece(batch))
-    assert encoder.replaced == 3 * repeated
+    one = column("x", "char", "5*")
+    batch = batch_of((one, ["né\x00e", "ok", None, "much too long"] * repeated))
+    found = read(encode(asked, (one,), [batch])).to_table()
+    assert list(found["x"]) == ["n??e", "ok", "", "much "] * repeated
 
 
 @pytest.mark.parametrize("repeated", [1, 100])
@@ -275,7 +271,6 @@ def test_characters_that_xml_cannot_hold(hidden: str) -> None:
     parts = list(encoder.begin(TableDescription((name,))))
     parts += [*encoder.rows(batch_of((name, [f"a{hidden}b", "é"]))), *encoder.end(OK)]
     assert list(read(b"".join(parts)).to_table()["y"]) == ["a\ufffdb", "é"]
-    assert encoder.replaced == 1
 
 
 def test_values_that_fit_no_column() -> None:

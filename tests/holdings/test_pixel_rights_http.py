@@ -7,6 +7,8 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +17,10 @@ from typing import Any
 
 import anyio
 import httpx
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 from ingest_homes import open_home
 from pixel_columns import MEASURED
 from pixel_products import MEMBER, harvest_row, write_cube
@@ -156,15 +161,40 @@ def test_dumps_are_the_same_for_all_who_have_no_right(door: Door, table: str) ->
         assert len(plain) == len(strong) and len(strong) >= 1
 
 
-@pytest.mark.parametrize("form", ["votable", "votable/td", "csv", "tsv", "json"])
+def values_of(content: bytes, form: str) -> list[tuple[float | None, str | None]]:
+    """Rows of a number and a text, read by programs that are not ours."""
+    if form == "json":
+        found = [tuple(row) for row in json.loads(content)["data"]]
+    elif form in ("csv", "tsv"):
+        lines = csv.reader(io.StringIO(content.decode()), delimiter={"csv": ",", "tsv": "\t"}[form])
+        found = [tuple(row) for row in lines][1:]
+    elif form == "parquet":
+        found = [tuple(row.values()) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+    else:
+        table = Table.read(io.BytesIO(content), format="fits" if form == "fits" else "votable")
+        found = [tuple(None if each is np.ma.masked else each for each in row) for row in table.iterrows()]
+    return [
+        (
+            None if number in (None, "") or math.isnan(float(number)) else float(number),
+            str(text or "") or None,
+        )
+        for number, text in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "form", ["votable", "votable/td", "votable/b", "votable/1.5", "csv", "tsv", "json", "fits", "parquet"]
+)
 def test_no_format_gives_away_what_another_hides(door: Door, form: str) -> None:
     adql = f"SELECT peak_ra, content_hash FROM holdings.measurement WHERE {MINE}"
-    [(_, fingerprint)] = door.rows(adql, door.reader)
-    assert len(fingerprint) > 8
-    assert fingerprint.encode() not in door.query(adql, form=form).content
-    assert fingerprint.encode() not in door.query(adql, door.other, form=form).content
-    if form != "votable":
-        assert fingerprint.encode() in door.query(adql, door.reader, form=form).content
+    [(peak, fingerprint)] = door.rows(adql, door.reader)
+    assert float(peak) > 0 and len(fingerprint) > 8
+    shown = door.query(adql, door.reader, form=form).content
+    assert values_of(shown, form) == [(float(peak), fingerprint)]
+    for asked in (None, door.other):
+        hidden = door.query(adql, asked, form=form).content
+        assert values_of(hidden, form) == [(None, None)]
+        assert fingerprint.encode() not in hidden
 
 
 def test_whether_something_is_there_is_told_to_nobody_else(door: Door) -> None:

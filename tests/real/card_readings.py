@@ -22,6 +22,7 @@ from astropy.coordinates import (
 )
 from astropy.time import Time
 from card_values import AIPS_FRAMES, C, Cards, axis_of, by_wcslib, length_of, linear_of, sky_of
+from spectral_oracle import refraction
 
 PROJECTIONS = {"GLS": "SFL", "NCP": "SIN"}
 
@@ -100,7 +101,7 @@ def wavelengths_in_own_frame(cards: Cards) -> tuple[float, float] | None:
             "VRAD": lambda: rest * (1.0 - values / C),
             "VOPT": lambda: rest / (1.0 + values / C),
             "WAVE": lambda: C / values,
-            "AWAV": lambda: C / (values * _refraction(values)),
+            "AWAV": lambda: C / (values * refraction(values)),
         }[kind]()
     low, high = sorted(C / frequency)
     return (float(low), float(high)) if math.isfinite(low + high) else None
@@ -135,12 +136,6 @@ def _scale(cards: Cards, axis: int, kind: str) -> float:
         return float(unit.to(base))
     except (ValueError, units.UnitConversionError):
         return math.nan
-
-
-def _refraction(wavelength: np.ndarray) -> np.ndarray:
-    """Index of refraction of dry air (FITS 4.0, 8.4), by the wavelength in metres."""
-    wavenumber = (wavelength * 1e6) ** -2
-    return 1.0 + 1e-6 * (287.6155 + 1.62887 * wavenumber + 0.01360 * wavenumber**2)
 
 
 def became_of(cards: Cards, rule: str, item: str) -> str | None:

@@ -20,12 +20,14 @@ from starlette.exceptions import HTTPException
 from capabilities import OutputFormat, TapLimits, TapService
 from tap_schema import published
 from vo_service.access import Rights
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.replies import answer_http_error, answer_service_error
 from vo_service.engines import DuckDBEngine, Engine, Limits
+from vo_service.registry.coverage import Asking
 from vo_service.registry.handlers import RegistryService
-from vo_service.registry.service import Holdings, open_registry
+from vo_service.registry.service import open_registry
 from vo_service.settings import Settings
 from vo_service.sky import healpix29, unit_vectors
 from vo_service.store import Catalogue, Snapshot, Snapshots
@@ -137,8 +139,9 @@ class Registry:
         self.parts.callback(snapshots.close)
         current: Current[Engine] = Current(snapshots, duckdb_on)
         self.parts.callback(current.close)
-        holdings = Holdings(current, Rights(), Limits(30.0, 1000))
-        self.service = open_registry(loaded, holdings, self.catalogue, self.tap, lambda: self.now, self.page)
+        addresses = Addresses(loaded.base_url, loaded.trust_proxy)
+        asking = Asking(Rights(), Limits(30.0, 1000), lambda: self.now)
+        self.service = open_registry(loaded, current, asking, self.catalogue, self.tap, addresses, self.page)
         self.app = Starlette(
             routes=self.service.routes(),
             exception_handlers={ServiceError: answer_service_error, HTTPException: answer_http_error},

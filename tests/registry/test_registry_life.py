@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 
+import anyio
+import anyio.to_thread
+import httpx
 import pytest
 from lxml import etree
 from registries import AUTHORITY, OAI, START, Registry, headers, publish, sky_rows, tap_at
+
+from vo_service.engines import QueryTimeout
+from vo_service.registry import publication
 
 TAP = f"ivo://{AUTHORITY}/tap"
 OBS = f"ivo://{AUTHORITY}/obs"
@@ -227,3 +234,72 @@ def test_the_common_case_asks_the_holdings_once(registry: Registry, caplog) -> N
     for _ in range(3):
         assert registry.identifiers(from_=utc(60)) == []
     assert registry.service._publication._extent is kept
+
+
+def test_requests_that_wait_for_the_holdings_hold_up_nobody_else(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # more of them than the threads that all services of a process share: none of those may be taken
+    begun, go = threading.Event(), threading.Event()
+    extent_of = publication.extent_of
+
+    def slow(*given):
+        begun.set()
+        assert go.wait(60)
+        return extent_of(*given)
+
+    monkeypatch.setattr(publication, "extent_of", slow)
+    answers: list[httpx.Response] = []
+
+    async def crowd() -> None:
+        transport = httpx.ASGITransport(app=registry.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://came.example.org") as client:
+
+            async def ask() -> None:
+                answers.append(await client.get("/registry?verb=Identify", timeout=60))
+
+            async with anyio.create_task_group() as group:
+                for _ in range(60):
+                    group.start_soon(ask)
+                try:
+                    with anyio.fail_after(30):
+                        assert await anyio.to_thread.run_sync(
+                            begun.wait, 30, limiter=anyio.CapacityLimiter(1)
+                        )
+                        await anyio.to_thread.run_sync(lambda: None)
+                        told = await client.get("/registry/availability")
+                    assert etree.fromstring(told.content)[0].text == "true"
+                    assert not answers
+                finally:
+                    go.set()
+
+    anyio.run(crowd)
+    assert [answer.status_code for answer in answers] == [200] * 60
+
+
+def test_holdings_that_cannot_be_asked_are_left_alone_for_a_while(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = stamps(registry)
+    extent_of = publication.extent_of
+    tried: list[int] = []
+
+    def failing(snapshot, *given):
+        tried.append(snapshot.number)
+        raise QueryTimeout("too long")
+
+    monkeypatch.setattr(publication, "extent_of", failing)
+    publish(registry.home, sky_rows(41, 60))
+    registry.later(hours=1)
+    for _ in range(3):
+        assert stamps(registry) == before
+    assert tried == [2]
+    assert caplog.text.count("the holdings cannot be asked") == 1
+    publish(registry.home, sky_rows(101, 3))  # another snapshot may fare better
+    assert stamps(registry) == before
+    assert tried == [2, 3]
+    monkeypatch.setattr(publication, "_PAUSE_SECONDS", 0.0)
+    registry.open()
+    assert stamps(registry) == before
+    monkeypatch.setattr(publication, "extent_of", extent_of)
+    assert set(registry.identifiers(from_=utc(60))) == {TAP, OBS, f"{OBS}/radio"}

@@ -14,7 +14,7 @@ from vo_service.store.workers import Workers
 
 
 def claim_jobs(url: str, name: str, seconds: float, tell: Connection, stop: Event) -> None:
-    """Take jobs, each for so many seconds, until told to stop.
+    """Take jobs, each for so many seconds, until told to stop, which ends the last one at once.
 
     Tells of each job taken (``took, ID, ATTEMPT``), and whether it could end it (``ended, ID``) or not
     (``fenced, ID``).
@@ -31,7 +31,7 @@ def claim_jobs(url: str, name: str, seconds: float, tell: Connection, stop: Even
             time.sleep(0.01)
             continue
         tell.send(("took", job.job_id, str(job.attempt)))
-        time.sleep(seconds)
+        stop.wait(seconds)
         held = Held(job.job_id, claim.worker, job.attempt)
         done = queue.complete(held, 1, [StoredResult("result", name, "text/plain", 1, '"e"')])
         tell.send(("ended" if done else "fenced", job.job_id))

@@ -37,9 +37,13 @@ class Claimer:
         said: tuple[str, ...] = self._told.recv()
         return said
 
+    def finish(self) -> None:
+        """Have it end the job that it has, and take no more."""
+        self._stop.set()
+
     def lines(self) -> list[tuple[str, ...]]:
         """All that it says until its end, which is now."""
-        self._stop.set()
+        self.finish()
         self.process.join(60)
         found = []
         while self._told.poll(0):
@@ -130,7 +134,7 @@ def test_a_job_that_takes_two_processes_down_ends_in_error(jobs: Jobs, start: St
 
 def test_a_process_that_was_given_up_cannot_overwrite(jobs: Jobs, start: Start, catalogue: Catalogue) -> None:
     job_id = jobs.create(new_job(), run=True).job_id
-    frozen = start("frozen", 3.0)  # long enough to be stopped in its midst
+    frozen = start("frozen", 60)
     assert frozen.line() == ("took", job_id, "1")
     os.kill(frozen.process.pid, signal.SIGSTOP)
     with catalogue.reading() as connection:
@@ -140,6 +144,7 @@ def test_a_process_that_was_given_up_cannot_overwrite(jobs: Jobs, start: Start, 
     wait_until(lambda: all_completed(jobs))
     before = jobs.find(job_id)
     os.kill(frozen.process.pid, signal.SIGCONT)
+    frozen.finish()
     assert frozen.line() == ("fenced", job_id)  # UWS-023
     assert jobs.find(job_id) == before
     assert before is not None

@@ -23,7 +23,10 @@ Ask = Callable[..., httpx.Response]
 
 BASE = "https://vo.example.org/x/tap/async"
 VOT = "{http://www.ivoa.net/xml/VOTable/v1.3}"
-
+ENDLESS = (
+    "SELECT COUNT(*) AS n FROM ivoa.obscore a, ivoa.obscore b, ivoa.obscore c, ivoa.obscore d, ivoa.obscore e"
+    " WHERE COS(a.s_ra + b.s_ra + c.s_ra + d.s_ra + e.s_ra) > 2"
+)
 
 # On rows of `with_one_that_is_no_number`; wide enough that the engine cannot keep the whole of it back until
 # its last row.

@@ -18,6 +18,7 @@ from astropy.table import Table
 from lxml import etree
 from tap_jobs import (
     BASE,
+    ENDLESS,
     FAILING,
     Jobs,
     rows_of,
@@ -40,10 +41,6 @@ Ask = Callable[..., httpx.Response]
 
 UWS = "{http://www.ivoa.net/xml/UWS/v1.0}"
 ALL = "SELECT dataset_id, target_name, s_ra, data_rights, access_url FROM ivoa.obscore ORDER BY dataset_id"
-ENDLESS = (
-    "SELECT COUNT(*) AS n FROM ivoa.obscore a, ivoa.obscore b, ivoa.obscore c, ivoa.obscore d, ivoa.obscore e"
-    " WHERE COS(a.s_ra + b.s_ra + c.s_ra + d.s_ra + e.s_ra) > 2"
-)
 
 
 @pytest.fixture(scope="session")

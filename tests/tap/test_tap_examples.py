@@ -35,6 +35,7 @@ def test_every_example_runs(ask) -> None:
     # TAP-319, DALI-024
     root = etree.fromstring(ask("/tap/examples").content)
     queries = [one.text for one in root.iter() if one.get("property") == "query"]
+    assert len(queries) == len(examples())
     for query in queries:
         answer = ask("/tap/sync", params={"LANG": "ADQL", "QUERY": query})
         assert answer.status_code == 200, (query, answer.text)

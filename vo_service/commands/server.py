@@ -60,6 +60,7 @@ class Supervisor(Multiprocess):
         self._asked: dict[Process, float] = {}  # since when the answer is due
         self._served: set[Process] = set()  # those that have ever said that they serve
         self._begun: dict[int, float] = {}  # when the last successor in each place was started
+        self.could_not_start = False  # that is why it ended
 
     def keep_subprocess_alive(self) -> None:
         """Replace the workers that have ended or do not answer any more."""
@@ -75,6 +76,7 @@ class Supervisor(Multiprocess):
             if process.exitcode == STARTUP_FAILURE and not self._served.intersection(self.processes):
                 if any(other.process.is_alive() for other in self.processes):
                     continue  # it will soon be seen whether they do
+                self.could_not_start = True
                 self.should_exit.set()
                 return
             began = self._begun.get(place, float("-inf"))
@@ -162,7 +164,7 @@ def serve(settings: Settings, listening: socket.socket, quiet: bool, ready: Call
     _raise_file_limit()
     config = _configuration(settings, quiet)
     stopping = threading.Event()
-    waiting = threading.Thread(target=_announce, args=(listening, ready, stopping), daemon=True)
+    waiting = threading.Thread(target=_announce, args=(reachable_at(listening), ready, stopping), daemon=True)
     signal.signal(signal.SIGTERM, _interrupt)
     failed = False
     waiting.start()
@@ -172,9 +174,7 @@ def serve(settings: Settings, listening: socket.socket, quiet: bool, ready: Call
         else:
             supervisor = Supervisor(config, sockets=[listening])
             supervisor.run()
-            failed = all(
-                process.exitcode not in (0, -signal.SIGTERM, None) for process in supervisor.processes
-            )
+            failed = supervisor.could_not_start
     except KeyboardInterrupt:
         pass
     except SystemExit as error:  # uvicorn's way to say that the application did not start
@@ -246,9 +246,8 @@ def _logging(level: str, form: str) -> dict[str, Any]:
     }
 
 
-def _announce(listening: socket.socket, ready: Callable[[str], None], stopping: threading.Event) -> None:
+def _announce(address: str, ready: Callable[[str], None], stopping: threading.Event) -> None:
     """Ask the service for its health until it is well, then say so."""
-    address = reachable_at(listening)
     place = address.removeprefix("http://")
     worried = time.monotonic() + _PATIENCE_SECONDS
     while not stopping.wait(0.1):

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime, timedelta
 
 from vo_service.access.scopes import KNOWN, read_scopes
-from vo_service.access.tokens import make_token
+from vo_service.access.tokens import TOKEN, make_token
 from vo_service.commands.command import DONE, Action, CallMistake
 from vo_service.commands.console import Console
 from vo_service.commands.home import Home, open_existing_home
@@ -92,7 +92,7 @@ def _revoke(names: list[str], home: Home, now: datetime, console: Console) -> No
     table = TokenTable(home.catalogue)
     known = {each.token_id: each for each in table.listed()}
     # the whole text of a token will do: one that was given to a shell is to be revoked all the more
-    wanted = [found[1] if (found := re.match(r"vo_([0-9a-f]{12})_", name)) else name for name in names]
+    wanted = [found[1] if (found := TOKEN.match(name)) else name for name in names]
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise CallMistake(f"there is no token {', '.join(unknown)}; `vo-service token list` lists them")

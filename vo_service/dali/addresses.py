@@ -7,6 +7,7 @@ the operator says that a proxy stands before the service, what that proxy tells 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -18,25 +19,33 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
-def service_address(request: Request, configured: str | None, trust_proxy: bool) -> str:
-    """The base URL of the service for this request, without a slash at its end.
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What an operator sets of addresses: the base URL, None where it is the one that a client came by, and
+    whether a proxy is believed."""
 
-    Raises ServiceError (400) where the client's Host header is no host.
-    """
-    if configured is not None:
-        return configured
-    scheme = request.url.scheme
-    host = request.headers.get("host") or _listening(request)
-    prefix = ""
-    if trust_proxy:
-        scheme = _forwarded(request, "proto").lower() or scheme
-        host = _forwarded(request, "host") or host
-        prefix = _forwarded(request, "prefix").rstrip("/")
-    if not _HOST.fullmatch(host) or scheme not in ("http", "https"):
-        raise usage("The Host of the request is not a host name.")
-    if prefix and not _PREFIX.fullmatch(prefix):
-        raise usage("The X-Forwarded-Prefix of the request is not a path.")
-    return f"{scheme}://{host}{prefix}"
+    base_url: str | None = None
+    trust_proxy: bool = False
+
+    def of(self, request: Request) -> str:
+        """The base URL of the service for this request, without a slash at its end.
+
+        Raises ServiceError (400) where the client's Host header is no host.
+        """
+        if self.base_url is not None:
+            return self.base_url
+        scheme = request.url.scheme
+        host = request.headers.get("host") or _listening(request)
+        prefix = ""
+        if self.trust_proxy:
+            scheme = _forwarded(request, "proto").lower() or scheme
+            host = _forwarded(request, "host") or host
+            prefix = _forwarded(request, "prefix").rstrip("/")
+        if not _HOST.fullmatch(host) or scheme not in ("http", "https"):
+            raise usage("The Host of the request is not a host name.")
+        if prefix and not _PREFIX.fullmatch(prefix):
+            raise usage("The X-Forwarded-Prefix of the request is not a path.")
+        return f"{scheme}://{host}{prefix}"
 
 
 def _forwarded(request: Request, what: str) -> str:

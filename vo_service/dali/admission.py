@@ -21,9 +21,10 @@ class AdmissionLimits:
 
 
 class Admission:
-    """Counts queries from their arrival to the end of their work. Safe to use from any thread; never waits.
+    """Counts queries from their arrival to the end of their work. Safe to use from any thread.
 
-    ``opened`` hears how many more there are.
+    Nobody waits here for another query to end, only for the short lock of the board. ``opened`` hears how
+    many more there are.
     """
 
     def __init__(

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from vo_service.dali.errors import ErrorKind, ServiceError
+from vo_service.dali.outage import Outage
 from vo_service.store import Snapshot, Snapshots, StoreError
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_PAUSE_SECONDS = 5.0  # between two questions to a catalogue that did not answer the first
-_LOG_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -43,18 +41,16 @@ class Current(Generic[T]):
         self._open_on = open_on
         self._lock = threading.Lock()
         self._newest: _Opened[T] | None = None
-        self._older: dict[int, _Opened[T]] = {}  # those that are still in use
-        self._silent_until = 0.0
-        self._logged = -_LOG_SECONDS
+        self._outage = Outage(_log, "queries go on with the snapshot that is open")
 
     @contextmanager
-    def use(self, number: int | None = None) -> Iterator[tuple[Snapshot, T]]:
-        """The newest snapshot, or that of the ``number``, and what is open on it, while the block lasts.
+    def use(self) -> Iterator[tuple[Snapshot, T]]:
+        """The newest snapshot, and what is open on it, while the block lasts.
 
-        Raises ServiceError: 503 where nothing was ever ingested, 410 for a snapshot that has been dropped;
-        StoreError where the catalogue does not answer and no snapshot is open.
+        Raises ServiceError (503) where nothing was ever ingested, StoreError where the catalogue does not
+        answer and no snapshot is open.
         """
-        opened = self._enter() if number is None else self._enter_at(number)
+        opened = self._enter()
         try:
             yield opened.snapshot, opened.thing
         finally:
@@ -83,70 +79,46 @@ class Current(Generic[T]):
     def _renewed(self, open_now: _Opened[T] | None) -> tuple[_Opened[T], _Opened[T] | None]:
         """The newest snapshot, opened, and the one before it where nobody uses that any more."""
         try:
-            self._newest = self._open(None)
+            self._newest = self._open()
         except StoreError as error:
             if open_now is None:
                 raise
-            self._pause(error)
+            self._outage.note(error)
             return open_now, None
-        if open_now is not None and open_now.users:
-            self._older[open_now.snapshot.number] = open_now
-            return self._newest, None
-        return self._newest, open_now
-
-    def _enter_at(self, number: int) -> _Opened[T]:
-        with self._lock:
-            newest = self._newest
-            opened = newest if newest and newest.snapshot.number == number else self._older.get(number)
-            if opened is None:
-                opened = self._older[number] = self._open(number)
-            opened.users += 1
-            return opened
+        idle = open_now is not None and open_now.users == 0
+        return self._newest, open_now if idle else None
 
     def _leave(self, opened: _Opened[T]) -> None:
         with self._lock:
             opened.users -= 1
             last = opened.users == 0 and opened is not self._newest
-            if last:
-                self._older.pop(opened.snapshot.number, None)
         if last:
             opened.closing.close()
 
     def _number(self) -> int:
         """The number of the newest snapshot that is known of."""
         open_now = self._newest
-        if open_now is not None and time.monotonic() < self._silent_until:
+        if open_now is not None and self._outage.pauses:
             return open_now.snapshot.number
         try:
             number = self._snapshots.current_number()
         except StoreError as error:
             if open_now is None:
                 raise
-            self._pause(error)
+            self._outage.note(error)
             return open_now.snapshot.number
         if number is None:
             raise _no_data()
         return number
 
-    def _pause(self, error: StoreError) -> None:
-        now = time.monotonic()
-        self._silent_until = now + _PAUSE_SECONDS
-        if now - self._logged >= _LOG_SECONDS:
-            self._logged = now
-            _log.error("queries go on with the snapshot that is open: %s", error)
-
-    def _open(self, number: int | None) -> _Opened[T]:
+    def _open(self) -> _Opened[T]:
         with ExitStack() as stack:
-            snapshot = stack.enter_context(self._snapshots.lease(number))
+            snapshot = stack.enter_context(self._snapshots.lease())
             if snapshot is None:
-                raise _no_data() if number is None else _dropped(number)
+                raise _no_data()
             thing = stack.enter_context(self._open_on(snapshot))
             return _Opened(snapshot, thing, stack.pop_all())
 
 
 def _no_data() -> ServiceError:
     return ServiceError(ErrorKind.UNAVAILABLE, "The service holds no data yet.")
-
-
-def _dropped(number: int) -> ServiceError:
-    return ServiceError(ErrorKind.GONE, f"Snapshot {number} of the data is no longer kept.")

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.challenges import Refusal, challenge_lines
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.identity import WANTED_SCOPE, BadPermit, Caller, Identity
@@ -54,7 +54,8 @@ class Doorkeeper:
 
     def _closed_to(self, caller: Caller, scope: Scope) -> ServiceError | None:
         """In required mode nothing is there for the anonymous but what VOSI wants to be for all (AUTH-006),
-        records of a registry, and the door itself."""
+        records of a registry, the login, and what says how the service is: /healthz, and /metrics, which asks
+        by itself who may read it."""
         if self._identity.policy.mode != "required" or caller.viewer.subject is not None:
             return None
         if _FOR_ALL.fullmatch(scope["path"]):
@@ -95,7 +96,7 @@ class Doorkeeper:
         if "ivoa_bearer" not in self._identity.policy.challenges:
             return None
         try:
-            address = service_address(Request(scope), self._base_url, self._identity.policy.trust_proxy)
+            address = Addresses(self._base_url, self._identity.policy.trust_proxy).of(Request(scope))
         except ServiceError:
             return None
         return f"{address}/login" if address.startswith("https://") else None

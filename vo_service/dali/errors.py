@@ -19,7 +19,6 @@ class ErrorKind(Enum):
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not found"
-    METHOD = "method"
     CONFLICT = "conflict"
     GONE = "gone"
     BODY_TOO_LARGE = "body too large"
@@ -39,7 +38,6 @@ STATUS: Mapping[ErrorKind, int] = {
     ErrorKind.UNAUTHENTICATED: 401,
     ErrorKind.FORBIDDEN: 403,
     ErrorKind.NOT_FOUND: 404,
-    ErrorKind.METHOD: 405,
     ErrorKind.CONFLICT: 409,
     ErrorKind.GONE: 410,
     ErrorKind.BODY_TOO_LARGE: 413,

@@ -24,5 +24,5 @@ def _found(text: str) -> Format:
     try:
         return find_format(text)
     except UnknownFormat as error:
-        known = ", ".join(name for offer in FORMATS for name in (*offer.aliases, offer.media_type))
-        raise usage(f"The format {shortened(text)!r} is not offered.", f"Offered are {known}.") from error
+        told = f"The format {shortened(text)!r} is not offered."
+        raise usage(told, f"Offered are {error.offered}.") from error

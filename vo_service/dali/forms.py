@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -26,6 +26,7 @@ _FIELDS = 1000  # name=value pairs in one request
 _DRAINED_BYTES = 1 << 20  # read after an error, so that a client that is still sending gets to see the answer
 _DRAINED_SECONDS = 2.0
 _NAMED = re.compile(r",\s*param:([^;\s]+)", re.IGNORECASE)  # as `uploads.read_pairs` reads it
+_WITHOUT_BODY = ("GET", "HEAD")
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
@@ -45,35 +46,59 @@ async def read_body(request: Request, limits: BodyLimits, place: Path) -> Body:
     forgotten. Raises ServiceError: 413 beyond a limit, 415 for a kind of body that is neither of DALI's two,
     400 for one that cannot be read.
     """
-    pairs = _urlencoded(request.scope["query_string"], "the query string")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    multipart = kind == MULTIPART and request.method not in ("GET", "HEAD")
-    most = limits.body_bytes + (limits.upload_bytes if multipart else 0)
+    if request.method in _WITHOUT_BODY or _kind(request) != MULTIPART:
+        pairs = await read_pairs(request, limits.body_bytes, kinds=(URLENCODED, MULTIPART))
+        return Body(Form.of(pairs))
+    pairs = _urlencoded(request.scope["query_string"], "the query string", _FIELDS)
+    most = limits.body_bytes + limits.upload_bytes
     # what stands between the parts counts for nothing
-    incoming = _Incoming(request)
-    body = incoming.within(most + (_DRAINED_BYTES if multipart else 0), most)
-    try:
-        async with aclosing(body):
-            if request.method in ("GET", "HEAD"):
-                async for _ in body:  # it has no meaning, but it must leave the connection
-                    pass
-                return Body(Form.of(pairs))
-            if multipart:
-                parts = await _read_parts(request, body, limits, place)
-                try:
-                    return _sorted(pairs, parts, limits)
-                except ServiceError:
-                    for part in parts:
-                        part.close()
-                    raise
-            content = b"".join([chunk async for chunk in body])
+    async with _arriving(request, most + _DRAINED_BYTES, most) as body:
+        parts = await _read_parts(request, body, limits, place)
+        try:
+            return _sorted(pairs, parts, limits)
+        except ServiceError:
+            for part in parts:
+                part.close()
+            raise
+
+
+async def read_pairs(
+    request: Request, body_bytes: int, fields: int = _FIELDS, kinds: tuple[str, ...] = (URLENCODED,)
+) -> list[tuple[str, str]]:
+    """The name=value pairs of the query string and of an urlencoded body, with names in the case that they
+    were sent in, at most ``fields`` of either; the whole body is read.
+
+    ``kinds`` are the types of bodies that an error tells. Raises ServiceError: 413 for a body above
+    ``body_bytes``, 415 for another kind of body, 400 for text that is not UTF-8 and for too many pairs.
+    """
+    pairs = _urlencoded(request.scope["query_string"], "the query string", fields)
+    kind = _kind(request)
+    async with _arriving(request, body_bytes, body_bytes) as body:
+        if request.method in _WITHOUT_BODY:
+            async for _ in body:  # it has no meaning, but it must leave the connection
+                pass
+            return pairs
+        content = b"".join([chunk async for chunk in body])
         if kind == URLENCODED or not content:
-            return Body(Form.of(pairs + _urlencoded(content, "the body")))
+            return pairs + _urlencoded(content, "the body", fields)
         raise ServiceError(
             ErrorKind.BODY_TYPE,
             f"A body of type {kind or 'unknown'!r} cannot be read.",
-            f"Send {URLENCODED} or {MULTIPART}.",
+            f"Send {' or '.join(kinds)}.",
         )
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@asynccontextmanager
+async def _arriving(request: Request, most: int, told: int) -> AsyncIterator[AsyncGenerator[bytes, None]]:
+    """The body of a request as `_Incoming.within` has it; after an error what still comes is read too."""
+    incoming = _Incoming(request)
+    try:
+        async with aclosing(incoming.within(most, told)) as body:
+            yield body
     except ServiceError:
         await incoming.drain()
         raise
@@ -119,15 +144,15 @@ class _Incoming:
         return content
 
 
-def _urlencoded(content: bytes, where: str) -> list[tuple[str, str]]:
+def _urlencoded(content: bytes, where: str, fields: int) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            content.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+            content.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=fields
         )
     except UnicodeDecodeError as error:
         raise usage(f"The parameters in {where} are not UTF-8 text.") from error
     except ValueError as error:
-        raise usage(f"There are more than {_FIELDS} parameters in {where}.") from error
+        raise usage(f"There are more than {fields} parameters in {where}.") from error
 
 
 async def _read_parts(

@@ -13,7 +13,7 @@ import binascii
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from anyio import CapacityLimiter, to_thread
@@ -21,17 +21,17 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
+from capabilities.security import EVERYBODY, Login
 from vo_service.access import ANONYMOUS, Viewer
 from vo_service.access.tokens import Tokens
 from vo_service.dali.challenges import STANDARD_IDS, Refusal
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.networks import counted_network, is_near
+from vo_service.dali.outage import Outage
 from vo_service.store import StoreError
 from vo_service.store.tokens import StoredToken
 
 _log = logging.getLogger(__name__)
-_LOG_SECONDS = 60.0
-_PAUSE_SECONDS = 5.0  # between two questions to a catalogue that did not answer the first
 WANTED_SCOPE = "wanted_scope"
 """In the state of a request: the scope that would have opened what was refused."""
 
@@ -46,15 +46,6 @@ class AuthPolicy:
     plain_http_tokens: bool = False
     trust_proxy: bool = False
     salt: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What capabilities and records say of logging in: the standardIDs of the security methods in order of
-    preference, none where all use is anonymous; ``required`` where there is no anonymous use."""
-
-    standard_ids: tuple[str, ...] = ()
-    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +65,6 @@ class BadPermit(ServiceError):
         self.refusal = refusal
 
 
-@dataclass(slots=True)
-class _Trouble:
-    """When the log told last that tokens cannot be read, and until when nobody tries again."""
-
-    told: float = field(default=-_LOG_SECONDS)
-    until: float = 0.0
-
-
 class Identity:
     """Judges permits. Its methods may be called from the event loop; none of them blocks it."""
 
@@ -89,7 +72,7 @@ class Identity:
         self.policy = policy or AuthPolicy()
         self._tokens = tokens
         self._one = CapacityLimiter(1)
-        self._trouble = _Trouble()
+        self._trouble = Outage(_log, "tokens cannot be read")
 
     def viewer(self, request: Request) -> Viewer:
         """Who asks. Raises ServiceError (401) where a token is needed and the request was not judged."""
@@ -123,12 +106,12 @@ class Identity:
             return self._tokens is not None and self._tokens.any_live()
         return mode in ("optional", "required")
 
-    def declared(self) -> Declared:
+    def declared(self) -> Login:
         """What capabilities say of logging in now (AUTH-021 to AUTH-027)."""
         if not self.is_offered():
-            return Declared()
+            return EVERYBODY
         methods = tuple(STANDARD_IDS[scheme] for scheme in self.policy.challenges)
-        return Declared(methods, self.policy.mode == "required")
+        return Login(methods, self.policy.mode == "required")
 
     async def judge(self, scope: Scope) -> Caller:
         """Who asks. Raises BadPermit for a permit that is not taken, ServiceError (503) where it cannot be
@@ -179,21 +162,14 @@ class Identity:
         if since is None and tokens.is_fresh:
             return True
         async with self._one:
-            if time.monotonic() < self._trouble.until:
+            if self._trouble.pauses:
                 return False  # else all who ask would wait for the same failure, one after the other
             try:
                 await to_thread.run_sync(tokens.refresh, since)
             except StoreError as error:
-                self._note_trouble(error)
+                self._trouble.note(error)
                 return False
         return True
-
-    def _note_trouble(self, error: StoreError) -> None:
-        now = time.monotonic()
-        self._trouble.until = now + _PAUSE_SECONDS
-        if now - self._trouble.told >= _LOG_SECONDS:
-            self._trouble.told = now
-            _log.error("tokens cannot be read: %s", error)
 
     def require_privacy(self, scope: Scope) -> None:
         """Permits come by https, or from this machine (AUTH-050). Raises BadPermit (403)."""

@@ -6,6 +6,7 @@ not matter which worker answers. Counters go on through the end of a worker; gau
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -20,7 +21,7 @@ STATES: Final = ("done", "failed", "gone")
 """How queries end: answered, with an error, or stopped because nobody waits for them any more."""
 _CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-_PAGE: Final = 4096
+_PAGE: Final = resource.getpagesize()
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -76,7 +77,9 @@ _REQUEST_SECONDS: Final = _plan.add(
     "request_seconds", "histogram", "Seconds from a request to the end of its answer."
 )
 _REFUSED: Final = _plan.add(
-    "requests_refused_total", "counter", "Requests that a limit refused (429), or that waited too long (503)."
+    "requests_refused_total",
+    "counter",
+    "Requests answered 429 (beyond a limit) or 503 (waited too long, or what they need was away).",
 )
 _QUERIES: Final = _plan.add("queries_total", "counter", "Queries that have ended.", "state", STATES)
 _QUERY_SECONDS: Final = _plan.add("query_seconds", "histogram", "Seconds that the work of a query took.")

@@ -20,6 +20,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.store.disk import is_full
 
 MEMORY_BYTES = 64 << 10
 """Bytes of a part that stay in memory; a part beyond that goes to a file."""
@@ -191,7 +192,7 @@ class PartReader:
         except FormParserError as error:
             raise usage("The multipart body cannot be read.", str(error)) from error
         except OSError as error:
-            raise _out_of_room(error) from error
+            raise out_of_room(error) from error
 
     def finish(self) -> list[Part]:
         """All parts in their order, after the last bytes."""
@@ -263,7 +264,8 @@ def _decoded(name: bytes) -> str:
         raise usage("The name of a part is not UTF-8 text.") from error
 
 
-def _out_of_room(error: OSError) -> ServiceError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+def out_of_room(error: OSError) -> ServiceError:
+    """What is said of a disk that has no room for uploads (503). Raises any other error as it is."""
+    if is_full(error) or error.errno == errno.EFBIG:  # the process may have a limit of its own
         return ServiceError(ErrorKind.UNAVAILABLE, "There is no room for uploads at the moment.")
     raise error

@@ -2,7 +2,8 @@
 
 Each request gets an identifier: it stands in every log line made for it, in the header ``X-Request-Id`` and
 as the last line of every error text, so that a user's complaint leads to the log. Nothing that a request
-carries in its query string, body or credentials is logged (AUTH-051, AUTH-052).
+carries in its query string, body or credentials is logged (AUTH-051, AUTH-052) but RUNID, which clients send
+for the log (DALI-046): it stands in the lines of queries and jobs.
 """
 
 from __future__ import annotations

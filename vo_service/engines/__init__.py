@@ -11,7 +11,7 @@ from vo_service.engines.errors import (
     QueryTimeout,
     QueryTooLarge,
 )
-from vo_service.engines.interface import Batches, Engine, Limits, Progress, Statement
+from vo_service.engines.interface import Batches, Engine, Limits, Statement
 from vo_service.engines.postgresql import PostgreSQLEngine
 from vo_service.engines.selection import (
     Engines,
@@ -33,7 +33,6 @@ __all__ = [
     "Engines",
     "Limits",
     "PostgreSQLEngine",
-    "Progress",
     "QueryCancelled",
     "QueryFailed",
     "QueryTimeout",

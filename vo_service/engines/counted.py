@@ -48,7 +48,7 @@ class CountedEngine:
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """As `Engine.run`."""
         with self._engine.run(statement, limits) as batches:
-            yield Batches(self._counted(batches.stream), batches.cancel, batches.progress)
+            yield Batches(self._counted(batches.stream), batches.cancel)
 
     def explain(self, statement: Statement) -> str:
         """As `Engine.explain`."""

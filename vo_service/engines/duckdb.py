@@ -30,7 +30,7 @@ from vo_service.engines.errors import (
     QueryTimeout,
     QueryTooLarge,
 )
-from vo_service.engines.interface import Batches, Limits, Progress, Statement
+from vo_service.engines.interface import Batches, Limits, Statement
 
 _LOCKED_DOWN = {
     "enable_external_access": "false",
@@ -91,8 +91,7 @@ class DuckDBEngine:
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """As `Engine.run`; the time that is allowed begins here. Raises EngineError, as reading does."""
         with self._running(limits.seconds) as running:
-            progress = Progress()
-            yield Batches(running.read(statement, limits.batch_rows, progress), running.cancel, progress)
+            yield Batches(running.read(statement, limits.batch_rows), running.cancel)
 
     def explain(self, statement: Statement) -> str:
         """As `Engine.explain`."""
@@ -205,26 +204,21 @@ class _Running:
             self._open = False
         return self.cursor
 
-    def read(self, statement: Statement, batch_rows: int, progress: Progress) -> Iterator[pa.RecordBatch]:
+    def read(self, statement: Statement, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """The batches, the statement being started for the first; errors of the engine come out as ours."""
         self._check()
-        progress.running = True
         try:
-            try:
-                reader, batch = self._begun(statement, batch_rows)
-            except QueryTooLarge:
-                if not self.beside_others:
-                    raise
-                self._move()
-                reader, batch = self._begun(statement, batch_rows)
-            while batch is not None:
-                self._check()
-                progress.rows += batch.num_rows
-                if batch.num_rows:
-                    yield batch
-                batch = self._next(reader)
-        finally:
-            progress.running = False
+            reader, batch = self._begun(statement, batch_rows)
+        except QueryTooLarge:
+            if not self.beside_others:
+                raise
+            self._move()
+            reader, batch = self._begun(statement, batch_rows)
+        while batch is not None:
+            self._check()
+            if batch.num_rows:
+                yield batch
+            batch = self._next(reader)
 
     def _begun(
         self, statement: Statement, batch_rows: int

@@ -30,15 +30,6 @@ class Limits:
     batch_rows: int
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a statement has come: rows that the engine has given, and whether it still works. Written by
-    the thread that reads its batches, read by anybody."""
-
-    rows: int = 0
-    running: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Batches:
     """A result on its way: read once, in bounded memory; reading raises EngineError.
@@ -50,7 +41,6 @@ class Batches:
 
     stream: Iterator[pa.RecordBatch]
     cancel: Callable[[], None]
-    progress: Progress = field(default_factory=Progress)
 
 
 class Engine(Protocol):

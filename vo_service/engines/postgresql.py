@@ -23,7 +23,7 @@ from vo_service.engines.errors import (
     QueryFailed,
     QueryTimeout,
 )
-from vo_service.engines.interface import Batches, Limits, Progress, Statement
+from vo_service.engines.interface import Batches, Limits, Statement
 from vo_service.engines.postgresql_pool import Pool
 from vo_service.engines.postgresql_session import Session, address_of, stream_of, translated
 
@@ -68,8 +68,7 @@ class PostgreSQLEngine:
     def run(self, statement: Statement, limits: Limits) -> Iterator[Batches]:
         """As `Engine.run`; the time that is allowed begins here. Raises EngineError, as reading does."""
         with self._running(limits) as running:
-            progress = Progress()
-            yield Batches(running.read(statement, progress), running.cancel, progress)
+            yield Batches(running.read(statement), running.cancel)
 
     def explain(self, statement: Statement) -> str:
         """As `Engine.explain`."""
@@ -155,22 +154,17 @@ class _Running:
             finally:
                 self._stopping.release()
 
-    def read(self, statement: Statement, progress: Progress) -> Iterator[pa.RecordBatch]:
+    def read(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         """The batches, the statement being started for the first; errors of the engine come out as ours."""
-        progress.running = True
-        try:
-            cursor = self._start(statement)
-            with self._told():
-                cursor.execute(statement.sql, statement.parameters or None)
-                self._stream = stream = stream_of(cursor)
-                _refuse_foreign_types(stream.schema)
-            while (batch := self._next(stream)) is not None:
-                progress.rows += batch.num_rows
-                for start in range(0, batch.num_rows, self._limits.batch_rows):
-                    self._check()
-                    yield batch.slice(start, self._limits.batch_rows)
-        finally:
-            progress.running = False
+        cursor = self._start(statement)
+        with self._told():
+            cursor.execute(statement.sql, statement.parameters or None)
+            self._stream = stream = stream_of(cursor)
+            _refuse_foreign_types(stream.schema)
+        while (batch := self._next(stream)) is not None:
+            for start in range(0, batch.num_rows, self._limits.batch_rows):
+                self._check()
+                yield batch.slice(start, self._limits.batch_rows)
 
     def _next(self, stream: Any) -> pa.RecordBatch | None:
         try:

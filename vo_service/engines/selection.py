@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from vo_service.engines.postgresql_tables import schema_names
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, StoreError
 
-_FOR_HEALTH = 1  # connections that are not for queries: a busy service is well
+_FOR_HEALTH = 1  # connections that are for neither queries nor jobs: a busy service is well
 _NAMED = 3  # of the columns that a snapshot lacks
 _LOG = logging.getLogger(__name__)
 
@@ -44,9 +43,8 @@ def mirror_for(settings: Settings, catalogue: Catalogue) -> PostgreSQLMirror | N
         return None
     if settings.engine != "postgresql":
         return None
-    identity = catalogue.settled("home", uuid.uuid4().hex)
     return PostgreSQLMirror(
-        settings.postgresql_url, settings.postgresql_reader_url, identity, settings.wait_seconds
+        settings.postgresql_url, settings.postgresql_reader_url, catalogue.identity, settings.wait_seconds
     )
 
 
@@ -99,7 +97,7 @@ class Engines:
             self._settings.postgresql_reader_url,
             schema_names(snapshot),
             memory_bytes=memory,
-            connections=(self._settings.postgresql_connections or self._settings.queries) + _FOR_HEALTH,
+            connections=_connections(self._settings),
         )
 
     def _load(self, mirror: PostgreSQLMirror, snapshot: Snapshot) -> None:
@@ -110,6 +108,12 @@ class Engines:
                     target=_load_behind, args=(mirror, snapshot), name="snapshot-loader", daemon=True
                 )
                 self._loading.start()
+
+
+def _connections(settings: Settings) -> int:
+    """How many sessions one process has at most: by default one for each query and each job that may run, so
+    that neither waits for the other."""
+    return (settings.postgresql_connections or settings.queries + settings.job_slots) + _FOR_HEALTH
 
 
 def _load_behind(mirror: PostgreSQLMirror, snapshot: Snapshot) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vo_service.access import READ_ALL, Viewer
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import usage
 from vo_service.dali.identity import Identity
 from vo_service.dali.sending import OpenBytes, Sendable, send_stored
@@ -26,14 +26,11 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
 class FileService:
     """The handlers of ``/files``, with what they need."""
 
-    def __init__(
-        self, shelf: Shelf, digests: Digests, identity: Identity, base_url: str | None, trust_proxy: bool
-    ) -> None:
+    def __init__(self, shelf: Shelf, digests: Digests, identity: Identity, addresses: Addresses) -> None:
         self._shelf = shelf
         self._digests = digests
         self._identity = identity
-        self._base_url = base_url
-        self._trust_proxy = trust_proxy
+        self._addresses = addresses
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -44,7 +41,7 @@ class FileService:
         product_id = request.path_params["product_id"]
         version = request.query_params.get("version")
         insisted = insists(request.headers.get("want-repr-digest"))
-        address = service_address(request, self._base_url, self._trust_proxy)
+        address = self._addresses.of(request)
         viewer = self._identity.viewer(request)
         try:
             opened = await to_thread.run_sync(self._open, product_id, version, insisted, address, viewer)

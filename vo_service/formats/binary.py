@@ -26,7 +26,6 @@ from vo_service.formats.binary_cells import (
     variable_arrays,
 )
 from vo_service.formats.columns import conform, fixed_size
-from vo_service.formats.encoder import Piece
 from vo_service.formats.few_rows import few_rows
 from vo_service.formats.nulls import is_array, null_mark, refuse_marks
 from vo_service.formats.texts import text_bytes
@@ -34,12 +33,11 @@ from vo_service.formats.votable import Serialisation
 
 _FEW: Final = 64  # rows up to which a cell at a time is quicker than a column at a time
 _FLAGS: Final = "flags"
-_ROOM: Final = bytes(2)  # in front of a piece, for what is left of the one before
 
 
 class BinaryRows(Serialisation):
-    """The elements DATA, BINARY and STREAM, in pieces. Integers that are null are the number that their FIELD
-    tells (VOT-085), other cells NaN, ``?`` or nothing."""
+    """The elements DATA, BINARY and STREAM, batch by batch. Integers that are null are the number that their
+    FIELD tells (VOT-085), other cells NaN, ``?`` or nothing."""
 
     element = "BINARY"
 
@@ -56,30 +54,25 @@ class BinaryRows(Serialisation):
         """Bytes of null flags in front of a row."""
         return 0
 
-    def piece(self, batch: pa.RecordBatch) -> Piece:
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """Whole groups of three bytes, so that no padding falls in the middle (VOT-087)."""
         arrays = conform(batch, self._columns)
         for values, column, mark in zip(arrays, self._columns, self._marks):
             refuse_marks(values, column, mark)
         if batch.num_rows <= _FEW:
-            rows = few_rows(arrays, self._columns, self._marks, self.flag_bytes(), self.altered)
-            return bytearray(_ROOM + rows)
-        return self._many_rows(arrays)
-
-    def join(self, piece: Piece) -> bytes:
-        """Whole groups of three bytes, so that no padding falls in the middle (VOT-087)."""
-        start = len(_ROOM) - len(self._rest)
-        with memoryview(piece) as data:
-            data[start : len(_ROOM)] = self._rest
-            end = len(data) - (len(data) - start) % 3
-            self._rest = bytes(data[end:])
-            line: bytes = pybase64.b64encode(data[start:end])
+            data = self._rest + few_rows(arrays, self._columns, self._marks, self.flag_bytes())
+        else:
+            data = b"".join((self._rest, self._many_rows(arrays).data))
+        end = len(data) - len(data) % 3
+        self._rest = data[end:]
+        line: bytes = pybase64.b64encode(memoryview(data)[:end])
         return line
 
     def end(self) -> bytes:
         last: bytes = pybase64.b64encode(self._rest)
         return last + f"</STREAM></{self.element}></DATA>\n".encode()
 
-    def _many_rows(self, arrays: list[pa.Array]) -> bytearray:
+    def _many_rows(self, arrays: list[pa.Array]) -> NDArray[np.uint8]:
         """Column by column: runs of fixed cells as numpy records, variable cells as byte strings."""
         rows = len(arrays[0]) if arrays else 0
         pieces: list[pa.Array] = []
@@ -96,15 +89,12 @@ class BinaryRows(Serialisation):
             run = {}
         if run:
             pieces.append(_byte_strings(run, rows))
-        data = text_bytes(pc.binary_join_element_wise(*pieces, b""))
-        encoded = bytearray(len(_ROOM) + len(data))
-        np.frombuffer(encoded, dtype=np.uint8)[len(_ROOM) :] = data
-        return encoded
+        return text_bytes(pc.binary_join_element_wise(*pieces, b""))
 
     def _fixed_cells(self, values: pa.Array, column: Column, mark: int | None) -> tuple[str, Any]:
         """The type of a cell in a record, and the cells."""
         if column.datatype in ("char", "unicodeChar"):
-            table = fixed_texts(values, column, self.altered)
+            table = fixed_texts(values, column)
         elif is_array(column):
             table = fixed_arrays(values, column, self.cell_null(column, mark))
         else:
@@ -118,13 +108,13 @@ class BinaryRows(Serialisation):
     def _variable_cells(self, values: pa.Array, column: Column) -> tuple[NDArray[Any], pa.Array]:
         """Counts and byte strings of a column of varying cell size."""
         if column.datatype in ("char", "unicodeChar"):
-            return text_cells(values, column, self.altered)
+            return text_cells(values, column)
         return variable_arrays(values, column)
 
 
 class Binary2Rows(BinaryRows):
-    """The elements DATA, BINARY2 and STREAM, in pieces: a bit a column says whether its cell is null, which
-    is filled with NaN, ``?`` or zeros all the same (VOT-082 to VOT-084)."""
+    """The elements DATA, BINARY2 and STREAM, batch by batch: a bit a column says whether its cell is null,
+    which is filled with NaN, ``?`` or zeros all the same (VOT-082 to VOT-084)."""
 
     element = "BINARY2"
 

@@ -13,7 +13,6 @@ from tap_schema import Column
 from vo_service.formats.columns import fixed_size
 from vo_service.formats.nulls import element_mark
 from vo_service.formats.texts import (
-    Tally,
     extremes,
     fit_characters,
     joined_bytes,
@@ -67,14 +66,13 @@ def numbers(values: pa.Array) -> NDArray[Any]:
     return found
 
 
-def text_cells(values: pa.Array, column: Column, altered: Tally) -> tuple[NDArray[Any], pa.Array]:
+def text_cells(values: pa.Array, column: Column) -> tuple[NDArray[Any], pa.Array]:
     """Counts in characters of the type, and encoded texts; null as an empty one."""
     texts = timestamp_texts(values) if pa.types.is_timestamp(values.type) else values
     fitted = fit_characters(_nulls_emptied(texts), column)
-    altered.add(fitted.cells)
     if column.datatype == "char":
-        return np.diff(text_offsets(fitted.texts)), fitted.texts.view(pa.binary())
-    return _two_byte_texts(fitted.texts)
+        return np.diff(text_offsets(fitted)), fitted.view(pa.binary())
+    return _two_byte_texts(fitted)
 
 
 def _nulls_emptied(texts: pa.Array) -> pa.Array:
@@ -103,9 +101,9 @@ def _two_byte_texts(texts: pa.Array) -> tuple[NDArray[Any], pa.Array]:
     return counts, cells
 
 
-def fixed_texts(values: pa.Array, column: Column, altered: Tally) -> NDArray[np.uint8]:
+def fixed_texts(values: pa.Array, column: Column) -> NDArray[np.uint8]:
     """Texts of a fixed number of characters, padded with NUL: a table of bytes, a row a cell."""
-    counts, cells = text_cells(values, column, altered)
+    counts, cells = text_cells(values, column)
     unit = 2 if column.datatype == "unicodeChar" else 1
     width = unit * (fixed_size(column) or 1)
     padded = np.zeros((len(values), width), dtype=np.uint8)

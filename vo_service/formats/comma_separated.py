@@ -30,14 +30,14 @@ class CSVEncoder(Encoder):
         self._columns = table.columns
         return iter(())
 
-    def piece(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, batch: pa.RecordBatch) -> Iterator[bytes]:
         alone = '""' if len(self._columns) == 1 else ""
         cells = [
             quoted(texts_of(values, column)) if column.is_text else texts_of(values, column)
             for values, column in zip(conform(batch, self._columns), self._columns)
         ]
         inner = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement=alone)
-        return joined_bytes(pc.binary_join_element_wise(inner, "\r\n", ""))
+        yield joined_bytes(pc.binary_join_element_wise(inner, "\r\n", ""))
 
     def end(self, outcome: Outcome) -> Iterator[bytes]:
         return iter(())

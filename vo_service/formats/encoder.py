@@ -1,4 +1,4 @@
-"""The one shape of all encoders: begin, a piece for each batch, join the pieces in order, end."""
+"""The one shape of all encoders: begin, the rows of each batch in order, end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from vo_service.formats.description import Outcome, Status, TableDescription
-
-Piece = bytes | bytearray
-"""What `Encoder.piece` makes and `Encoder.join` reads, and nobody else: it need not be what a client gets."""
+from vo_service.formats.description import Outcome, TableDescription
 
 
 class EncodingError(ValueError):
@@ -33,18 +30,9 @@ class NoRoom(EncodingError):
 
 
 class Encoder(ABC):
-    """Turns one table into bytes. One encoder serves one table.
-
-    The work is in `piece`, which several threads may call at a time, each with a batch of its own; the bytes
-    for the client come out of `begin`, `join` and `end`, which are called in the order of the rows, by one
-    thread at a time. `rows` does both for callers with one thread.
+    """Turns one table into bytes: `begin`, `rows` of each batch in order, `end`, by one thread at a time. One
+    encoder serves one table.
     """
-
-    @property
-    def replaced(self) -> int:
-        """Cells that were altered because the format cannot hold them as they are (characters outside a
-        type's set, texts over a declared length), for the log; exact once all pieces are made."""
-        return 0
 
     @property
     def length(self) -> int | None:
@@ -56,21 +44,11 @@ class Encoder(ABC):
         """What stands in front of the rows."""
 
     @abstractmethod
-    def piece(self, batch: pa.RecordBatch) -> Piece:
-        """The rows of one batch, columns in the order of the description.
-
-        From any thread, between `begin` and `end`; batches need not come in order. Raises EncodingError.
-        """
-
-    def join(self, piece: Piece) -> bytes:
-        """What goes to the client of the next piece, in the order of the batches; may be nothing."""
-        return bytes(piece)
-
     def rows(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        """`piece` and `join` of one batch. Raises EncodingError."""
-        joined = self.join(self.piece(batch))
-        if joined:
-            yield joined
+        """The rows of the next batch, columns in the order of the description; may give no bytes yet.
+
+        Raises EncodingError.
+        """
 
     @abstractmethod
     def end(self, outcome: Outcome) -> Iterator[bytes]:
@@ -96,16 +74,16 @@ class SpoolPlace:
 class Format:
     """An output format: its media type with the parameters it answers with, other names it is asked by.
 
-    ``outcomes`` are those that the body has a place for behind the rows; a failure that it cannot tell of
-    after the first bytes can only be told by closing the connection. An answer of a ``spooled`` format begins
-    with facts that are known only at its end: its encoder gives no byte before `end`.
+    ``tells_errors``: the body has a place for ERROR behind the rows; without one, a failure after the first
+    bytes can only be told by closing the connection. An answer of a ``spooled`` format begins with facts that
+    are known only at its end: its encoder gives no byte before `end`.
     """
 
     media_type: str
     aliases: tuple[str, ...]
     extension: str
-    outcomes: frozenset[Status]
     encoder: Callable[[SpoolPlace], Encoder]
+    tells_errors: bool = False
     spooled: bool = False
 
     def make(self, place: Path | None = None, spool_bytes: int = SPOOL_BYTES) -> Encoder:

@@ -14,7 +14,7 @@ from tap_schema import Column
 from vo_service.formats.binary_cells import null_number
 from vo_service.formats.columns import fixed_size, longest
 from vo_service.formats.nulls import element_mark, is_array
-from vo_service.formats.texts import Tally, fit_characters, timestamp_texts
+from vo_service.formats.texts import fit_characters, timestamp_texts
 
 _CODES: Final = {
     "unsignedByte": "B",
@@ -35,7 +35,6 @@ def few_rows(
     columns: Sequence[Column],
     marks: Sequence[int | None],
     flag_bytes: int,
-    altered: Tally,
 ) -> bytes:
     """Rows as `binary.BinaryRows` writes them: ``marks`` are what null integers are where there are no flags,
     ``flag_bytes`` the length of the null flags in front of each row."""
@@ -44,7 +43,7 @@ def few_rows(
         cells.append(_flags(arrays, flag_bytes))
     for values, column, mark in zip(arrays, columns, marks):
         if column.datatype in ("char", "unicodeChar"):
-            cells.append(_texts(values, column, altered))
+            cells.append(_texts(values, column))
         else:
             write = _writer(column, 0 if flag_bytes else mark or 0)
             cells.append([write(value) for value in values.to_pylist()])
@@ -62,14 +61,12 @@ def _flags(arrays: Sequence[pa.Array], flag_bytes: int) -> Cells:
     return [flag.to_bytes(flag_bytes, "big") for flag in flags]
 
 
-def _texts(values: pa.Array, column: Column, altered: Tally) -> Cells:
+def _texts(values: pa.Array, column: Column) -> Cells:
     if pa.types.is_timestamp(values.type):
         values = timestamp_texts(values)
     texts = ["" if text is None else text for text in values.to_pylist()]
     if not _fits("".join(texts), texts, longest(column)):
-        fitted = fit_characters(pa.array(texts, pa.string()), column)
-        altered.add(fitted.cells)
-        texts = fitted.texts.to_pylist()
+        texts = fit_characters(pa.array(texts, pa.string()), column).to_pylist()
     wide = column.datatype == "unicodeChar"
     encoded = [text.encode("utf-16-be" if wide else "ascii") for text in texts]
     size = fixed_size(column)

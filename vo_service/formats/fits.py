@@ -6,19 +6,23 @@ spool file until the last of them; then header, rows and heap go out, a batch at
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
+from tap_schema import Column
 from vo_service.formats.columns import conform
 from vo_service.formats.description import Info, Outcome, TableDescription
-from vo_service.formats.encoder import Encoder, EncodingError, Piece, SpoolPlace
+from vo_service.formats.encoder import Encoder, EncodingError, SpoolPlace
 from vo_service.formats.fields import reference, unique_names
 from vo_service.formats.fits_columns import (
     Facts,
     Form,
+    ascii_text,
     element_bytes,
     fill_cells,
     form_of,
@@ -27,28 +31,25 @@ from vo_service.formats.fits_columns import (
     record_type,
 )
 from vo_service.formats.ipc_spool import ArrowSpool, packed
-from vo_service.formats.texts import Tally
 
 _BLOCK: Final = 2880
 _MOST_COLUMNS: Final = 999
+_NOT_PRINTABLE: Final = re.compile(r"[^ -~]")
 
 
 class FITSEncoder(Encoder):
     """One table as the first extension of a FITS file; every byte comes out of `end`.
 
-    QSTATUS in its header tells OK or OVERFLOW. Text is ASCII: accents are dropped, other letters become
-    ``?``, which is counted and told in the header. After an error there are no bytes at all.
+    QSTATUS in its header tells OK or OVERFLOW. Text is ASCII, in cells, names and header: accents are
+    dropped, other letters become ``?``; how many cells and names that met is told in the header. After an
+    error there are no bytes at all.
     """
 
     def __init__(self, place: SpoolPlace) -> None:
         self._place = place
-        self._altered = Tally()
+        self._altered = 0
         self._spool: ArrowSpool | None = None
         self._length: int | None = None
-
-    @property
-    def replaced(self) -> int:
-        return self._altered.count
 
     @property
     def length(self) -> int | None:
@@ -59,28 +60,26 @@ class FITSEncoder(Encoder):
             column = table.columns[_MOST_COLUMNS].name
             raise EncodingError(column, f"FITS takes {_MOST_COLUMNS} columns at most; ask for fewer of them")
         self._table = table
+        self._names, self._renamed = _ascii_names(table.columns)
         self._facts = [Facts() for _ in table.columns]
         self._spool = ArrowSpool(self._place)
         return iter(())
 
-    def piece(self, batch: pa.RecordBatch) -> bytes:
-        arrays = [
-            prepared(values, column, self._altered)
-            for values, column in zip(conform(batch, self._table.columns), self._table.columns)
-        ]
-        for values, facts in zip(arrays, self._facts):
-            facts.note(values)
-        return packed(pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))]))
-
-    def join(self, piece: Piece) -> bytes:
+    def rows(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        arrays = []
+        columns = self._table.columns
+        for values, column, facts in zip(conform(batch, columns), columns, self._facts):
+            ready, altered = prepared(values, column)
+            facts.note(ready)
+            self._altered += altered
+            arrays.append(ready)
         if self._spool is not None:
-            self._spool.add(piece)
-        return b""
+            self._spool.add(packed(pa.RecordBatch.from_arrays(arrays, [str(i) for i in range(len(arrays))])))
+        return iter(())
 
     def end(self, outcome: Outcome) -> Iterator[bytes]:
         if outcome.status != "ERROR" and self._spool is not None:
-            names = unique_names(self._table.columns, any_case=True)
-            forms = [form_of(*one) for one in zip(self._table.columns, names, self._facts)]
+            forms = [form_of(*one) for one in zip(self._table.columns, self._names, self._facts)]
             rows = record_type(forms)
             heap = sum(_heap_bytes(form, facts) for form, facts in zip(forms, self._facts))
             head = _primary() + self._header(forms, rows.itemsize, heap, outcome)
@@ -119,9 +118,20 @@ class FITSEncoder(Encoder):
         if "mjd" in systems:
             cards.append(("TIMESYS", "UTC"))
         told = [_told(info) for info in (*self._table.infos, *outcome.infos)]
-        if self._altered.count:
-            told.append(f"{self._altered.count} texts hold characters that FITS has not; they were replaced")
+        for count, what in ((self._renamed, "names of columns"), (self._altered, "texts")):
+            if count:
+                told.append(f"{count} {what} hold characters that FITS has not; they were replaced")
         return _written(cards, [outcome.message, self._table.description or "", *told])
+
+
+def _ascii_names(columns: Sequence[Column]) -> tuple[tuple[str, ...], int]:
+    """Names as FITS takes them, no two the same in any case, and how many hold characters that it has not."""
+    plain = [" ".join(column.name.split()) for column in columns]
+    written = [ascii_text(name) for name in plain]
+    renamed = sum(name != own for name, own in zip(written, plain))
+    # accents go first: names that differ in them only are the same without
+    spelt = [replace(column, name=name) for column, name in zip(columns, written)]
+    return unique_names(spelt, any_case=True), renamed
 
 
 def _primary() -> bytes:
@@ -134,7 +144,7 @@ def _column_cards(number: int, form: Form) -> list[tuple[str, str | int | bool]]
     known: list[tuple[str, str | int | None]] = [
         ("TTYPE", form.name),
         ("TFORM", form.code),
-        ("TUNIT", column.unit),
+        ("TUNIT", _NOT_PRINTABLE.sub("?", column.unit or "")),  # without its ring, an angstrom is an ampere
         ("TNULL", form.null),
         ("TDIM", form.dimensions),
         ("TUCD", column.ucd),
@@ -156,16 +166,12 @@ def _written(cards: Sequence[tuple[str, str | int | bool]], comments: Sequence[s
 
     header = fits.Header()
     for key, value in cards:
-        header.append((key, _printable(value) if isinstance(value, str) else value), bottom=True)
+        header.append((key, ascii_text(value) if isinstance(value, str) else value), bottom=True)
     for comment in comments:
         if comment:
-            header.add_comment(_printable(comment))
+            header.add_comment(ascii_text(comment))
     text: str = header.tostring(sep="", endcard=True, padding=True)
     return text.encode("ascii")
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if " " <= letter <= "~" else " " if letter.isspace() else "?" for letter in text)
 
 
 def _heap_bytes(form: Form, facts: Facts) -> int:

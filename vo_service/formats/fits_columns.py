@@ -6,7 +6,6 @@ names (TNULLn), arrays of varying length lie in the heap behind the rows (7.3.5)
 
 from __future__ import annotations
 
-import threading
 import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +20,7 @@ from vo_service.formats.binary_cells import BIG_ENDIAN, numbers
 from vo_service.formats.columns import fixed_size
 from vo_service.formats.encoder import EncodingError
 from vo_service.formats.nulls import is_array
-from vo_service.formats.texts import Tally, extremes, joined_bytes, text_offsets, timestamp_texts
+from vo_service.formats.texts import extremes, joined_bytes, text_offsets, timestamp_texts
 
 _CODES: Final = {
     "boolean": "L",
@@ -45,10 +44,9 @@ _WASTE: Final = 4  # beyond it, texts go to the heap where cells of one width to
 
 
 class Facts:
-    """What is known of a column once all its rows were seen; noted by several threads."""
+    """What is known of a column once all its rows were seen."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.rows = 0
         self.nulls = False
         self.low: int | None = None
@@ -69,13 +67,12 @@ class Facts:
             longest, total = int(sizes.max(initial=0)), int(sizes.sum())
         elif pa.types.is_list(values.type):
             longest, total = pc.max(pc.list_value_length(values)).as_py() or 0, len(inner)
-        with self._lock:
-            self.rows += len(values)
-            self.nulls |= bool(values.null_count or inner.null_count)
-            self.low = low if self.low is None else self.low if low is None else min(low, self.low)
-            self.high = high if self.high is None else self.high if high is None else max(high, self.high)
-            self.longest = max(self.longest, longest)
-            self.total += total
+        self.rows += len(values)
+        self.nulls |= bool(values.null_count or inner.null_count)
+        self.low = low if self.low is None else self.low if low is None else min(low, self.low)
+        self.high = high if self.high is None else self.high if high is None else max(high, self.high)
+        self.longest = max(self.longest, longest)
+        self.total += total
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +89,26 @@ class Form:
     datatype: str = ""
 
 
-def prepared(values: pa.Array, column: Column, altered: Tally) -> pa.Array:
-    """Values as they go to the spool: texts and times as ASCII texts without control characters and nulls."""
+def prepared(values: pa.Array, column: Column) -> tuple[pa.Array, int]:
+    """Values as they go to the spool: texts and times as ASCII texts without control characters and nulls;
+    and in how many cells something was replaced for that."""
     if pa.types.is_timestamp(values.type):
-        return pc.fill_null(timestamp_texts(values), "")
+        return pc.fill_null(timestamp_texts(values), ""), 0
     if not column.is_text:
-        return values
+        return values, 0
     texts = pc.fill_null(values, "")
     low, high = extremes(texts)
     if low >= ord(" ") and high < 127:
-        return texts
+        return texts, 0
     distinct = texts.dictionary_encode()
     before = distinct.dictionary.to_pylist()
-    after = [_ascii(text) for text in before]
+    after = [ascii_text(text) for text in before]
     changed = [old != new for old, new in zip(before, after)]
-    altered.add(pc.sum(pa.array(changed, pa.bool_()).take(distinct.indices), min_count=0).as_py())
-    return pa.array(after, pa.string()).take(distinct.indices)
+    altered = pc.sum(pa.array(changed, pa.bool_()).take(distinct.indices), min_count=0).as_py()
+    return pa.array(after, pa.string()).take(distinct.indices), altered
 
 
-def _ascii(text: str) -> str:
+def ascii_text(text: str) -> str:
     """Letters without their accents, blanks for line breaks and tabs, ``?`` for what else ASCII lacks."""
     kept = []
     for letter in unicodedata.normalize("NFKD", text):

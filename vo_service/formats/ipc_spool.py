@@ -21,7 +21,7 @@ _LENGTH: Final = struct.Struct("<Q")
 
 
 def packed(batch: pa.RecordBatch) -> bytes:
-    """A batch as the bytes that `ArrowSpool.add` takes: Arrow IPC, compressed to about a fifth."""
+    """A batch as the bytes that `ArrowSpool.add` takes: Arrow IPC, compressed."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=_PACKED) as stream:
         stream.write_batch(batch)
@@ -41,7 +41,7 @@ class ArrowSpool:
         with _room():
             self._file = tempfile.TemporaryFile(dir=place.directory, buffering=0)  # noqa: SIM115
 
-    def add(self, message: bytes | bytearray) -> None:
+    def add(self, message: bytes) -> None:
         """One more packed batch."""
         self._bytes += _LENGTH.size + len(message)
         if self._bytes > self._most_bytes:
@@ -66,7 +66,7 @@ class ArrowSpool:
         self._file.close()
 
 
-def _write_all(file: IO[bytes], data: bytes | bytearray) -> None:
+def _write_all(file: IO[bytes], data: bytes) -> None:
     """A file without a buffer may take a part of what it is given, on a disk that becomes full."""
     with memoryview(data) as rest:
         written = 0

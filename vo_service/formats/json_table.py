@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from tap_schema import Column
 from vo_service.formats.columns import conform
 from vo_service.formats.description import Info, Outcome, TableDescription
-from vo_service.formats.encoder import Encoder, Piece
+from vo_service.formats.encoder import Encoder
 from vo_service.formats.fields import unique_names
 from vo_service.formats.texts import all_finite, joined_bytes, text_bytes, timestamp_texts
 
@@ -41,18 +41,15 @@ class JSONEncoder(Encoder):
         }
         yield _dumped(head)[:-1] + b', "data": [\n'
 
-    def piece(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, batch: pa.RecordBatch) -> Iterator[bytes]:
         cells = [
             json_texts(values, column) for values, column in zip(conform(batch, self._columns), self._columns)
         ]
         inner = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="null")
-        return joined_bytes(pc.binary_join_element_wise(",\n[", inner, "]", ""))
-
-    def join(self, piece: Piece) -> bytes:
-        if self._started or not piece:
-            return bytes(piece)
-        self._started = True
-        return bytes(piece[len(_FIRST) :])
+        rows = joined_bytes(pc.binary_join_element_wise(",\n[", inner, "]", ""))
+        if rows:
+            yield rows if self._started else rows[len(_FIRST) :]
+            self._started = True
 
     def end(self, outcome: Outcome) -> Iterator[bytes]:
         told: dict[str, object] = {"status": outcome.status}

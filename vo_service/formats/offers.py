@@ -9,7 +9,6 @@ from typing import Final
 
 from vo_service.formats.binary import Binary2Rows, BinaryRows
 from vo_service.formats.comma_separated import CSVEncoder, HeadedCSVEncoder
-from vo_service.formats.description import Status
 from vo_service.formats.encoder import Encoder, Format, SpoolPlace
 from vo_service.formats.fields import Version
 from vo_service.formats.fits import FITSEncoder
@@ -19,9 +18,6 @@ from vo_service.formats.tab_separated import TSVEncoder
 from vo_service.formats.tabledata import TabledataRows
 from vo_service.formats.votable import Serialisation, VOTableEncoder
 
-_TELLS: Final[frozenset[Status]] = frozenset(("OK", "OVERFLOW", "ERROR"))
-_CUT_ONLY: Final[frozenset[Status]] = frozenset(("OK", "OVERFLOW"))
-_SILENT: Final[frozenset[Status]] = frozenset()
 _VOTABLE: Final = "application/x-votable+xml"
 
 
@@ -42,21 +38,21 @@ def _votables(version: Version, parameter: str, aliases: tuple[tuple[str, ...], 
         (";serialization=BINARY", BinaryRows),
     )
     return tuple(
-        Format(f"{_VOTABLE}{kind}{parameter}", names, "vot", _TELLS, _votable(rows, version))
+        Format(f"{_VOTABLE}{kind}{parameter}", names, "vot", _votable(rows, version), tells_errors=True)
         for (kind, rows), names in zip(kinds, aliases, strict=True)
     )
 
 
 FORMATS: Final[tuple[Format, ...]] = (
     *_votables("1.4", "", (("votable",), ("votable/b2",), ("votable/td",), ("votable/b",))),
-    Format("text/xml", (), "xml", _TELLS, _votable(TabledataRows)),
+    Format("text/xml", (), "xml", _votable(TabledataRows), tells_errors=True),
     *_votables("1.5", ";version=1.5", (("votable/1.5",), (), (), ())),
-    Format("text/csv;header=present", ("csv", "text/csv"), "csv", _SILENT, _plain(HeadedCSVEncoder)),
-    Format("text/csv;header=absent", (), "csv", _SILENT, _plain(CSVEncoder)),
-    Format("text/tab-separated-values", ("tsv",), "tsv", _SILENT, _plain(TSVEncoder)),
-    Format("application/fits", ("fits",), "fits", _CUT_ONLY, FITSEncoder, spooled=True),
-    Format("application/vnd.apache.parquet", ("parquet",), "parquet", _CUT_ONLY, _plain(ParquetEncoder)),
-    Format("application/json", ("json",), "json", _TELLS, _plain(JSONEncoder)),
+    Format("text/csv;header=present", ("csv", "text/csv"), "csv", _plain(HeadedCSVEncoder)),
+    Format("text/csv;header=absent", (), "csv", _plain(CSVEncoder)),
+    Format("text/tab-separated-values", ("tsv",), "tsv", _plain(TSVEncoder)),
+    Format("application/fits", ("fits",), "fits", FITSEncoder, spooled=True),
+    Format("application/vnd.apache.parquet", ("parquet",), "parquet", _plain(ParquetEncoder)),
+    Format("application/json", ("json",), "json", _plain(JSONEncoder), tells_errors=True),
 )
 """The first one is the default. RESPONSEFORMAT, capabilities, documentation and tests all read this list."""
 
@@ -68,12 +64,12 @@ _MediaType = tuple[str, frozenset[tuple[str, str]]]
 
 
 class UnknownFormat(ValueError):
-    """A format that is not offered; ``asked`` is what was asked for."""
+    """A format that is not offered; ``asked`` is what was asked for, ``offered`` names all that are."""
 
     def __init__(self, asked: str) -> None:
         self.asked = asked
-        names = ", ".join(name for offer in FORMATS for name in (*offer.aliases, offer.media_type))
-        super().__init__(f"unknown output format {asked!r}; offered are {names}")
+        self.offered = ", ".join(name for offer in FORMATS for name in (*offer.aliases, offer.media_type))
+        super().__init__(f"unknown output format {asked!r}; offered are {self.offered}")
 
 
 def find_format(text: str) -> Format:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from vo_service.formats.columns import arrow_type, conform
 from vo_service.formats.description import Outcome, TableDescription
-from vo_service.formats.encoder import Encoder, Piece
+from vo_service.formats.encoder import Encoder
 from vo_service.formats.fields import unique_names
 from vo_service.formats.votable import metadata_votable
 
@@ -71,19 +71,14 @@ class ParquetEncoder(Encoder):
         self._waiting_bytes = 0
         yield self._sink.taken()
 
-    def piece(self, batch: pa.RecordBatch) -> bytes:
-        arrays = conform(batch, self._table.columns)
-        message: bytes = pa.RecordBatch.from_arrays(arrays, schema=self._schema).serialize().to_pybytes()
-        return message
-
-    def join(self, piece: Piece) -> bytes:
-        batch = pa.ipc.read_record_batch(pa.py_buffer(piece), self._schema)
-        self._waiting.append(batch)
-        self._waiting_rows += batch.num_rows
-        self._waiting_bytes += len(piece)
+    def rows(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        rows = pa.RecordBatch.from_arrays(conform(batch, self._table.columns), schema=self._schema)
+        self._waiting.append(rows)
+        self._waiting_rows += rows.num_rows
+        self._waiting_bytes += pa.ipc.get_record_batch_size(rows)
         if self._waiting_rows >= _GROUP_ROWS or self._waiting_bytes >= _GROUP_BYTES:
             self._write_group()
-        return self._sink.taken()
+            yield self._sink.taken()
 
     def _write_group(self) -> None:
         if self._waiting_rows:

@@ -13,13 +13,13 @@ from vo_service.formats.votable import Serialisation
 
 
 class TabledataRows(Serialisation):
-    """The elements DATA and TABLEDATA, in pieces."""
+    """The elements DATA and TABLEDATA, batch by batch."""
 
     def begin(self, columns: tuple[Column, ...]) -> bytes:
         self._columns = columns
         return b"<DATA><TABLEDATA>\n"
 
-    def piece(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, batch: pa.RecordBatch) -> bytes:
         arrays = conform(batch, self._columns)
         cells = [self._cells(values, column) for values, column in zip(arrays, self._columns)]
         inner = pc.binary_join_element_wise(*cells, "</TD><TD>", null_handling="replace", null_replacement="")
@@ -28,12 +28,7 @@ class TabledataRows(Serialisation):
     def _cells(self, values: pa.Array, column: Column) -> pa.Array:
         refuse_marks(values, column, self.null_mark(column))
         texts = texts_of(values, column)
-        if not column.is_text:
-            return texts
-        fitted = fit_characters(texts, column)
-        escaped = fit_xml(fitted.texts)
-        self.altered.add(fitted.cells + escaped.cells)
-        return escaped.texts
+        return fit_xml(fit_characters(texts, column)) if column.is_text else texts
 
     def end(self) -> bytes:
         return b"</TABLEDATA></DATA>\n"

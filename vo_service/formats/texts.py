@@ -7,8 +7,6 @@ a hundred times quicker than to look at each text.
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -26,28 +24,6 @@ _NOT_IN_TWO_BYTES: Final = r"[\x{10000}-\x{10FFFF}]"
 _FOUR_BYTES: Final = 0xF0  # first byte of a character over U+FFFF in UTF-8
 _LAST_OF_PLANE: Final = 0xEF  # first byte of U+F000 to U+FFFF, where U+FFFE and U+FFFF are
 _NO_TEXT: Final = pa.scalar(None, pa.string())
-
-
-class Tally:
-    """Cells that were altered, counted by several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.count = 0
-
-    def add(self, cells: int) -> None:
-        """Some more."""
-        if cells:
-            with self._lock:
-                self.count += cells
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """Texts after replacement, and in how many cells something was replaced."""
-
-    texts: pa.Array
-    cells: int
 
 
 def texts_of(values: pa.Array, column: Column) -> pa.Array:
@@ -97,39 +73,35 @@ def _array_texts(values: pa.Array, column: Column) -> pa.Array:
     return joined if not values.null_count else pc.if_else(pc.is_valid(values), joined, _NO_TEXT)
 
 
-def fit_characters(texts: pa.Array, column: Column) -> Replaced:
+def fit_characters(texts: pa.Array, column: Column) -> pa.Array:
     """Texts that a column's character type can hold: ASCII for char, two-byte units for unicodeChar, no NUL.
 
     What cannot be held becomes ``?`` or U+FFFD, what is longer than declared is cut (VOT-046, VOT-057).
     """
     low, high = extremes(texts)
-    fitted = Replaced(texts, 0)
     hidden = "?" if column.datatype == "char" else "\ufffd"
     if column.datatype == "char" and high > 127:
-        fitted = _replace(texts, _NOT_ASCII, hidden)
+        texts = replaced(texts, _NOT_ASCII, hidden)
     elif high >= _FOUR_BYTES:
-        fitted = _replace(texts, _NOT_IN_TWO_BYTES, hidden)
+        texts = replaced(texts, _NOT_IN_TWO_BYTES, hidden)
     if low == 0:
-        nul = pc.match_substring(fitted.texts, "\x00")
-        fitted = Replaced(pc.replace_substring(fitted.texts, "\x00", hidden), fitted.cells + _count(nul))
+        texts = pc.replace_substring(texts, "\x00", hidden)
     limit = longest(column)
-    if limit is not None and _longest_bytes(fitted.texts) > limit:
-        over = pc.greater(pc.utf8_length(fitted.texts), limit)
-        fitted = Replaced(pc.utf8_slice_codeunits(fitted.texts, 0, limit), fitted.cells + _count(over))
-    return fitted
+    if limit is not None and _longest_bytes(texts) > limit:
+        texts = pc.utf8_slice_codeunits(texts, 0, limit)
+    return texts
 
 
-def fit_xml(texts: pa.Array) -> Replaced:
+def fit_xml(texts: pa.Array) -> pa.Array:
     """Texts as XML character data: escaped, carriage returns kept, characters XML cannot hold as U+FFFD."""
     data = text_bytes(texts)
     low, high = _extremes(data)
     suspect = low < ord(" ") or high >= _LAST_OF_PLANE
-    fitted = _replace(texts, _NOT_IN_XML, "\ufffd") if suspect else Replaced(texts, 0)
-    escaped = fitted.texts
+    escaped = replaced(texts, _NOT_IN_XML, "\ufffd") if suspect else texts
     for plain, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
         if (data == ord(plain)).any():
             escaped = pc.replace_substring(escaped, plain, entity)
-    return Replaced(escaped, fitted.cells)
+    return escaped
 
 
 def text_bytes(texts: pa.Array) -> NDArray[np.uint8]:
@@ -170,10 +142,7 @@ def _longest_bytes(texts: pa.Array) -> int:
     return int(np.diff(offsets).max()) if len(offsets) > 1 else 0
 
 
-def _replace(texts: pa.Array, pattern: str, by: str) -> Replaced:
-    hit = _count(pc.match_substring_regex(texts, pattern))
-    return Replaced(pc.replace_substring_regex(texts, pattern, by) if hit else texts, hit)
-
-
-def _count(flags: pa.Array) -> int:
-    return int(pc.sum(flags, min_count=0).as_py())
+def replaced(texts: pa.Array, pattern: str, by: str) -> pa.Array:
+    """Texts with all that a regular expression finds replaced, the same array where it finds nothing."""
+    hit = pc.any(pc.match_substring_regex(texts, pattern), min_count=0).as_py()
+    return pc.replace_substring_regex(texts, pattern, by) if hit else texts

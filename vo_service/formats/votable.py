@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from tap_schema import Column
 from vo_service.formats.description import Info, Outcome, TableDescription
-from vo_service.formats.encoder import Encoder, Piece
+from vo_service.formats.encoder import Encoder
 from vo_service.formats.fields import Version, field_element, unique_ids, unique_names, write_systems
 from vo_service.formats.nulls import element_mark
-from vo_service.formats.texts import Tally
 from vo_service.formats.xml_document import XMLDocument
 
 NAMESPACE: Final = "http://www.ivoa.net/xml/VOTable/v1.3"
@@ -21,25 +20,15 @@ NAMESPACE: Final = "http://www.ivoa.net/xml/VOTable/v1.3"
 
 
 class Serialisation(ABC):
-    """How the rows of a VOTable are written: the element DATA in its pieces.
-
-    `piece` is called from several threads at a time, `join` by one, in the order of the rows.
-    """
-
-    def __init__(self) -> None:
-        self.altered = Tally()
+    """How the rows of a VOTable are written: the element DATA, batch by batch."""
 
     @abstractmethod
     def begin(self, columns: tuple[Column, ...]) -> bytes:
         """Start tags down to the rows."""
 
     @abstractmethod
-    def piece(self, batch: pa.RecordBatch) -> Piece:
-        """Rows; raises EncodingError for values that do not fit their column."""
-
-    def join(self, piece: Piece) -> bytes:
-        """The rows of a piece as they stand in the document."""
-        return bytes(piece)
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """The rows of the next batch; raises EncodingError for values that do not fit their column."""
 
     @abstractmethod
     def end(self) -> bytes:
@@ -62,21 +51,14 @@ class VOTableEncoder(Encoder):
         self._document = XMLDocument()
         self._resources: tuple[bytes, ...] = ()
 
-    @property
-    def replaced(self) -> int:
-        return self._rows.altered.count
-
     def begin(self, table: TableDescription) -> Iterator[bytes]:
         self._resources = table.resources
         marks = [self._rows.null_mark(column) for column in table.columns]
         open_table(self._document, table, marks, self._version)
         yield self._document.taken() + self._rows.begin(table.columns)
 
-    def piece(self, batch: pa.RecordBatch) -> Piece:
-        return self._rows.piece(batch)
-
-    def join(self, piece: Piece) -> bytes:
-        return self._rows.join(piece)
+    def rows(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        yield self._rows.rows(batch)
 
     def end(self, outcome: Outcome) -> Iterator[bytes]:
         yield self._rows.end()

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from tap_schema import Table
 from vo_service.holdings.antennas import Arrays, read_arrays
 from vo_service.holdings.finish import complete, nullable, numbers
-from vo_service.holdings.names import canonicals
+from vo_service.holdings.names import canonical
 from vo_service.spectral import C
 
-# Bodies whose position moves against the stars; comets and asteroids are known by the form of their names.
+# Bodies whose position moves against the stars; others are known by the form of their names.
 SOLAR_SYSTEM = frozenset(
     "sun moon mercury venus mars jupiter saturn uranus neptune pluto ceres pallas vesta juno hygiea titan io "
     "europa ganymede callisto triton charon enceladus rhea dione tethys iapetus lutetia".split()
@@ -28,7 +28,31 @@ SOLAR_SYSTEM = frozenset(
 _SCALE_FACTOR = 0.983
 """The archive's largest scale over wavelength by baseline; baselines on the ground are longer than the source
 sees them, and give 1 to 1.7 times less."""
-_COMET = re.compile(r"^[cpx]/\d{4}|^\d+p(/|$)")
+_NUMBERED = frozenset(
+    "1ceres 2pallas 3juno 4vesta 5astraea 6hebe 7iris 8flora 9metis 10hygiea 15eunomia 16psyche 21lutetia "
+    "31euphrosyne 52europa 65cybele 87sylvia 107camilla 243ida 253mathilde 324bamberga 433eros 511davida "
+    "624hektor 704interamnia 951gaspra 1566icarus 2060chiron 3200phaethon 4179toutatis 10199chariklo "
+    "25143itokawa 50000quaoar 65803didymos 90377sedna 90482orcus 99942apophis 101955bennu 134340pluto "
+    "136108haumea 136199eris 136472makemake 162173ryugu 486958arrokoth".split()
+)
+"""Known by number and name together: a number before any other name is that of a star or a field."""
+_YEAR = r"(?:1[89]|20)[0-9]{2}"
+_MOVING = re.compile(
+    rf"""
+      [CPX][ ]?/[ ]?[0-9]{{4}}                        # C/2012 S1
+    | [AD][ ]?/[ ]?{_YEAR}[ ]?[A-HJ-Y][0-9]           # A/2017 U1
+    | [CP][ ]?{_YEAR}[ ]?[A-HJ-Y][A-HJ-Z]?[0-9]{{1,3}}(?![0-9A-Z])  # C2012_S1
+    | [0-9]{{1,3}}[ ]?P(?:[ ]?/|$)                    # 67P, 67P/C-G
+    | [0-9]{{1,3}}(?-i:P[ -][A-Z])                    # 46P Wirtanen, 73P-B
+    | [0-9]{{1,2}}I[ ]?/[ ]?(?:['’]?[A-Z]{{3}}|20[0-9]{{2}})  # 3I/ATLAS
+    | [1-3]I[ -]?['’]?(?:Oumuamua|Borisov|ATLAS)
+    | (?:\([0-9]+\)[ ]?)?{_YEAR}[ ]?(?-i:[A-HJ-Y][A-HJ-Z])[0-9]{{1,3}}$  # 2003 UB313; SN 2011fe has no number
+    | \([0-9]{{4,}}\)[ ]?[A-Z]{{3}}                   # (4179) Toutatis
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+"""Comets, bodies from between the stars, and minor planets, by the forms of their designations; ``_`` may
+stand for a blank, and file names leave both and the slash out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +132,19 @@ def _scan_modes(mosaic: pa.Array, kind: pa.Array) -> pa.Array:
 
 def _tracking(names: pa.Array) -> pa.Array:
     """RAD-051: whether the target moves against the stars, told by its name."""
-    coded = pc.dictionary_encode(canonicals(names))
+    coded = pc.dictionary_encode(names)
     modes = [
-        "Solar-system-object-tracking" if name in SOLAR_SYSTEM or _COMET.match(name) else "sidereal"
+        "Solar-system-object-tracking" if is_of_solar_system(name) else "sidereal"
         for name in coded.dictionary.to_pylist()
     ]
     return pc.fill_null(pa.array(modes, pa.string()).take(coded.indices), "sidereal")
+
+
+def is_of_solar_system(name: str) -> bool:
+    """Whether a target's name is that of a body of the solar system, and of nothing else."""
+    key = re.sub(r"[()]", "", canonical(name) or "")
+    return (
+        key in SOLAR_SYSTEM
+        or key in _NUMBERED
+        or _MOVING.match(re.sub(r"[\s_]+", " ", name).strip()) is not None
+    )

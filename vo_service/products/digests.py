@@ -60,9 +60,16 @@ class Digests:
     def _find(self, key: _Key) -> str | None:
         with self._lock:
             known = self._known.get(key)
-        if known is None and (known := self._catalogue.find_digest(*key)) is not None:
+        if known is None and (known := self._kept(key)) is not None:
             self._remember(key, known)
         return known
+
+    def _kept(self, key: _Key) -> str | None:
+        try:
+            return self._catalogue.find_digest(*key)
+        except StoreError as error:  # a file can be sent without, or its digest be made anew
+            _log.warning("digest not read product=%s reason=%s", key[0], error)
+            return None
 
     def _remember(self, key: _Key, sha256: str) -> None:
         with self._lock:

@@ -52,8 +52,7 @@ class Shelf:
                 file = find_file(rows, product_id)
                 withdrawn = None if file is not None else find_withdrawn(rows, product_id)
         except (EngineError, StoreError) as error:
-            _log.error("no answer from the database: %s", str(error).partition("\n")[0])
-            raise ServiceAway("The database of this service does not answer at present.") from error
+            raise _away(error) from error
         if file is None:
             raise _no_file(withdrawn, version, address)
         _require_version(file, version, address)
@@ -79,8 +78,18 @@ class Shelf:
         raise Closed(f"{what} {told}.")
 
     def open(self, file: StoredFile) -> OpenBytes:
-        """The bytes of a file, for the caller to close. Raises ServiceError as `open_file`."""
-        return open_file(file, self._catalogue.roots())
+        """The bytes of a file, for the caller to close. Raises ServiceError as `open_file`, and 503 where the
+        catalogue does not say where the files are."""
+        try:
+            roots = self._catalogue.roots()
+        except StoreError as error:
+            raise _away(error) from error
+        return open_file(file, roots)
+
+
+def _away(error: Exception) -> ServiceAway:
+    _log.error("no answer from the database: %s", str(error).partition("\n")[0])
+    return ServiceAway("The database of this service does not answer at present.")
 
 
 def _require_version(file: StoredFile, version: int | None, address: str) -> None:

@@ -193,7 +193,7 @@ def upload_of_moc(name: str, moc: Moc) -> Upload:
 
 def _described(field: pa.Field) -> Column:
     """A column as its Arrow type tells it."""
-    kind, arraysize, xtype = field.type, None, None
+    kind, arraysize = field.type, None
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return Column(field.name, "char", "*", "timestamp", None, None, None, "")
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
@@ -203,7 +203,7 @@ def _described(field: pa.Field) -> Column:
         kind = kind.value_type
     for is_kind, datatype in _BY_ARROW:
         if is_kind(kind):
-            return Column(field.name, datatype, arraysize, xtype, None, None, None, "")
+            return Column(field.name, datatype, arraysize, None, None, None, None, "")
     raise UploadError(f"column {field.name}: values of the type {field.type} cannot be taken")
 
 

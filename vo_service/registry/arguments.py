@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from vo_service.dali.parameters import shortened
 from vo_service.registry.errors import OaiError
 from vo_service.store.records import Span
 
@@ -40,7 +41,6 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "until": _TIME,
     TOKEN: re.compile(r"[!-~]+"),
 }
-_SHOWN = 60  # characters of a wrong value that an error repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ def read_request(pairs: Iterable[tuple[str, str]]) -> OaiRequest:
         if name == "verb":
             continue
         if name not in _TAKEN[verb]:
-            raise OaiError("badArgument", f"{verb} takes no argument {_short(name)}.")
+            raise OaiError("badArgument", f"{verb} takes no argument {shortened(name)!r}.")
         if name in arguments:
             raise OaiError("badArgument", f"The argument {name} comes more than once.")
         if not _FORMS[name].fullmatch(value):
-            raise OaiError("badArgument", f"{_short(value)} is no value of {name}.")
+            raise OaiError("badArgument", f"{shortened(value)!r} is no value of {name}.")
         arguments[name] = value
     if TOKEN in arguments:
         if len(arguments) > 1:
@@ -92,7 +92,7 @@ def _verb(values: list[str]) -> Verb:
     for verb in _TAKEN:
         if verb == values[0]:
             return verb
-    raise OaiError("badVerb", f"There is no verb {_short(values[0])}, only {', '.join(_TAKEN)}.")
+    raise OaiError("badVerb", f"There is no verb {shortened(values[0])!r}, only {', '.join(_TAKEN)}.")
 
 
 def _moment(name: str, text: str | None, at_the_end: bool) -> datetime | None:
@@ -106,7 +106,3 @@ def _moment(name: str, text: str | None, at_the_end: bool) -> datetime | None:
     except ValueError as error:
         raise OaiError("badArgument", f"{text} is no value of {name}.") from error
     return day + timedelta(hours=23, minutes=59, seconds=59) if at_the_end else day
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

@@ -24,27 +24,28 @@ from vo_service.sky.covers import cells_beside, cells_round, circles_of_cells, o
 from vo_service.store import Snapshot
 
 MOC_ORDER = 6
-"""Of the coverage in records: cells of 0.9 degrees, some tens of kB at most (REG-121)."""
+"""Of the coverage in records: cells of 0.9 degrees, some 100 kB at most (REG-121)."""
 
-_FINE = 9  # order of the cells by which fields are gathered, as the query below says
-_GAP_DAYS = 30  # and so of the slots of time
-_GAP_OCTAVES = 0.1  # windows nearer than that, as a base-2 logarithm of wavelengths, are one span
+_FINE = 9  # order of the cells by which fields are gathered
+_GAP_DAYS = 30  # the slots by which times are gathered; spans nearer than that are one
+_WAVE_SLOTS = 20  # in a decade of wavelengths: what begins in one of them is one span
+_GAP_OCTAVES = 0.1  # spans nearer than that, as a base-2 logarithm of wavelengths, are one too
 _SPANS = 50  # at most, of time
 _BLOCK = 20_000  # fields looked at in one step: each has some hundred cells round it
 _NAMES = 20
 _FIELDS = """\
 SELECT cell, MAX(width) AS width
-FROM (SELECT ivo_healpix_index(9, s_ra, s_dec) AS cell, s_fov AS width
+FROM (SELECT ivo_healpix_index({0}, s_ra, s_dec) AS cell, s_fov AS width
       FROM ivoa.obscore WHERE s_ra IS NOT NULL AND s_dec IS NOT NULL) AS fields
 GROUP BY cell"""
 _TIMES = """\
 SELECT MIN(t_min) AS low, MAX(t_max) AS high
-FROM (SELECT FLOOR(t_min / 30) AS slot, t_min, t_max
+FROM (SELECT FLOOR(t_min / {0}) AS slot, t_min, t_max
       FROM ivoa.obscore WHERE t_min IS NOT NULL AND t_max IS NOT NULL) AS times
 GROUP BY slot"""
 _WAVES = """\
 SELECT MIN(em_min) AS low, MAX(em_max) AS high
-FROM (SELECT FLOOR(20 * LOG10(em_min)) AS slot, em_min, em_max
+FROM (SELECT FLOOR({0} * LOG10(em_min)) AS slot, em_min, em_max
       FROM ivoa.obscore WHERE em_min > 0 AND em_max IS NOT NULL) AS waves
 GROUP BY slot"""
 _NAMED = "SELECT DISTINCT {0} FROM ivoa.obscore WHERE {0} IS NOT NULL ORDER BY {0}"
@@ -63,21 +64,21 @@ def extent_of(snapshot: Snapshot, engine: Engine, asking: Asking) -> Extent:
     """What the rows of ivoa.obscore cover. Raises AdqlError, EngineError and StoreError where they cannot be
     asked."""
 
-    def answer(adql: str) -> pa.Table:
+    def answer(adql: str, most: int | None = None) -> pa.Table:
         context = Context(ANONYMOUS, asking.clock(), "", asking.limits, asking.rights)
-        with ask(Question(adql), context, snapshot, engine) as answered:
+        with ask(Question(adql, most), context, snapshot, engine) as answered:
             batches = list(answered.batches)
         return pa.Table.from_batches(batches) if batches else pa.table({})
 
     def names(column: str) -> tuple[str, ...]:
-        found = answer(_NAMED.format(column))
-        return tuple(found[column].to_pylist())[:_NAMES] if found.num_rows else ()
+        found = answer(_NAMED.format(column), _NAMES)
+        return tuple(found[column].to_pylist()) if found.num_rows else ()
 
-    fields = answer(_FIELDS)
+    fields = answer(_FIELDS.format(_FINE))
     return Extent(
         moc=moc_of_fields(_numbers(fields, "cell"), _numbers(fields, "width")) if fields.num_rows else None,
-        times=_few(_merged(_pairs(answer(_TIMES)), _days_apart)),
-        wavelengths=_merged(_pairs(answer(_WAVES)), _octaves_apart),
+        times=_few(_merged(_pairs(answer(_TIMES.format(_GAP_DAYS))), _days_apart)),
+        wavelengths=_merged(_pairs(answer(_WAVES.format(_WAVE_SLOTS))), _octaves_apart),
         facilities=names("facility_name"),
         instruments=names("instrument_name"),
     )
@@ -102,8 +103,7 @@ def moc_of_fields(cells: NDArray[np.float64], widths: NDArray[np.float64]) -> st
             around, finer, near = cells_round(middles_of(numbers[some], _FINE), radii[some], int(order))
             found.append(_coarse(around[near], finer))
     kept = np.unique(np.concatenate(found))
-    shift = 2 * (ORDER - MOC_ORDER)
-    return Moc(tuple((cell << shift, (cell + 1) << shift) for cell in kept.tolist())).to_ascii()
+    return Moc(np.stack((kept, kept + 1), axis=1) << 2 * (ORDER - MOC_ORDER)).to_ascii()
 
 
 def _reach_further(

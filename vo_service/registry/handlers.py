@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,10 +14,10 @@ from starlette.routing import Route
 from capabilities import availability
 from capabilities.records import Archive
 from capabilities.registry import registry_capabilities
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.documents import document_reply
 from vo_service.dali.errors import ErrorKind, ServiceError
-from vo_service.dali.forms import URLENCODED
+from vo_service.dali.forms import read_pairs
 from vo_service.registry.arguments import OaiRequest, read_request
 from vo_service.registry.errors import OaiError
 from vo_service.registry.publication import Publication
@@ -31,17 +29,12 @@ from vo_service.store.records import Records
 PAGE: Final = 100
 """Records of one answer (REG-050)."""
 
+_THREADS = 8  # requests at a time, apart from those of other services: they may have to wait for the holdings
 _BODY_BYTES = 65536
 _ARGUMENTS = 100
 _NO_ADDRESS = "unknown@contact.invalid"  # the schema wants one; nothing is ever sent to .invalid
 
-
-@dataclass(frozen=True, slots=True)
-class RegistryDoor:
-    """What an operator sets: addresses as in `addresses.service_address`."""
-
-    base_url: str | None
-    trust_proxy: bool
+Pairs = list[tuple[str, str]]
 
 
 class RegistryService:
@@ -52,17 +45,19 @@ class RegistryService:
         records: Records,
         publication: Publication,
         tokens: Tokens,
-        door: RegistryDoor,
+        addresses: Addresses,
         clock: Callable[[], datetime],
-        page: int = PAGE,
+        page: int,
     ) -> None:
         self._records = records
         self._publication = publication
         self._tokens = tokens
-        self._door = door
+        self._addresses = addresses
         self._clock = clock
         self._page = page
         self._since = clock()
+        self._threads = CapacityLimiter(_THREADS)
+        self._looking = CapacityLimiter(1)  # whether records can be read is told even while all others wait
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -75,9 +70,9 @@ class RegistryService:
     async def harvest(self, request: Request) -> Response:
         """A request of OAI-PMH; its errors are answers too (REG-006)."""
         sent = await _sent(request)
-        address = service_address(request, self._door.base_url, self._door.trust_proxy)
+        address = self._addresses.of(request)
         try:
-            content = await to_thread.run_sync(self._answer, sent, address)
+            content = await to_thread.run_sync(self._answer, sent, address, limiter=self._threads)
         except StoreError as error:
             raise ServiceError(ErrorKind.UNAVAILABLE, "The records cannot be read at present.") from error
         return Response(
@@ -86,13 +81,13 @@ class RegistryService:
 
     async def capabilities(self, request: Request) -> Response:
         """What the registry offers (REG-065)."""
-        address = service_address(request, self._door.base_url, self._door.trust_proxy)
+        address = self._addresses.of(request)
         content = registry_capabilities(f"{address}/registry", self._page)
         return document_reply(request, content, self._since)
 
     async def availability(self, request: Request) -> Response:
         """Whether records can be read now (VOSI-020); always 200."""
-        trouble = await to_thread.run_sync(self._trouble)
+        trouble = await to_thread.run_sync(self._trouble, limiter=self._looking)
         content = availability(not trouble, self._since, trouble)
         return Response(content, headers={"Content-Type": "text/xml", "Cache-Control": "no-store"})
 
@@ -103,7 +98,7 @@ class RegistryService:
             return "The records cannot be read at present."
         return ""
 
-    def _answer(self, sent: list[bytes], address: str) -> bytes:
+    def _answer(self, sent: Pairs | OaiError, address: str) -> bytes:
         """The document of one request. Raises CatalogueError."""
         archive = self._publication.refresh().archive
         # between writing and reading: what anybody writes later bears a later datestamp, so that a harvester
@@ -112,7 +107,9 @@ class RegistryService:
         repository = self._repository(archive, address, now)
         request: OaiRequest | None = None
         try:
-            request = read_request(_pairs(sent))
+            if isinstance(sent, OaiError):
+                raise sent
+            request = read_request(sent)
             body = answer(repository, request)
         except OaiError as error:
             shown = {} if error.hides_arguments or request is None else _shown(request)
@@ -140,38 +137,14 @@ def _error(error: OaiError) -> Body:
     return lambda document: document.leaf("oai:error", error.message, {"code": error.code})
 
 
-async def _sent(request: Request) -> list[bytes]:
-    """The query string of a request, and its body where it is a form.
+async def _sent(request: Request) -> Pairs | OaiError:
+    """The arguments of a request as they were written, or what is wrong with them.
 
     Raises ServiceError for a body that is too long or no form.
     """
-    content = [request.scope["query_string"]]
-    if request.method == "POST":
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in (URLENCODED, ""):
-            raise ServiceError(
-                ErrorKind.BODY_TYPE, f"A body of type {kind!r} cannot be read.", f"Send {URLENCODED}."
-            )
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _BODY_BYTES:
-                raise ServiceError(
-                    ErrorKind.BODY_TOO_LARGE, f"The request's body is above {_BODY_BYTES} bytes."
-                )
-        content.append(body)
-    return content
-
-
-def _pairs(sent: list[bytes]) -> list[tuple[str, str]]:
-    """The name=value pairs of a request, in the case they were written in. Raises OaiError."""
     try:
-        return [pair for part in sent for pair in _parsed(part.decode("utf-8"))]
-    except UnicodeDecodeError as error:
-        raise OaiError("badArgument", "The arguments are not UTF-8 text.") from error
-
-
-def _parsed(text: str) -> list[tuple[str, str]]:
-    if text.count("&") >= _ARGUMENTS:
-        raise OaiError("badArgument", f"There are more than {_ARGUMENTS} arguments; no verb takes that many.")
-    return parse_qsl(text, keep_blank_values=True, errors="strict")
+        return await read_pairs(request, _BODY_BYTES, _ARGUMENTS)
+    except ServiceError as error:
+        if error.kind is not ErrorKind.USAGE:
+            raise
+        return OaiError("badArgument", error.message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from vo_service.store import StoreError
 from vo_service.store.records import Records
 
 _log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 30.0  # between two tries of a snapshot that could not be asked: each may take minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +51,26 @@ class Publication:
         self._page = page
         self._lock = threading.Lock()
         self._extent: tuple[int, Extent] | None = None
+        self._failed: tuple[int, float] | None = None  # the snapshot, and until when nobody tries it again
         self._done: tuple[int | None, Published] | None = None
 
     def refresh(self) -> Published:
         """Write the records anew where the holdings or what is said of them have changed; what they are made
-        from. Where the holdings cannot be asked all records stay as they are.
+        from. Where the holdings cannot be asked all records stay as they are, and the same snapshot is not
+        asked again for some seconds.
 
         Raises CatalogueError.
         """
         described = self._describe()
         with self._lock:
             try:
-                number, extent = self._holdings()
+                found = self._holdings()
             except (AdqlError, EngineError, ServiceError, StoreError) as error:
                 _log.warning("records stay as they are, the holdings cannot be asked: %s", error)
                 return described
+            if found is None:
+                return described
+            number, extent = found
             if self._done != (number, described):
                 wanted, broken = new_records(self._makers(described, extent))
                 if self._records.refresh(wanted, broken, number, self._asking.clock):
@@ -72,9 +80,19 @@ class Publication:
     def _makers(self, described: Published, extent: Extent) -> Mapping[str, RecordMaker]:
         return records_of(described.archive, published(), described.tap, extent, self._page)
 
-    def _holdings(self) -> tuple[int, Extent]:
-        """The number of the current snapshot and what that covers, asked once for each snapshot."""
+    def _holdings(self) -> tuple[int, Extent] | None:
+        """The number of the current snapshot and what that covers, asked once for each snapshot; None where
+        it could not be asked a moment ago."""
         with self._current.use() as (snapshot, engine):
-            if self._extent is None or self._extent[0] != snapshot.number:
+            if self._extent is not None and self._extent[0] == snapshot.number:
+                return self._extent
+            if self._failed is not None:
+                number, until = self._failed
+                if number == snapshot.number and time.monotonic() < until:
+                    return None
+            try:
                 self._extent = snapshot.number, extent_of(snapshot, engine, self._asking)
+            except (AdqlError, EngineError, StoreError):
+                self._failed = snapshot.number, time.monotonic() + _PAUSE_SECONDS
+                raise
             return self._extent

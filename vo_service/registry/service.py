@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from secrets import token_hex
 
 from capabilities import TapService
 from capabilities.records import Archive
-from vo_service.access import Rights
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.current import Current
-from vo_service.engines import Engine, Limits
+from vo_service.engines import Engine
 from vo_service.registry.coverage import Asking
 from vo_service.registry.documents import STAND_IN
-from vo_service.registry.handlers import PAGE, RegistryDoor, RegistryService
+from vo_service.registry.handlers import PAGE, RegistryService
 from vo_service.registry.publication import Publication, Published
 from vo_service.registry.resumption import Tokens
 from vo_service.settings import Settings
@@ -25,24 +23,17 @@ _KEY = "registry_key"
 _AUTHORITY = "authority"
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """The data of the service, and how they may be asked."""
-
-    current: Current[Engine]
-    rights: Rights
-    limits: Limits
-
-
 def open_registry(
     settings: Settings,
-    holdings: Holdings,
+    current: Current[Engine],
+    asking: Asking,
     catalogue: Catalogue,
     tap: Callable[[str], TapService],
-    clock: Callable[[], datetime],
+    addresses: Addresses,
     page: int = PAGE,
 ) -> RegistryService:
-    """The registry as the settings want it; ``tap`` tells what TAP at an address offers now.
+    """The registry as the settings want it, of what is ``current``, on the clock by which that is asked;
+    ``tap`` tells what TAP at an address offers now.
 
     Raises CatalogueError.
     """
@@ -53,13 +44,12 @@ def open_registry(
         return Published(_archive(settings, authority, address), tap(f"{address}/tap"))
 
     records = Records(catalogue)
-    asking = Asking(holdings.rights, holdings.limits, clock)
     return RegistryService(
         records,
-        Publication(records, holdings.current, describe, asking, page),
-        Tokens(catalogue.find_setting(_KEY) or catalogue.settled(_KEY, token_hex(16))),
-        RegistryDoor(settings.base_url, settings.trust_proxy),
-        clock,
+        Publication(records, current, describe, asking, page),
+        Tokens(catalogue.settled(_KEY, token_hex(16))),
+        addresses,
+        asking.clock,
         page,
     )
 

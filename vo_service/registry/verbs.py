@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -134,9 +134,7 @@ def _list(repository: Repository, request: OaiRequest) -> Body:
     size = repository.records.count(span)
     issued: Issued | None = None
     if len(rows) > most:
-        follows = Position(
-            start.verb, start.prefix, start.first, start.last, shown[-1].ivoid, start.given + len(shown)
-        )
+        follows = replace(start, after=shown[-1].ivoid, given=start.given + len(shown))
         issued = repository.tokens.write(follows, repository.now)
 
     def write(into: XMLDocument) -> None:

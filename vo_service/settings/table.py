@@ -53,8 +53,8 @@ class Settings:
     postgresql_connections: int = setting(
         "0",
         integer(0, 1024),
-        "connections to PostgreSQL that one server process has for queries, besides one for its health; 0: as"
-        " many as queries",
+        "connections to PostgreSQL that one server process has for queries and jobs, besides one for its"
+        " health; 0: as many as queries and job_slots together",
     )
     catalogue_url: str | None = setting(
         "", optional_text, "SQLAlchemy URL of the catalogue database; empty: SQLite under HOME"
@@ -62,7 +62,12 @@ class Settings:
     base_url: str | None = setting(
         "", http_url, "public address of the service, for links; empty: the address the client came by"
     )
-    trust_proxy: bool = setting("false", boolean, "take host and scheme from X-Forwarded-* headers")
+    trust_proxy: bool = setting(
+        "false",
+        boolean,
+        "believe the headers of a proxy (X-Forwarded-*, X-Request-Id): address of the service and of the"
+        " client, whether it came by https; nobody else may reach the port then",
+    )
     authority: str = setting(
         "vo-service.invalid",
         authority_name,
@@ -107,7 +112,10 @@ class Settings:
     workers: int = setting("2", integer(1, 256), "server processes")
     queries: int = setting("8", integer(1, 1024), "queries that one server process runs at a time")
     queries_queued: int = setting(
-        "64", integer(0, 65536), "queries that wait for their turn in one server process; 429 beyond them"
+        "64",
+        integer(0, 65536),
+        "queries that wait for their turn in one server process; 429 beyond them, and beyond 512 different"
+        " clients at a time in it",
     )
     queries_per_client: int = setting(
         "64",
@@ -159,10 +167,16 @@ class Settings:
     job_days_hard: float = setting("30", days, "days that a job and its result are kept at most")
     result_bytes: int = setting("10GiB", byte_size, "size of the result of a job at most")
     spool_bytes: int = setting(
-        "2GiB", byte_size, "size of an answer that waits on disk for a slow reader, at most"
+        "2GiB",
+        byte_size,
+        "size of an answer that waits on disk for a slow reader, at most; and of the rows, packed, that a"
+        " FITS answer puts aside until its end: refused beyond it",
     )
     spool_total_bytes: int = setting(
-        "20GiB", byte_size, "size of all answers that wait on disk in one server process"
+        "20GiB",
+        byte_size,
+        "size of all answers that wait on disk for slow readers in one server process; what FITS answers"
+        " put aside comes on top",
     )
     stall_seconds: float = setting(
         "30", seconds, "seconds that an answer waits for a reader who takes nothing while its spool is full"
@@ -244,13 +258,11 @@ class Settings:
 
     def _check(self) -> None:
         """Raises SettingsError where one setting does not go with another."""
-        if self.maxrec_default > self.maxrec_hard:
-            raise SettingsError(
-                "settings",
-                "maxrec_default",
-                "maxrec_default is above maxrec_hard; lower the one or raise the other",
-            )
-        for low, high in (("job_seconds_default", "job_seconds_hard"), ("job_days_default", "job_days_hard")):
+        for low, high in (
+            ("maxrec_default", "maxrec_hard"),
+            ("job_seconds_default", "job_seconds_hard"),
+            ("job_days_default", "job_days_hard"),
+        ):
             if getattr(self, low) > getattr(self, high):
                 raise SettingsError(
                     "settings", low, f"{low} is above {high}; lower the one or raise the other"

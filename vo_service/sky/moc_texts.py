@@ -84,7 +84,10 @@ def _runs(pieces: list[str], order: int) -> Pair | None:
     be."""
     if order > ORDER or not all(_CELLS.fullmatch(cells) for cells in pieces):
         return None
-    words = " ".join(_DASH.sub("-", cells).replace(",", " ") for cells in pieces).split()
+    text = " ".join(_DASH.sub("-", cells).replace(",", " ") for cells in pieces)
+    if "--" in text:  # int() takes -0 for 0
+        return None
+    words = text.split()
     firsts, lasts = words, words
     if any("-" in cells for cells in pieces):
         parts = [word.partition("-") for word in words]

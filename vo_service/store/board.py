@@ -1,9 +1,12 @@
-"""Numbers that the server processes of one host share through a file in memory, each writing its own.
+"""Numbers that the server processes of one host share through a file that each maps, each writing its own.
 
 A synchronous query writes no row anywhere; limits for a client and the figures of all workers still hold
 across processes. The file has regions: one belongs to one process, which alone writes it, so that no lock is
 taken for a count. What a dead process had counted is added to the first region, and its claims vanish with
 it. Nothing here has to last: the file may be removed while no server runs.
+
+The places for claims are as many as a region has, whatever the settings let wait in a process: `BoardFull`
+beyond that many different clients at a time in one process.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from vo_service.store.errors import StoreError
 from vo_service.store.processes import Process, is_dead, this_process
 
 CELLS = 192
-REGIONS = 600  # twice the workers there can be, and the region of the dead
+REGIONS = 600  # more than twice the 256 workers there can be, and the region of the dead
 CLAIMANTS = 512  # different clients with a claim in one process at a time
 _DEAD = 0  # the region where counts of dead processes are kept
 _MARK = 0x766F_626F_6172_6401  # the layout; another one is a file of another version

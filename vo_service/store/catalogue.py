@@ -48,6 +48,7 @@ class Catalogue:
         self._home = home
         self._path = _file_of(engine.url)
         self._recognising = _Recognising(engine) if self._path is None else CatalogueFile(self._path)
+        self._identity = ""  # until it is settled, which is before anybody gets the catalogue
         self._turn = threading.Lock()  # SQLite has one writer: ours wait here, in order, without polling
 
     @classmethod
@@ -91,6 +92,11 @@ class Catalogue:
         """What connects to the database."""
         return self._engine
 
+    @property
+    def identity(self) -> str:
+        """What tells this catalogue from every other, for good."""
+        return self._identity
+
     def file_mark(self) -> Mark:
         """Which file is the catalogue: another answer than before means that connections which were kept are
         to that no more. Always None where it lies on a server."""
@@ -132,6 +138,9 @@ class Catalogue:
 
     def settled(self, name: str, value: str) -> str:
         """The value fixed under ``name`` at the first call, which this one is if there is none yet."""
+        known = self.find_setting(name)
+        if known is not None:  # the common case waits for no writer
+            return known
         with self.writing() as connection:
             found = connection.scalar(sa.select(setting.c.value).where(setting.c.name == name))
             if found is not None:
@@ -210,6 +219,7 @@ class Catalogue:
                 with self._translated(), self._engine.connect() as connection:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
         self._recognising.settle(identity)
+        self._identity = identity
 
     def _refuse_second(self) -> None:
         """Raises CatalogueError where the home has snapshots: a new catalogue would know none of them, and
@@ -351,13 +361,16 @@ def _take_lock(ask: Callable[[], object], deadline: float) -> None:
             ask()
             return
         except (OperationalError, sqlite3.OperationalError) as error:
-            refused = getattr(error, "orig", error)
-            if (
-                getattr(refused, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY
-                or time.monotonic() >= deadline
-            ):
+            if not _is_busy(getattr(error, "orig", error)) or time.monotonic() >= deadline:
                 raise
         time.sleep(_POLL_SECONDS)
+
+
+def _is_busy(error: object) -> bool:
+    """Whether somebody else holds a lock. The codes of SQLite say more in their higher bits, as that another
+    process recovers the log (SQLITE_BUSY_RECOVERY)."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _words(error: Exception) -> str:

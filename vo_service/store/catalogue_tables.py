@@ -31,6 +31,10 @@ pointer = sa.Table(
     sa.Column("name", sa.String(16), primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=True),
 )
+CURRENT = sa.select(pointer.c.number).where(pointer.c.name == "current")
+"""Asks for the number of the current snapshot, null before the first. Whoever takes a lease, or drops
+snapshots, asks ``with_for_update``: so they take turns."""
+
 lease = sa.Table(
     "lease",
     METADATA,

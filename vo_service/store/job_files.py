@@ -3,8 +3,8 @@
     JOBS/<job_id>/uploads/<number>       parts of the requests that made the job
     JOBS/<job_id>/<attempt>/<file>       of one attempt; the one that ended well is named by the job's results
 
-Only the database says which of these files count. So nothing here is ever renamed into place, a killed
-worker leaves at most a directory that nobody names, and the sweeper takes it away.
+Only the database says which of these files count. So results are never renamed into place, a killed worker
+leaves at most a directory that nobody names, and the sweeper takes it away.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JobFiles:
             _make(target.parent.parent)
             _make(target.parent)
             if isinstance(content, Path):
-                _move(content, target)
+                shutil.move(content, target)
             else:
                 target.write_bytes(content)
             flush_file(target)
@@ -96,14 +96,6 @@ class JobFiles:
 
 def _make(place: Path) -> None:
     place.mkdir(exist_ok=True, mode=0o700)
-
-
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.replace(target)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)
-        source.unlink()
 
 
 def _changed(place: Path) -> float:

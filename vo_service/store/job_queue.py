@@ -15,17 +15,10 @@ import sqlalchemy as sa
 
 from vo_service.store.catalogue import Catalogue
 from vo_service.store.job import Claim, Held, Job, JobError, Phase, StoredResult
-from vo_service.store.job_rows import (
-    in_parts,
-    insert_results,
-    read_job,
-    start_values,
-    stored_text,
-    stored_time,
-    utc,
-)
+from vo_service.store.job_rows import in_parts, insert_results, read_job, start_values, stored_text
 from vo_service.store.job_tables import job as job_table
 from vo_service.store.job_tables import worker as worker_table
+from vo_service.store.moments import stored_time, utc
 
 _UNCLAIMED: Mapping[str, object] = {
     "phase": Phase.QUEUED,
@@ -46,10 +39,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a worker wants to know of the database now and then: version and phase of the jobs watched (those
-    that are gone are left out), the jobs it holds, and whether others wait."""
+    """What a worker wants to know of the database now and then: the versions of the jobs watched (those that
+    are gone are left out), the jobs it holds, and whether others wait."""
 
-    states: Mapping[str, tuple[int, Phase]]
+    versions: Mapping[str, int]
     held: Mapping[str, Standing]
     queued: bool
 
@@ -120,26 +113,26 @@ class JobQueue:
     def look(self, watched: Collection[str], worker: str | None, services: Collection[str]) -> Look:
         """The newest state of some jobs, of those that ``worker`` holds, and of the queue."""
         columns = job_table.c
-        states: dict[str, tuple[int, Phase]] = {}
+        versions: dict[str, int] = {}
         held: dict[str, Standing] = {}
         now = self._now()
         with self._catalogue.reading() as connection:
             for part in in_parts(watched):
                 rows = connection.execute(
-                    sa.select(columns.job_id, columns.version, columns.phase).where(
+                    sa.select(columns.job_id, columns.version).where(
                         columns.job_id.in_(part), columns.destruction > now
                     )
                 )
-                states.update((row.job_id, (row.version, Phase(row.phase))) for row in rows)
+                versions.update((row.job_id, row.version) for row in rows)
             if worker is None:
-                return Look(states, held, False)
+                return Look(versions, held, False)
             mine = sa.select(columns.job_id, columns.attempt, columns.duration, columns.destruction).where(
                 columns.worker == worker, columns.phase == Phase.EXECUTING
             )
             for row in connection.execute(mine):
                 held[row.job_id] = Standing(row.attempt, row.duration, utc(row.destruction))
             queued = connection.scalar(waiting_jobs(services, now).limit(1)) is not None
-        return Look(states, held, queued)
+        return Look(versions, held, queued)
 
     def _end(
         self,

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from vo_service.store.job import Claim, Job, JobError, Phase, StoredResult, StoredUpload
 from vo_service.store.job_tables import job, job_parameter, job_result, job_upload
+from vo_service.store.moments import utc, utc_or_none
 
 _MOST_IN_ONE = 500
 _ESCAPE = "\x1a"
-
-
-def stored_time(moment: datetime) -> datetime:
-    """A moment as the database has it: UTC without zone, whole milliseconds, which is what clients see."""
-    plain = moment.astimezone(UTC).replace(tzinfo=None)
-    return plain.replace(microsecond=plain.microsecond // 1000 * 1000)
-
-
-def utc(stored: datetime) -> datetime:
-    """A moment of the database with its zone."""
-    return stored.replace(tzinfo=UTC)
 
 
 def stored_text(text: str) -> str:
@@ -148,8 +138,8 @@ def read_job(connection: sa.Connection, job_id: str) -> Job | None:
         run_id=client_text_or_none(row.run_id),
         phase=Phase(row.phase),
         created=utc(row.created),
-        started=_utc_or_none(row.started),
-        ended=_utc_or_none(row.ended),
+        started=utc_or_none(row.started),
+        ended=utc_or_none(row.ended),
         destruction=utc(row.destruction),
         duration=row.duration,
         quote=_quote(row),
@@ -166,10 +156,6 @@ def read_job(connection: sa.Connection, job_id: str) -> Job | None:
         ),
         results=tuple(results),
     )
-
-
-def _utc_or_none(stored: datetime | None) -> datetime | None:
-    return None if stored is None else utc(stored)
 
 
 def _quote(row: sa.Row[Any]) -> datetime | None:

@@ -40,11 +40,10 @@ from vo_service.store.job_rows import (
     read_job,
     start_values,
     stored_text_or_none,
-    stored_time,
-    utc,
 )
 from vo_service.store.job_tables import job as job_table
 from vo_service.store.job_tables import job_parameter, job_result, job_upload
+from vo_service.store.moments import stored_time, utc
 
 __all__ = [
     "ACTIVE",

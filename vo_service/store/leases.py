@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 import sqlalchemy as sa
 
 from vo_service.store.catalogue import Catalogue
-from vo_service.store.catalogue_tables import lease, pointer, snapshot
+from vo_service.store.catalogue_tables import CURRENT, lease
 from vo_service.store.errors import CatalogueError
 from vo_service.store.processes import Process, is_dead, this_process
 
@@ -38,29 +38,10 @@ class Leases:
     def current(self) -> Iterator[int | None]:
         """The current snapshot's number, kept from being dropped for the block; None where there is none."""
         with self._catalogue.writing() as connection:
-            number = connection.scalar(
-                sa.select(pointer.c.number).where(pointer.c.name == "current").with_for_update()
-            )
+            number = connection.scalar(CURRENT.with_for_update())
             lease_id = None if number is None else _insert(connection, int(number))
         with self._held(lease_id):
             yield None if number is None else int(number)
-
-    @contextmanager
-    def at(self, number: int) -> Iterator[int | None]:
-        """The same for a snapshot of that number; None where it has been dropped, or never was."""
-        with self._catalogue.writing() as connection:
-            # whoever drops snapshots holds this row too
-            connection.execute(
-                sa.select(pointer.c.number).where(pointer.c.name == "current").with_for_update()
-            )
-            found = connection.scalar(
-                sa.select(snapshot.c.number).where(
-                    snapshot.c.number == number, snapshot.c.state == "published"
-                )
-            )
-            lease_id = None if found is None else _insert(connection, number)
-        with self._held(lease_id):
-            yield found
 
     @contextmanager
     def _held(self, lease_id: str | None) -> Iterator[None]:

@@ -10,11 +10,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from vo_service.store.catalogue import Catalogue
-from vo_service.store.catalogue_tables import pointer
+from vo_service.store.catalogue_tables import CURRENT
 from vo_service.store.errors import CatalogueError
 
 
@@ -24,8 +23,7 @@ class Pointer:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._engine = catalogue.engine
-        question = sa.select(pointer.c.number).where(pointer.c.name == "current")
-        self._sql = str(question.compile(self._engine, compile_kwargs={"literal_binds": True}))
+        self._sql = str(CURRENT.compile(self._engine, compile_kwargs={"literal_binds": True}))
         self._lock = threading.Lock()
         self._connection: Any = None
         self._mark: object = None

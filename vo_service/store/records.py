@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from vo_service.store.catalogue import Catalogue
-from vo_service.store.catalogue_tables import pointer
+from vo_service.store.catalogue_tables import CURRENT
 from vo_service.store.job_tables import record
+from vo_service.store.moments import plain, utc, utc_or_none
 
 _LOCK = 7160264  # any number, the same for everybody who writes records into one PostgreSQL database
 
@@ -74,7 +75,7 @@ class Records:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
             if _current(connection) != snapshot:
                 return False
-            now = clock().astimezone(UTC).replace(tzinfo=None, microsecond=0)
+            now = plain(clock()).replace(microsecond=0)
             for ivoid, known in list(_changes(connection, wanted, kept)):
                 _store(connection, ivoid, wanted.get(ivoid), known, now)
         return True
@@ -104,12 +105,12 @@ class Records:
         """The earliest datestamp, None where there is no record."""
         with self._catalogue.reading() as connection:
             found = connection.scalar(sa.select(sa.func.min(record.c.datestamp)))
-        return None if found is None else found.replace(tzinfo=UTC)
+        return utc_or_none(found)
 
 
 def _current(connection: sa.Connection) -> int | None:
     """The number of the current snapshot."""
-    return connection.scalar(sa.select(pointer.c.number).where(pointer.c.name == "current"))
+    return connection.scalar(CURRENT)
 
 
 def _changes(
@@ -138,7 +139,7 @@ def _store(
     values: dict[str, Any] = {"datestamp": now, "deleted": new is None, "document": ""}
     if new is not None:
         values["digest"] = new.digest
-        values["document"] = new.write(created.replace(tzinfo=UTC), now.replace(tzinfo=UTC))
+        values["document"] = new.write(utc(created), utc(now))
     if known is None:
         connection.execute(sa.insert(record).values(ivoid=ivoid, created=created, **values))
     else:
@@ -147,16 +148,16 @@ def _store(
 
 def _within(span: Span) -> Iterator[sa.ColumnElement[bool]]:
     if span.first is not None:
-        yield record.c.datestamp >= span.first.astimezone(UTC).replace(tzinfo=None)
+        yield record.c.datestamp >= plain(span.first)
     if span.last is not None:
-        yield record.c.datestamp <= span.last.astimezone(UTC).replace(tzinfo=None)
+        yield record.c.datestamp <= plain(span.last)
 
 
 def _record(row: Mapping[Any, Any]) -> StoredRecord:
     return StoredRecord(
         row["ivoid"],
-        row["created"].replace(tzinfo=UTC),
-        row["datestamp"].replace(tzinfo=UTC),
+        utc(row["created"]),
+        utc(row["datestamp"]),
         bool(row["deleted"]),
         row["document"],
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from vo_service.store.catalogue import Catalogue
 from vo_service.store.catalogue_tables import run, run_product
+from vo_service.store.moments import plain_now
 from vo_service.store.processes import Process, is_dead, this_process
 
 COUNTS = ("product_count", "ok_count", "failed_count", "skipped_count", "row_count", "rejected_count")
@@ -47,7 +48,7 @@ class RunLog:
 
     def start(self, kind: str, software: str) -> str:
         """Begin a run (``ingest`` or ``harvest``); returns its id, which sorts by time."""
-        started = _now()
+        started = plain_now()
         run_id = f"{started:%Y%m%dt%H%M%S}-{uuid.uuid4().hex[:6]}"
         process = this_process()
         with self._catalogue.writing() as connection:
@@ -85,7 +86,7 @@ class RunLog:
     def finish(self, run_id: str, state: str) -> None:
         """End a run that publishes nothing: ``done`` when there was nothing to do, else ``failed``."""
         with self._catalogue.writing() as connection:
-            finish_run(connection, run_id, state, None, _now())
+            finish_run(connection, run_id, state, None, plain_now())
 
     def list_runs(self, limit: int | None = None) -> list[Mapping[str, object]]:
         """The runs, newest first, with the columns of the catalogue."""
@@ -132,7 +133,7 @@ class RunLog:
                 if is_dead(Process(row.host, row.pid, row.process_started))
             ]
             for run_id in gone:
-                finish_run(connection, run_id, "interrupted", None, _now())
+                finish_run(connection, run_id, "interrupted", None, plain_now())
         return gone
 
 
@@ -167,7 +168,7 @@ def run_tables(
             continue
         record = dict(row)
         if row["run_id"] == finishing:
-            record.update(state="done", snapshot=snapshot, finished=_now())
+            record.update(state="done", snapshot=snapshot, finished=plain_now())
         runs.append({name: record[name] for name in schemas[0].names})
         found = connection.execute(
             sa.select(run_product).where(run_product.c.run_id == row["run_id"]).order_by(run_product.c.entry)
@@ -182,7 +183,3 @@ def run_tables(
         pa.Table.from_pylist(runs, schema=schemas[0]),
         pa.concat_tables(entries) if entries else schemas[1].empty_table(),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -12,14 +12,13 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from tap_schema import Published, Table, published, tap_schema_rows
 from vo_service.store.catalogue import Catalogue
-from vo_service.store.catalogue_tables import pointer
+from vo_service.store.catalogue_tables import CURRENT, pointer
 from vo_service.store.catalogue_tables import snapshot as snapshot_table
 from vo_service.store.disk import disk_errors, flush_directory, remove_tree
 from vo_service.store.draft import Draft, build_engine_file
@@ -28,6 +27,7 @@ from vo_service.store.leases import Leases, leased_numbers, void_dead_leases
 from vo_service.store.lock import hold_writer_lock
 from vo_service.store.manifest import read_manifest
 from vo_service.store.mirror import Mirror
+from vo_service.store.moments import plain_now
 from vo_service.store.pointer import Pointer
 from vo_service.store.runs import RunLog, finish_run, run_tables
 from vo_service.store.snapshot import Snapshot
@@ -90,13 +90,9 @@ class Snapshots:
         return Snapshot(number, directory, read_manifest(directory), self.tables)
 
     @contextmanager
-    def lease(self, number: int | None = None) -> Iterator[Snapshot | None]:
-        """The current snapshot or that of the ``number``, which cannot be dropped for the block.
-
-        None where there is none, or no longer.
-        """
-        leasing = self._leases.current() if number is None else self._leases.at(number)
-        with leasing as leased:
+    def lease(self) -> Iterator[Snapshot | None]:
+        """The current snapshot, which cannot be dropped for the block; None where there is none."""
+        with self._leases.current() as leased:
             yield None if leased is None else self.at(leased)
 
     @contextmanager
@@ -144,7 +140,7 @@ class Snapshots:
         try:
             self._describe(draft)
             self._copy_runs(draft, number)
-            draft.seal(number, _now().isoformat(timespec="seconds") + "Z", self._digest())
+            draft.seal(number, plain_now().isoformat(timespec="seconds") + "Z", self._digest())
             with disk_errors("publishing a snapshot"):
                 if place.exists():
                     raise SnapshotConflict(expected, self.current_number())
@@ -171,9 +167,7 @@ class Snapshots:
         """Drop all but the newest ``keep`` snapshots and those in use; returns what was dropped."""
         with self._catalogue.writing() as connection:
             void_dead_leases(connection)
-            current = connection.scalar(
-                sa.select(pointer.c.number).where(pointer.c.name == "current").with_for_update()
-            )
+            current = connection.scalar(CURRENT.with_for_update())
             numbers = list(
                 connection.scalars(
                     sa.select(snapshot_table.c.number)
@@ -259,16 +253,11 @@ class Snapshots:
                 sa.update(pointer).where(pointer.c.name == "current", unmoved).values(number=number)
             )
             if moved.rowcount == 0:
-                found = connection.scalar(sa.select(pointer.c.number).where(pointer.c.name == "current"))
-                raise SnapshotConflict(expected, found)
+                raise SnapshotConflict(expected, connection.scalar(CURRENT))
             connection.execute(
                 sa.insert(snapshot_table).values(
-                    number=number, state="published", created=_now().isoformat(timespec="seconds") + "Z"
+                    number=number, state="published", created=plain_now().isoformat(timespec="seconds") + "Z"
                 )
             )
             if run_id is not None:
-                finish_run(connection, run_id, "done", number, _now())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+                finish_run(connection, run_id, "done", number, plain_now())

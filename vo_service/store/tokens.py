@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from vo_service.store.catalogue import Catalogue
 from vo_service.store.job_tables import token
+from vo_service.store.moments import plain, plain_or_none, utc, utc_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class TokenTable:
         False where the token that it is made with has been revoked meanwhile: then it is not stored.
         """
         with self._catalogue.writing() as connection:
-            gone = sa.and_(token.c.parent.is_not(None), token.c.expires < _plain(new.created))
+            gone = sa.and_(token.c.parent.is_not(None), token.c.expires < plain(new.created))
             connection.execute(sa.delete(token).where(gone))
             if new.parent is not None and not _is_unrevoked(connection, new.parent):
                 return False
@@ -54,9 +55,9 @@ class TokenTable:
                     digest=new.digest,
                     subject=new.subject,
                     scopes=" ".join(sorted(new.scopes)),
-                    created=_plain(new.created),
-                    expires=_plain(new.expires),
-                    revoked=_plain(new.revoked),
+                    created=plain(new.created),
+                    expires=plain_or_none(new.expires),
+                    revoked=plain_or_none(new.revoked),
                     parent=new.parent,
                 )
             )
@@ -69,7 +70,7 @@ class TokenTable:
             _is_unrevoked(connection, token_id)  # a login that has begun ends before the next statement
             named = sa.or_(token.c.token_id == token_id, token.c.parent == token_id)
             changed = connection.execute(
-                sa.update(token).where(named, token.c.revoked.is_(None)).values(revoked=_plain(now))
+                sa.update(token).where(named, token.c.revoked.is_(None)).values(revoked=plain(now))
             )
             return changed.rowcount > 0
 
@@ -81,7 +82,7 @@ class TokenTable:
 
     def live(self, now: datetime) -> tuple[StoredToken, ...]:
         """Those that are neither revoked nor expired."""
-        unexpired = sa.or_(token.c.expires.is_(None), token.c.expires > _plain(now))
+        unexpired = sa.or_(token.c.expires.is_(None), token.c.expires > plain(now))
         with self._catalogue.reading() as connection:
             rows = connection.execute(sa.select(token).where(token.c.revoked.is_(None), unexpired)).mappings()
             return tuple(_token(row) for row in rows)
@@ -99,17 +100,8 @@ def _token(row: Mapping[Any, Any]) -> StoredToken:
         digest=row["digest"],
         subject=row["subject"],
         scopes=frozenset(row["scopes"].split()),
-        created=row["created"].replace(tzinfo=UTC),
-        expires=_aware(row["expires"]),
-        revoked=_aware(row["revoked"]),
+        created=utc(row["created"]),
+        expires=utc_or_none(row["expires"]),
+        revoked=utc_or_none(row["revoked"]),
         parent=row["parent"],
     )
-
-
-def _plain(moment: datetime | None) -> datetime | None:
-    """UTC without its zone, as the database keeps it."""
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)

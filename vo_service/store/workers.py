@@ -21,9 +21,9 @@ import sqlalchemy as sa
 from vo_service.store.catalogue import Catalogue
 from vo_service.store.job import JobError, Phase
 from vo_service.store.job_queue import error_values, unclaimed_values
-from vo_service.store.job_rows import stored_time
 from vo_service.store.job_tables import job as job_table
 from vo_service.store.job_tables import worker as worker_table
+from vo_service.store.moments import stored_time
 from vo_service.store.processes import Process, is_dead, this_process
 
 _MOST_DEATHS = 2
@@ -126,7 +126,7 @@ class Workers:
             self.requeue(worker_id)
         return len(dead) + len(unknown)
 
-    def requeue(self, worker_id: str | None) -> None:
+    def requeue(self, worker_id: str) -> None:
         """Have the jobs of a worker that is dead for certain run once more, or end in ERROR where they were
         run twice."""
         with self._catalogue.writing() as connection:
@@ -156,12 +156,9 @@ class Workers:
             if removed.rowcount:
                 self._requeue(connection, worker_id, counted=True)
 
-    def _requeue(self, connection: sa.Connection, worker_id: str | None, counted: bool) -> None:
+    def _requeue(self, connection: sa.Connection, worker_id: str, counted: bool) -> None:
         columns = job_table.c
-        theirs = (
-            columns.worker.is_(None) if worker_id is None else columns.worker == worker_id,
-            columns.phase == Phase.EXECUTING,
-        )
+        theirs = (columns.worker == worker_id, columns.phase == Phase.EXECUTING)
         if counted:
             spent = columns.deaths + 1 >= _MOST_DEATHS
             ended = {

@@ -58,10 +58,8 @@ class Told:
     known with the first of them.
     """
 
-    snapshot: int | None = None
     rows: int = 0
     bytes: int = 0
-    overflowed: bool = False
     error: ServiceError | None = None
     length: int | None = None
 
@@ -109,7 +107,6 @@ class Answering:
         state = "failed"
         try:
             with self.current.use() as (snapshot, engine):
-                self.told.snapshot = snapshot.number
                 if self.on_snapshot is not None:
                     self.on_snapshot(snapshot.number)
                 stop = Stop()
@@ -149,7 +146,6 @@ class Answering:
                 outcome = Outcome("OVERFLOW" if answer.overflowed else "OK", infos=self._counts())
             except (*_TROUBLES, ServiceError) as error:
                 outcome = self._failed(error)
-            self.told.overflowed = outcome.status == "OVERFLOW"
             for part in encoder.end(outcome):
                 held.append(part)
                 if self.format.spooled:  # the whole of its answer comes now, a batch at a time
@@ -175,7 +171,7 @@ class Answering:
 
     def _failed(self, error: Trouble | ServiceError) -> Outcome:
         """The outcome that tells of an error; raises it where there is still a better way, or no other."""
-        if not self.told.bytes or "ERROR" not in self.format.outcomes:
+        if not self.told.bytes or not self.format.tells_errors:
             raise error
         self.told.error = error if isinstance(error, ServiceError) else service_error(error)
         return failed(signed(self.told.error.text))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.formats import wanted_format
 from vo_service.dali.forms import Body, read_body
@@ -26,11 +26,10 @@ from vo_service.tap.queries import Asker, TapQueries, metadata_only
 
 @dataclass(frozen=True, slots=True)
 class SyncDoor:
-    """What an operator sets of synchronous queries: addresses as in `addresses.service_address`, sizes of
-    bodies, seconds that an answer may take, a directory for what does not stay in memory."""
+    """What an operator sets of synchronous queries: addresses, sizes of bodies, seconds that an answer may
+    take, a directory for what does not stay in memory."""
 
-    base_url: str | None
-    trust_proxy: bool
+    addresses: Addresses
     body: BodyLimits
     seconds: float
     place: Path
@@ -78,7 +77,7 @@ class SyncHandler:
         asker = Asker(
             viewer=self._identity.viewer(request),
             now=self._clock(),
-            base_url=service_address(request, self._door.base_url, self._door.trust_proxy),
+            base_url=self._door.addresses.of(request),
             seconds=self._door.seconds,
             place=self._door.place,
             parts=body.parts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from vo_service.access import ANONYMOUS, Rights
@@ -20,6 +21,15 @@ _SECONDS_KEPT = 5.0
 
 Notes = Callable[[], Iterable[str]]
 """Says what is wrong with a part of the service, in words for clients; nothing where all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of the service at one moment: what keeps queries from being answered, None where nothing
+    does, and what people should know, beginning with that."""
+
+    trouble: str | None
+    notes: tuple[str, ...]
 
 
 class Health:
@@ -55,11 +65,12 @@ class Health:
             self._refresh()
             return self._trouble
 
-    def notes(self) -> tuple[str, ...]:
-        """What people should know of the state of the service, beginning with its trouble; as old as that."""
+    def state(self) -> State:
+        """The trouble together with all that people should know, as old as `trouble`."""
         with self._lock:
             self._refresh()
-            return self._notes if self._trouble is None else (self._trouble, *self._notes)
+            told = () if self._trouble is None else (self._trouble,)
+            return State(self._trouble, (*told, *self._notes))
 
     def watch(self, notes: Notes) -> None:
         """Ask for notes on another part of the service too; that may block, and raises nothing."""

@@ -20,7 +20,7 @@ from capabilities import TapService, availability, table_document, tables_docume
 from capabilities.security import Login
 from tap_schema import Published
 from vo_service.access.tokens import SECONDS_KEPT
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.documents import document_reply
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.dali.identity import Identity
@@ -41,20 +41,18 @@ class TapMetadata:
         health: Health,
         identity: Identity,
         clock: Callable[[], datetime],
-        base_url: str | None,
-        trust_proxy: bool,
+        addresses: Addresses,
     ) -> None:
         self._published = published
         self._facts = facts
         self._health = health
         self._identity = identity
         self._clock = clock
-        self._base_url = base_url
-        self._trust_proxy = trust_proxy
+        self._addresses = addresses
         self._tables = cache(self._tables_document)  # of each detail
         self._table = cache(self._table_document)  # of each published table
         self._capabilities = lru_cache(_ADDRESSES)(self._capabilities_document)
-        self._login = self._declared()
+        self._login = self._identity.declared()
         self._described_since = clock()  # settings may be others than those of the process before
 
     def routes(self) -> list[Route]:
@@ -84,8 +82,8 @@ class TapMetadata:
 
     async def capabilities(self, request: Request) -> Response:
         """What the service offers (TAP-280 to TAP-299), and how one logs in at this moment."""
-        address = service_address(request, self._base_url, self._trust_proxy)
-        login = self._declared()
+        address = self._addresses.of(request)
+        login = self._identity.declared()
         if login != self._login:
             # other processes may not know yet of the token that came or went
             self._login = login
@@ -94,7 +92,7 @@ class TapMetadata:
 
     def described(self, base_url: str) -> TapService:
         """What TAP at that address offers at this moment; registry records say the same (REG-083)."""
-        return offered(base_url, self._facts, self._declared())
+        return offered(base_url, self._facts, self._identity.declared())
 
     def _tables_document(self, detail: Literal["min", "max"]) -> bytes:
         return tables_document(self._published, detail)
@@ -111,13 +109,8 @@ class TapMetadata:
         snapshot = await to_thread.run_sync(self._health.metadata_changed)
         return document_reply(request, content, max(self._described_since, snapshot))
 
-    def _declared(self) -> Login:
-        told = self._identity.declared()
-        return Login(told.standard_ids, told.required)
-
     async def availability(self, request: Request) -> Response:
         """Whether queries can be answered now (VOSI-020, VOSI-021); always 200."""
-        trouble = await to_thread.run_sync(self._health.trouble)
-        notes = await to_thread.run_sync(self._health.notes)
-        content = availability(trouble is None, self._health.since, notes)
+        state = await to_thread.run_sync(self._health.state)
+        content = availability(state.trouble is None, self._health.since, state.notes)
         return Response(content, headers={"Content-Type": "text/xml", "Cache-Control": "no-store"})

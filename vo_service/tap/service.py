@@ -16,6 +16,7 @@ from tap_schema import published
 from vo_service.access import Rights
 from vo_service.access.tokens import Tokens
 from vo_service.adql import MAX_NESTING
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.current import Current
 from vo_service.dali.examples import ExamplesHandler
 from vo_service.dali.identity import Identity
@@ -58,6 +59,7 @@ class Surroundings:
     account: Account
     readers: Executor
     readiness: Readiness
+    addresses: Addresses
 
 
 class Tap:
@@ -79,8 +81,7 @@ class Tap:
         )
         self._sync = SyncHandler(
             SyncDoor(
-                settings.base_url,
-                settings.trust_proxy,
+                around.addresses,
                 BodyLimits(settings.body_bytes, settings.upload_bytes),
                 settings.query_seconds,
                 around.place,
@@ -98,8 +99,7 @@ class Tap:
             around.health,
             around.identity,
             around.clock,
-            settings.base_url,
-            settings.trust_proxy,
+            around.addresses,
         )
         self.jobs: JobService = TapJobs(
             queries,

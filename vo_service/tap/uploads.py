@@ -6,13 +6,12 @@ are `Part`s here. Everything that is wrong with a table is told with its name, a
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vo_service.dali.errors import ErrorKind, ServiceError, usage
-from vo_service.dali.multipart import Part
+from vo_service.dali.errors import ServiceError, usage
+from vo_service.dali.multipart import Part, out_of_room
 from vo_service.dali.parameters import RUNID, Form, Parameter, plain, shortened
 from vo_service.dali.uploads import (
     Coverage,
@@ -79,9 +78,7 @@ def uploads_of(
         pairs = check_uploads(form, sources, limits, fetch)
         return tuple(_read(pairs, sources, limits, check, fetch, form.one(RUNID)))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise ServiceError(ErrorKind.UNAVAILABLE, "There is no room for uploads at the moment.") from error
+        raise out_of_room(error) from error
     finally:
         for part in sources.values():
             part.close()

@@ -175,6 +175,19 @@ def test_a_single_bit_is_set_by_any_of_its_byte() -> None:
             "BINARY",
             "row 2, column x: the text is neither",
         ),
+        (
+            [field("x", "boolean", arraysize="*")],
+            b"\x00\x00\x00\x03TTF" + bytes(4) + b"\x00\x00\x00\x01F" + b"\x00\x00\x00\x02T\x01",
+            "BINARY",
+            "row 4, column x: byte 0x01 is not T, F, 1, 0 or ?",
+        ),
+        (
+            [field("x", "boolean", arraysize="2*")],
+            b"\x00\x00\x00\x01T" + b"\x00\x00\x00\x01F" + b"\x00\x00\x00\x01\x01",
+            "BINARY",
+            "row 3, column x: byte 0x01",
+        ),
+        ([field("x", "boolean", arraysize="2")], b"TFT\x01", "BINARY", "row 2, column x: byte 0x01"),
         ([field("x", "unicodeChar")], b"\xd8\x3d", "BINARY", "row 1, column x: the text holds half of a"),
     ],
 )
@@ -243,6 +256,17 @@ def test_attributes_of_a_stream(attributes: str, told: str | None) -> None:
         fault = fault_of(document)
         assert told in fault.message
         assert "secret" not in fault.message
+
+
+@pytest.mark.parametrize("inner", ["", '<STREAM href="http://127.0.0.1:9/x.parquet"/>'])
+def test_data_in_a_parquet_file_elsewhere(inner: str) -> None:
+    # VOT-088: told as what it is, and only of the table that is read
+    lost = f"<DATA><PARQUET>{inner}</PARQUET></DATA>"
+    fields = [field("x", "unsignedByte")]
+    assert "upload that file itself" in fault_of(votable(fields, lost)).message
+    first = votable(fields, stream(b"\7", "BINARY"))
+    text = first.replace("</RESOURCE>", f"</RESOURCE><RESOURCE><TABLE>{fields[0]}{lost}</TABLE></RESOURCE>")
+    assert rows_of(read(text)) == [(7,)]
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "BINARY2"])

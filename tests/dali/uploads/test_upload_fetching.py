@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from vo_service.dali.errors import ServiceError
-from vo_service.dali.uploads import Fetcher, addresses
+from vo_service.dali.uploads import Fetcher, addresses, fetching
 
 CONTENT = b"<VOTABLE/>" * 1000
 SEEN: list[dict[str, str]] = []
@@ -241,6 +242,39 @@ def test_a_host_that_says_nothing_is_left(tmp_path: Path) -> None:
             fetcher(f"http://data.test:{port}/", lambda: None, None)
     with pytest.raises(ServiceError, match="cannot be reached"):  # and one that is not there
         fetcher(f"http://data.test:{port}/", lambda: None, None)
+
+
+def test_no_host_is_asked_when_the_time_is_over(port: int, tmp_path: Path) -> None:
+    # TAP-082: a name that takes long to be found leaves no time for the rest
+    def find(host: str, port: int) -> list[str]:
+        time.sleep(0.2)
+        return ["127.0.0.1"]
+
+    SEEN.clear()
+    fetcher = Fetcher((f"data.test:{port}",), 1000, tmp_path, True, 0.1, find)
+    with pytest.raises(ServiceError, match="did not send the table in time"):
+        fetcher(f"http://data.test:{port}/table", lambda: None, None)
+    assert SEEN == []
+
+
+def test_connecting_takes_no_longer_than_is_left(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TAP-082
+    waits: list[float] = []
+
+    class Noting(HTTPConnection):
+        def connect(self) -> None:
+            assert isinstance(self.timeout, float)
+            waits.append(self.timeout)
+            super().connect()
+
+    monkeypatch.setattr(fetching, "HTTPConnection", Noting)
+    for seconds in (3.0, 1000.0):
+        fetcher = Fetcher((f"data.test:{port}",), 1 << 20, tmp_path, True, seconds, here)
+        assert fetcher(f"http://data.test:{port}/to/table", lambda: None, None).size
+    assert 0 < waits[1] < waits[0] < 3.0
+    assert waits[2:] == [10.0, 10.0]
 
 
 def test_the_time_of_the_query_ends_it(fetch: Fetched) -> None:

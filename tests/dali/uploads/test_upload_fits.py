@@ -83,6 +83,37 @@ def test_scaled_and_unsigned_numbers_and_nulls() -> None:
     assert (told.row, told.column) == (2, "x")
 
 
+@pytest.mark.parametrize("form", ["PK()", "3K", "K"])
+def test_an_unsigned_number_beyond_long_is_told_with_its_row(form: str) -> None:
+    # VOT-087: cells of several elements and of none are before it
+    if form == "PK()":
+        stored: Any = np.array([[-1, -2, -5], [], [-3], [], [-4, 0]], object)
+    else:
+        stored = np.array([[-1] * 3] * 4 + [[-1, -1, 0]])[:, -(3 if form == "3K" else 1) :].squeeze()
+    content = content_of(table_of(fits.Column("x", form, array=stored), fits.Column("n", "J", array=[0] * 5)))
+    told = fault_of(with_cards(content, TZERO1=2**63))
+    assert (told.row, told.column) == (5, "x")
+    assert "beyond 9223372036854775807" in told.message
+
+
+def test_unsigned_numbers_in_cells_of_varying_size() -> None:
+    stored = np.array([[-1, -(2**63)], [], [-3]], object)
+    content = with_cards(content_of(table_of(fits.Column("x", "PK()", array=stored))), TZERO1=2**63)
+    assert rows_of(read(content)) == [([2**63 - 1, 0],), (None,), ([2**63 - 3],)]
+
+
+@pytest.mark.parametrize("form", ["PL()", "2L"])
+def test_a_byte_that_is_no_truth_value_is_told_with_its_row(form: str) -> None:
+    # VOT-087
+    cells: Any = [[True, False], [False, True], [True, True]]
+    if form == "PL()":
+        cells = np.array([[True, False, True, True], [], [False]], object)
+    content = content_of(table_of(fits.Column("x", form, array=cells)))
+    at = content.rindex(b"F" if form == "PL()" else b"TT") + (0 if form == "PL()" else 1)
+    told = fault_of(content[:at] + b"Z" + content[at + 1 :])
+    assert (told.row, told.column, told.message) == (3, "x", "byte 0x5a is not T, F, 1, 0 or ?")
+
+
 def test_facts_of_columns() -> None:
     column = fits.Column("flux", "D", array=np.array([1.0]), unit="Jy")
     made = table_of(column, TUCD1="phot.flux", TUTYP1="a:b", TCOMM1="Of it.", TDISP1="F8.3")

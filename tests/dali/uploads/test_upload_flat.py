@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
@@ -140,6 +141,22 @@ def test_ecsv_says_its_types(delimiter: str) -> None:
         (1, 1, 1.5, 1.0, True, "5"),
         (2, 255, 2.5, None, False, "a b"),
     ]
+
+
+def test_ecsv_keeps_the_facts_that_astropy_writes() -> None:
+    # APE 6: meta is a mapping, or an ordered one: a list of mappings of one key each
+    given = Table({"f": [1.5], "t": ["2020-01-01"]})
+    given["f"].meta = {"ucd": "phot.flux", "utype": "a:b", "other": {"c": [1]}}
+    given["t"].meta = OrderedDict([("ucd", "time"), ("xtype", "timestamp")])
+    text = io.StringIO()
+    given.write(text, format="ascii.ecsv")
+    assert "!!omap" in text.getvalue()
+    for content in (text.getvalue(), text.getvalue().replace("!!omap", "")):
+        first, second = read(content).columns
+        assert (first.ucd, first.utype) == ("phot.flux", "a:b")
+        assert (second.ucd, second.xtype) == ("time", "timestamp")
+    mapping = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int16, meta: {ucd: b}}\na\n1\n"
+    assert read(mapping).columns[0].ucd == "b"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
-from upload_tables import facts, fault_of, read, rows_of
+from upload_tables import facts, fault_of, field, read, rows_of, stream, tabledata, votable
 
 
 def content_of(table: pa.Table, **arguments: Any) -> bytes:
@@ -96,6 +96,24 @@ def test_facts_of_columns_in_the_footer(tmp_path: Path) -> None:
     assert found.columns[0].description == "Of it."
     assert found.columns[1].ucd == "meta.id"
     assert rows_of(found) == [(10.5, "a"), (20.5, "é")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        '<DATA><PARQUET><STREAM href="file:///x.parquet"/></PARQUET></DATA>',
+        "<DATA><PARQUET/></DATA>",
+        stream(bytes(8), "BINARY"),
+        stream(bytes(8), "FITS"),
+        tabledata([["1"]]),
+    ],
+)
+def test_facts_in_the_footer_count_wherever_its_data_are(data: str) -> None:
+    text = votable([field("x", "long", unit="Jy", ucd="phot.flux")], data)
+    made = pa.table({"x": [1]}).replace_schema_metadata({b"IVOA.VOTable-Parquet.content": text})
+    (found,) = read(content_of(made)).columns
+    assert (found.unit, found.ucd) == ("Jy", "phot.flux")
 
 
 def test_a_footer_that_cannot_be_read_is_none() -> None:

@@ -109,6 +109,7 @@ def test_what_astropy_writes(serialisation: str, given_table: Table) -> None:
     for name in given_table.colnames:
         wanted = [flat(value) for value in given_table[name]]
         got = found.rows[name].to_pylist()
+        assert len(got) == len(wanted)
         assert all(map(equal, got, wanted)), (name, given_table[name].dtype, got, wanted)
 
 
@@ -129,7 +130,9 @@ def test_what_astropy_writes_as_fits(given_table: Table) -> None:
     found = read(content.getvalue())
     for name in given_table.colnames:
         wanted = [flat(value) for value in given_table[name]]
-        assert all(map(equal, found.rows[name].to_pylist(), wanted)), name
+        got = found.rows[name].to_pylist()
+        assert len(got) == len(wanted)
+        assert all(map(equal, got, wanted)), name
 
 
 LISTS = [[1], [1, 2, 3], [], [4, 5]]
@@ -184,10 +187,7 @@ VALUES = {
 @pytest.mark.parametrize("format", ["votable", "votable/td", "votable/b", "fits", "parquet"])
 def test_what_we_write_ourselves(format: str) -> None:
     # VOT-189, TAP-090: facts and values of our own answers
-    try:
-        encoder = find_format(format).make()
-    except ValueError:
-        pytest.skip(f"{format} is not offered under this name")
+    encoder = find_format(format).make()
     schema = pa.schema([column.arrow_field for column in OURS])
     batch = pa.RecordBatch.from_arrays(
         [pa.array(VALUES[column.name], column.arrow_type) for column in OURS], schema=schema
@@ -198,7 +198,7 @@ def test_what_we_write_ourselves(format: str) -> None:
         *encoder.end(OK),
     ]
     found = read(b"".join(pieces))
-    for column, mine in zip(found.columns, OURS):
+    for column, mine in zip(found.columns, OURS, strict=True):
         assert (column.name, *facts(column)[2:]) == (mine.name, *facts(mine)[2:])
         if format == "fits" and column.name in ("c", "u", "w"):
             continue  # FITS has printable ASCII alone
@@ -206,7 +206,7 @@ def test_what_we_write_ourselves(format: str) -> None:
 
 
 STILTS_FORMATS = (
-    "votable-tabledata votable-binary-inline votable-binary2-inline votable-fits-inline fits-basic csv ecsv"
+    "votable-tabledata votable-binary-inline votable-binary2-inline votable-fits-inline fits-basic csv"
 ).split()
 
 
@@ -226,7 +226,7 @@ def test_what_stilts_writes(stilts: str, tmp_path: Path, format: str) -> None:
             "a": rng.normal(size=(50, 3)),
         }
     )
-    if format in ("csv", "ecsv"):
+    if format == "csv":
         given.remove_column("a")
     given.write(source)
     done = subprocess.run(
@@ -235,8 +235,6 @@ def test_what_stilts_writes(stilts: str, tmp_path: Path, format: str) -> None:
         text=True,
         timeout=120,
     )
-    if done.returncode != 0 and "No handler" in done.stderr:
-        pytest.skip(f"this STILTS does not write {format}")
     assert done.returncode == 0, done.stderr
     found = read(target.read_bytes())
     assert [column.name for column in found.columns] == given.colnames

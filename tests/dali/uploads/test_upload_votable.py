@@ -179,6 +179,11 @@ def test_a_shape_that_is_no_shape_is_an_unsupported_xtype(
             2,
         ),
         (f'<RESOURCE type="other">{table(ONE)}</RESOURCE>', 1),
+        (f'<RESOURCE type="other">{table(ONE)}</RESOURCE><RESOURCE>{table(TWO)}</RESOURCE>', 2),
+        (
+            f'<RESOURCE type="meta">{table(ONE)}</RESOURCE><RESOURCE type="other">{table(TWO)}</RESOURCE>',
+            2,
+        ),
     ],
 )
 def test_the_first_table_of_the_results_is_read(inner: str, wanted: int) -> None:

@@ -6,7 +6,6 @@ for SECONDS), ``pour`` (write without end), ``fail`` (a ServiceError of kind TEX
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,11 +136,6 @@ def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> float:
         assert time.monotonic() - began < seconds
         time.sleep(0.005)
     return time.monotonic() - began
-
-
-def a_second() -> float:
-    """A second, or as much longer as the machine has more to do than it can."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def phase_of(runner: JobRunner, job_id: str) -> Phase | None:

@@ -21,11 +21,14 @@ def test_bodies_that_cannot_be_read_make_no_job(toy: Toy) -> None:
     assert toy.runner.jobs.counts() == before
 
 
-def test_a_run_id_that_is_too_long_fails_the_job(toy: Toy, validate: Validate) -> None:
+def test_a_run_id_that_is_too_long_or_not_alone_fails_the_job(toy: Toy, validate: Validate) -> None:
     # TAP-028
-    job = toy.make(TEXT="a", RUNID="r" * 65)
-    assert text(told(validate, toy.ask("GET", job)), "runId") is None
-    assert toy.make(TEXT="a", RUNID=["a", "b"])
+    for labels, reason in (("r" * 65, "at most 64 characters"), (["a", "b"], "RUNID was given 2 times")):
+        job = toy.make(TEXT="a", RUNID=labels)
+        assert text(told(validate, toy.ask("GET", job)), "runId") is None
+        toy.ask("POST", f"{job}/phase", data={"PHASE": "RUN"})
+        assert toy.end(job) == "ERROR"
+        assert reason in toy.ask("GET", f"{job}/error").text
 
 
 def test_parameters_are_replaced_or_added_to_until_the_job_runs(toy: Toy, validate: Validate) -> None:

@@ -221,7 +221,7 @@ def test_a_locked_database_is_told_soon_and_nothing_is_lost(tmp_path: Path, work
         began = time.monotonic()
         with pytest.raises(CatalogueError):
             runner.create(job_to("write", text="x"), run=True)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
         assert phase_of(runner, job_id) is Phase.EXECUTING  # reading goes on
         for execution in runner._running():
             if execution.held.job_id == writing:

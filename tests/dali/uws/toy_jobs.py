@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from vo_service.access.tokens import Tokens, make_token
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.doorkeeper import Doorkeeper
 from vo_service.dali.edge import Edge
 from vo_service.dali.errors import ServiceError, usage
@@ -52,6 +53,7 @@ def now() -> datetime:
 
 def work(job: Job, cancellation: Cancellation, sink: Sink) -> None:
     form = Form.of(job.parameters)
+    form.one(RUNID)  # a wrong one is an error of the job
     text, seconds = form.one(TEXT), form.one(SECONDS)
     stopped = threading.Event()
     cancellation.on_cancel(stopped.set)
@@ -143,7 +145,7 @@ def open_toy(
         )
         runner.start()
         closing.callback(runner.stop)
-        door = JobDoor(BASE, False, BodyLimits(10_000, upload_bytes), place)
+        door = JobDoor(Addresses(BASE), BodyLimits(10_000, upload_bytes), place)
         handlers = JobHandlers(service, runner, identity, door, now)
         app = Starlette(
             routes=handlers.routes(),

@@ -14,7 +14,6 @@ from vo_service.adql.nodes.resolved_shapes import Footprint, Stored
 
 _KEPT = 64
 _KEY = Facts(Kind.BIGINT)
-_UPLOADS = "tap_upload"
 _WITH_OWN_FRAME = frozenset((Kind.REGION, Kind.MOC))
 """Shapes whose texts are of the frame of the tables, whoever wrote them; others of users are bare numbers."""
 
@@ -70,7 +69,6 @@ def _known_of(very: _Very) -> tuple[_Known, ...]:
         if table.region == column.name:
             facts = replace(facts, kind=Kind.REGION)
             key = "_footprint_id" if table.has("_footprint_id") else None
-        of_user = table.schema.lower() == _UPLOADS and facts.kind not in _WITH_OWN_FRAME
-        frame = "" if of_user else OF_TABLES
+        frame = "" if column.unplaced and facts.kind not in _WITH_OWN_FRAME else OF_TABLES
         known.append(_Known(column.name, facts, is_exact(column), key, frame, column.unlisted))
     return tuple(known)

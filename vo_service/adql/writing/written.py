@@ -70,7 +70,6 @@ class Collected:
         found = self._footprints.get((region, test))
         if found is None:
             found = self._footprints[region, test] = make_probe(region, test, dialect, hidden)
-            self.probes.setdefault(found.name, found)
         return found
 
     def table_of(self, moc: Moc) -> str:

@@ -74,7 +74,7 @@ Work = Callable[[Cancellation], Generator[bytes, None, None]]
 then, and what it raises, is how the answer ends."""
 
 Submit = Callable[[Callable[[], None]], Future[None]]
-"""Has something done in a thread. Raises RuntimeError where that is over."""
+"""Has something done in a thread. Raises RuntimeError where no thread will do it."""
 
 
 class Pump:
@@ -105,9 +105,9 @@ class Pump:
         try:
             # the thread knows by the context which request it works for
             self._running = submit(partial(copy_context().run, self._run))
-        except RuntimeError as error:  # threads take nothing any more: the server ends
+        except RuntimeError as error:  # no thread takes it: the server ends, or has no room for more of them
             self._over()
-            raise ServiceError(ErrorKind.BUSY, "The service is about to end; try again soon.") from error
+            raise ServiceError(ErrorKind.BUSY, "The service takes no query now; try again soon.") from error
         self._patience = self._loop.call_later(patience, self._give_up)
 
     def close(self) -> None:

@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from functools import partial
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """Work of a client; from when it may begin until it has ended it ``holds`` one of the threads."""
+
+    client: str
+    work: Callable[[], None]
+    future: Future[None] = field(default_factory=Future)
+    holds: bool = False
+
+
 @dataclass(slots=True)
 class _Waiting:
     """Work of one client that has no thread yet, oldest first."""
 
     since: int
-    works: deque[tuple[Future[None], Callable[[], None]]] = field(default_factory=deque)
+    turns: deque[_Turn] = field(default_factory=deque)
 
 
 class Turns:
@@ -35,18 +45,22 @@ class Turns:
         self._arrived = 0
 
     def submit(self, client: str, work: Callable[[], None]) -> Future[None]:
-        """Have work done when it is the client's turn; cancelling what comes back takes it out of the queue.
+        """Have work done when it is the client's turn; cancelling what comes back, until a thread has begun,
+        keeps it from being done.
 
-        ``work`` raises nothing. Raises RuntimeError where the executor was shut down.
+        ``work`` raises nothing. Raises RuntimeError where no thread will do it: the executor was shut down,
+        or the system has no room for another thread.
         """
-        future: Future[None] = Future()
+        turn = _Turn(client, work)
         with self._lock:
             self._arrived += 1
             waiting = self._waiting.setdefault(client, _Waiting(self._arrived))
-            waiting.works.append((future, work))
-        future.add_done_callback(partial(self._forget, client))
+            waiting.turns.append(turn)
+        turn.future.add_done_callback(partial(self._forget, client))
         self._fill()
-        return future
+        if turn.future.cancelled():
+            raise RuntimeError("no thread takes the work")
+        return turn.future
 
     def _forget(self, client: str, ended: Future[None]) -> None:
         """Work that was cancelled leaves the queue, with all that it holds."""
@@ -55,72 +69,72 @@ class Turns:
         with self._lock:
             waiting = self._waiting.get(client)
             if waiting is not None:
-                waiting.works = deque(each for each in waiting.works if each[0] is not ended)
-                if not waiting.works:
+                waiting.turns = deque(each for each in waiting.turns if each.future is not ended)
+                if not waiting.turns:
                     del self._waiting[client]
 
     def _fill(self) -> None:
-        """Start what may start. Raises RuntimeError, with everything that waits cancelled."""
-        while (begun := self._next()) is not None:
-            client, future, work = begun
+        """Start what may start; where a thread cannot be had, everything that waits is cancelled."""
+        while (turn := self._next()) is not None:
             try:
-                self._executor.submit(self._work, client, future, work)
+                self._executor.submit(self._work, turn)
             except RuntimeError:
-                self._end(client)
-                self._cancel_all(future)
-                raise
+                # an executor that could not start a thread has queued the work all the same: another of its
+                # threads may have begun it by now, and else finds it cancelled
+                if turn.future.cancel():
+                    self._end(turn)
+                    self._cancel_all()
+                    return
 
-    def _next(self) -> tuple[str, Future[None], Callable[[], None]] | None:
+    def _next(self) -> _Turn | None:
         """The next work, its thread reserved."""
         with self._lock:
-            while self._free and (client := self._next_client()) is not None:
-                future, work = self._take(client)
-                if future.set_running_or_notify_cancel():
-                    self._free -= 1
-                    self._running[client] += 1
-                    return client, future, work
-            return None
+            if not self._free or (client := self._next_client()) is None:
+                return None
+            turn = self._take(client)
+            turn.holds = True
+            self._free -= 1
+            self._running[client] += 1
+            return turn
 
     def _next_client(self) -> str | None:
         may = [client for client in self._waiting if self._running[client] < self._most]
         return min(may, key=lambda client: (self._running[client], self._waiting[client].since), default=None)
 
-    def _take(self, client: str) -> tuple[Future[None], Callable[[], None]]:
+    def _take(self, client: str) -> _Turn:
         waiting = self._waiting[client]
-        first = waiting.works.popleft()
-        if waiting.works:
+        first = waiting.turns.popleft()
+        if waiting.turns:
             self._arrived += 1
             waiting.since = self._arrived  # behind those who have as many threads and came before
         else:
             del self._waiting[client]
         return first
 
-    def _work(self, client: str, future: Future[None], work: Callable[[], None]) -> None:
+    def _work(self, turn: _Turn) -> None:
+        begins = turn.future.set_running_or_notify_cancel()
         try:
-            work()
+            if begins:
+                turn.work()
         finally:
-            self._end(client)
-            future.set_result(None)
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Start what may start now that a thread is free."""
-        try:
+            self._end(turn)
+            if begins:
+                turn.future.set_result(None)
             self._fill()
-        except RuntimeError:  # the server ends: what waited was cancelled
-            return
 
-    def _end(self, client: str) -> None:
+    def _end(self, turn: _Turn) -> None:
+        """Free the thread of a turn. Only the first call does something."""
         with self._lock:
-            self._free += 1
-            self._running[client] -= 1
-            if not self._running[client]:
-                del self._running[client]
+            if turn.holds:
+                turn.holds = False
+                self._free += 1
+                self._running[turn.client] -= 1
+                if not self._running[turn.client]:
+                    del self._running[turn.client]
 
-    def _cancel_all(self, first: Future[None]) -> None:
+    def _cancel_all(self) -> None:
         with self._lock:
-            waiting = [future for each in self._waiting.values() for future, _ in each.works]
+            waiting = [turn.future for each in self._waiting.values() for turn in each.turns]
             self._waiting.clear()
-        first.set_result(None)
         for future in waiting:
             future.cancel()

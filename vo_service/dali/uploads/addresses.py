@@ -122,4 +122,4 @@ def _matches(pattern: str, host: str, port: int, scheme: str) -> bool:
     name, _, wanted = pattern.partition(":")
     if port != (int(wanted) if wanted else _PORTS[scheme]):
         return False
-    return host.endswith(name[1:]) and host != name[2:] if name.startswith("*.") else host == name
+    return host.endswith(name[1:]) if name.startswith("*.") else host == name

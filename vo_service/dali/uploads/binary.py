@@ -22,11 +22,10 @@ from vo_service.dali.uploads.bytes_of_cells import (
     with_nulls,
 )
 from vo_service.dali.uploads.faults import UploadFault
-from vo_service.dali.uploads.fields import CELL_BYTES, Extent, Field
+from vo_service.dali.uploads.fields import CELL_BYTES, ONE, Field
 
 _AT_ONCE = 1 << 20  # bytes that are read together
 _ROWS = 1 << 14
-_ONE = Extent(1, 1, True)
 _COUNT = Struct(">i")
 _BLANKS = str.maketrans("", "", " \t\r\n")
 _ALIEN = re.compile(r"[^A-Za-z0-9+/=]")
@@ -126,15 +125,14 @@ class BinaryRows:
                     break
                 (count,) = read(buffer, at)
                 at += 4
-                if not 0 <= count <= CELL_BYTES:
+                if not 0 <= count * field.bytes_each <= CELL_BYTES:
                     raise UploadFault(
-                        f"a cell of {count} elements, from 0 to {CELL_BYTES} are allowed",
+                        f"a cell of {count} elements, from 0 to {CELL_BYTES // field.bytes_each} are allowed",
                         row=len(starts) + 1,
                         column=field.name,
                     )
                 found += (at, count)
-                at += (count + 7) // 8 if field.datatype == "bit" else count * field.bytes_each
-                at += behind
+                at += stored_bytes(field, count) + behind
             if at > size or len(found) < 2 * len(runs) or (lead == 0 and not runs):
                 break
             for number in range(len(runs)):
@@ -155,7 +153,7 @@ class BinaryRows:
         run = 0
         block, offset = self._block(every, at, 0), 0
         for index, field in enumerate(self._fields):
-            extent = field.extent or _ONE
+            extent = field.extent or ONE
             try:
                 if extent.fixed:
                     width = stored_bytes(field, extent.most or 0)
@@ -183,7 +181,7 @@ def _runs(fields: tuple[Field, ...], flag_bytes: int) -> tuple[int, list[tuple[F
     widths = [flag_bytes]
     varying: list[Field] = []
     for field in fields:
-        extent = field.extent or _ONE
+        extent = field.extent or ONE
         if extent.fixed:
             widths[-1] += stored_bytes(field, extent.most or 0)
         else:

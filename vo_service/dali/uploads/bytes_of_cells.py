@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vo_service.dali.uploads.cells import (
+    BadElement,
     check_counts,
     check_length,
     list_array,
@@ -18,10 +19,10 @@ from vo_service.dali.uploads.cells import (
     without_nan,
 )
 from vo_service.dali.uploads.faults import UploadFault
-from vo_service.dali.uploads.fields import Extent, Field
+from vo_service.dali.uploads.fields import ONE, Field
 
 Bytes = NDArray[np.uint8]
-_ONE: Final = Extent(1, 1, True)
+Counts = TypeVar("Counts", int, NDArray[np.int64])
 _STORED: Final = {
     "unsignedByte": ">u1",
     "short": ">i2",
@@ -38,7 +39,7 @@ _TRUTHS[list(b"Tt1")] = 1
 _TRUTHS[list(b"\x00 ?")] = 2
 
 
-def stored_bytes(field: Field, count: int) -> int:
+def stored_bytes(field: Field, count: Counts) -> Counts:
     """Bytes that ``count`` elements take."""
     return (count + 7) // 8 if field.datatype == "bit" else count * field.bytes_each
 
@@ -50,7 +51,7 @@ def fixed_cells(field: Field, cells: Bytes, empty_is_null: bool = False) -> pa.A
     FITS have it, and BINARY2 has not. Raises UploadFault with the row, without the column.
     """
     rows = len(cells)
-    count = (field.extent or _ONE).most or 0
+    count = (field.extent or ONE).most or 0
     flat = np.ascontiguousarray(cells)
     if field.is_text:
         if field.datatype == "char":
@@ -61,16 +62,17 @@ def fixed_cells(field: Field, cells: Bytes, empty_is_null: bool = False) -> pa.A
         raw = flat.tobytes()
         width = flat.shape[1]
         return _wide_texts(field, [raw[at : at + width] for at in range(0, len(raw), width)], empty_is_null)
+    each = count * 2 if field.is_complex else count
+    ends = np.arange(1, rows + 1) * each
     if field.datatype == "bit" and field.extent is None:
         values: pa.Array = pa.array((flat[:, 0] != 0).astype(np.uint8))  # astropy 8 sets the bit 0x08
     elif field.datatype == "bit":
         values = pa.array(np.unpackbits(flat, axis=1, count=count).reshape(-1))
     else:
-        values = _elements(field, flat.reshape(-1))
+        values = _elements(field, flat.reshape(-1), ends)
     if field.extent is None and not field.is_complex:
         return without_nan(values)
-    each = count * 2 if field.is_complex else count
-    arrays = list_array(np.arange(1, rows + 1) * each, values, None)
+    arrays = list_array(ends, values, None)
     if empty_is_null or field.extent is None:
         return without_blank_arrays(arrays, each)
     return arrays
@@ -92,11 +94,11 @@ def variable_cells(
     number = np.array(counts, np.int64)
     check_counts(field, pa.array(number))
     joined = np.frombuffer(b"".join(pieces), np.uint8)
+    ends = np.cumsum(number) * (2 if field.is_complex else 1)
     if field.datatype == "bit":
         values: pa.Array = pa.array(_bits(joined, np.array(sizes, np.int64), number))
     else:
-        values = _elements(field, joined)
-    ends = np.cumsum(number) * (2 if field.is_complex else 1)
+        values = _elements(field, joined, ends)
     absent = pa.array(number == 0) if empty_is_null else None
     return list_array(ends, values, absent)
 
@@ -106,10 +108,16 @@ def with_nulls(values: pa.Array, flags: NDArray[np.bool_]) -> pa.Array:
     return pc.if_else(pa.array(flags), pa.scalar(None, values.type), values) if flags.any() else values
 
 
-def _elements(field: Field, stored: Bytes) -> pa.Array:
-    """Elements one after another, as Arrow has them; the number that stands for NULL is NULL."""
+def _elements(field: Field, stored: Bytes, ends: NDArray[np.int64]) -> pa.Array:
+    """Elements one after another, as Arrow has them; the number that stands for NULL is NULL.
+
+    ``ends`` are the elements up to the end of each row. Raises UploadFault with the row.
+    """
     if field.datatype == "boolean":
-        return _truths(field, stored)
+        try:
+            return _truths(stored)
+        except BadElement as bad:
+            raise bad.fault(ends) from None
     found: NDArray[Any] = stored.view(_STORED[field.datatype])
     native = pa.array(found.astype(found.dtype.newbyteorder("=")))
     null = null_number(field)
@@ -120,12 +128,12 @@ def _elements(field: Field, stored: Bytes) -> pa.Array:
     return native
 
 
-def _truths(field: Field, stored: Bytes) -> pa.Array:
+def _truths(stored: Bytes) -> pa.Array:
+    """Truth values of bytes (VOT-050). Raises BadElement."""
     read = _TRUTHS[stored]
     if (read == 3).any():
         index = int(np.argmax(read == 3))
-        each = (field.extent or _ONE).most or 1
-        raise UploadFault(f"byte 0x{stored[index]:02x} is not T, F, 1, 0 or ?", row=index // each + 1)
+        raise BadElement(index, f"byte 0x{stored[index]:02x} is not T, F, 1, 0 or ?")
     return pa.array(read == 1, mask=read == 2)
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from vo_service.dali.parameters import shortened
 from vo_service.dali.uploads.faults import UploadFault
-from vo_service.dali.uploads.fields import Extent, Field
+from vo_service.dali.uploads.fields import ONE, Field
 
 _BLANKS = " \t\r\n"
 _TRUTH = pa.array(["T", "1", "TRUE", "F", "0", "FALSE"])
@@ -30,17 +30,17 @@ _RANGES = {
 }
 
 
-class _Bad(ValueError):
-    """An element that cannot be read: its place among the elements, and what was wanted."""
+class BadElement(ValueError):
+    """An element that cannot be read: its place among the elements of all cells, and why."""
 
-    def __init__(self, index: int, text: str, wanted: str) -> None:
-        super().__init__(text)
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
         self.index = index
-        self.text = text
-        self.wanted = wanted
+        self.message = message
 
-    def fault(self, row: int) -> UploadFault:
-        return UploadFault(f"{shortened(self.text)!r} is not {self.wanted}", row=row)
+    def fault(self, ends: np.ndarray) -> UploadFault:
+        """The fault with its row, where each of ``ends`` is the number of elements up to the end of a row."""
+        return UploadFault(self.message, row=int(np.searchsorted(ends, self.index, side="right")) + 1)
 
 
 def read_texts(field: Field, texts: list[str]) -> pa.Array:
@@ -55,8 +55,8 @@ def read_texts(field: Field, texts: list[str]) -> pa.Array:
     if field.extent is None and not field.is_complex:
         try:
             return without_nan(read(trimmed))
-        except _Bad as bad:
-            raise bad.fault(bad.index + 1) from None
+        except BadElement as bad:
+            raise bad.fault(np.arange(1, len(texts) + 1)) from None
     arrays = _read_arrays(field, trimmed, read)
     return without_blank_arrays(arrays, 2) if field.extent is None else arrays
 
@@ -68,7 +68,7 @@ def null_number(field: Field) -> int | float | None:
     try:
         text = pa.array([field.null.strip(_BLANKS)])
         value: int | float | None = _numbers(text, field.scalar_type)[0].as_py()
-    except _Bad:
+    except BadElement:
         return None
     return value
 
@@ -109,7 +109,7 @@ def check_length(field: Field, texts: pa.Array) -> pa.Array:
 
 def check_counts(field: Field, counts: pa.Array) -> None:
     """Raises UploadFault for the first cell with a number of elements that the field does not allow."""
-    extent = field.extent or Extent(1, 1, True)
+    extent = field.extent or ONE
     if extent.fixed:
         wrong = pc.not_equal(counts, extent.most)
     else:
@@ -131,7 +131,7 @@ def _read_strings(field: Field, texts: pa.Array) -> pa.Array:
 
 
 def _element_reader(field: Field) -> Callable[[pa.Array], pa.Array]:
-    """Reads trimmed texts of single elements. What it gives raises _Bad."""
+    """Reads trimmed texts of single elements. What it gives raises BadElement."""
     if field.datatype == "boolean":
         return _truths
     null_text = None if field.null is None else field.null.strip(_BLANKS)
@@ -150,7 +150,7 @@ def _element_reader(field: Field) -> Callable[[pa.Array], pa.Array]:
 
 
 def _numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Numbers of trimmed texts; empty ones are NULL. Raises _Bad."""
+    """Numbers of trimmed texts; empty ones are NULL. Raises BadElement."""
     texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
     try:
         values = pc.cast(texts, kind)
@@ -161,12 +161,12 @@ def _numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array:
         beyond = pc.and_(pc.is_inf(values), pc.invert(pc.match_substring(texts, "inf", ignore_case=True)))
         index = pc.index(beyond, True).as_py()
         if index >= 0:
-            raise _Bad(index, texts[index].as_py(), _RANGES[kind])
+            raise _bad_text(index, texts, _RANGES[kind])
     return values
 
 
 def _cast_or_tell(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """The cast, or _Bad for the first text that does not let it be."""
+    """The cast, or BadElement for the first text that does not let it be."""
     try:
         return pc.cast(texts, kind)
     except pa.ArrowInvalid:
@@ -178,17 +178,21 @@ def _cast_or_tell(texts: pa.Array, kind: pa.DataType) -> pa.Array:
                 low = middle
             except pa.ArrowInvalid:
                 high = middle
-        raise _Bad(low, texts[low].as_py(), _RANGES[kind]) from None
+        raise _bad_text(low, texts, _RANGES[kind]) from None
+
+
+def _bad_text(index: int, texts: pa.Array, wanted: str) -> BadElement:
+    return BadElement(index, f"{shortened(texts[index].as_py())!r} is not {wanted}")
 
 
 def _truths(texts: pa.Array) -> pa.Array:
-    """Truth values of trimmed texts; empty ones and ``?`` are NULL. Raises _Bad."""
+    """Truth values of trimmed texts; empty ones and ``?`` are NULL. Raises BadElement."""
     upper = pc.ascii_upper(texts)
     known = pc.index_in(upper, _TRUTH)
     absent = pc.is_in(upper, _NEITHER)
     index = pc.index(pc.or_(absent, pc.is_valid(known)), False).as_py()
     if index >= 0:
-        raise _Bad(index, texts[index].as_py(), "T, F, true, false, 1, 0 or ?")
+        raise _bad_text(index, texts, "T, F, true, false, 1, 0 or ?")
     return pc.less(known, _TRUE_WORDS)
 
 
@@ -207,8 +211,8 @@ def _read_arrays(field: Field, texts: pa.Array, read: Callable[[pa.Array], pa.Ar
     ends = np.cumsum(pc.fill_null(counts, 0).to_numpy())
     try:
         values = read(words.flatten())
-    except _Bad as bad:
-        raise bad.fault(int(np.searchsorted(ends, bad.index, side="right")) + 1) from None
+    except BadElement as bad:
+        raise bad.fault(ends) from None
     return list_array(ends, values, absent)
 
 

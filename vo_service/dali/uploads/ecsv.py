@@ -30,6 +30,7 @@ _TYPES = {
 
 _Loader: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Every scalar is a text; tags mean nothing, and neither do merge keys, which may grow without end."""
+_FACTS: Final = 100  # in the list of a column: aliases may make one list that of all columns
 _DEPTH: Final = 40  # what is nested without end would end the process: the loader goes down in C
 
 
@@ -72,8 +73,7 @@ def _check_depth(text: str) -> None:
 
 
 def _field(told: Mapping[str, Any]) -> Field:
-    meta = told.get("meta")
-    facts: Mapping[str, Any] = meta if isinstance(meta, dict) else {}
+    facts = _facts(told.get("meta"))
     datatype = None if _fact(told, "subtype") else _TYPES.get(_word(told, "datatype"))
     return Field(
         " ".join(_word(told, "name").split()),
@@ -85,6 +85,14 @@ def _field(told: Mapping[str, Any]) -> Field:
         _fact(facts, "utype"),
         _fact(told, "description") or "",
     )
+
+
+def _facts(meta: object) -> Mapping[str, Any]:
+    """What a column's ``meta`` says: a mapping, or an ordered one, which is a list of mappings of one key."""
+    if isinstance(meta, list):
+        ordered = [one for one in meta[:_FACTS] if isinstance(one, dict) and len(one) == 1]
+        return {key: value for one in ordered for key, value in one.items()}
+    return meta if isinstance(meta, dict) else {}
 
 
 def _word(told: Mapping[str, Any], key: str) -> str:

@@ -29,7 +29,7 @@ from vo_service.dali.uploads.addresses import Resolve, Target, resolve, target_o
 SECONDS = 30.0
 _REDIRECTS = 3
 _AT_ONCE = 1 << 16
-_SILENCE = 10.0  # seconds without a byte
+_SILENCE = 10.0  # seconds without a byte, or less where less of the time is left
 
 
 class Fetch(Protocol):
@@ -62,6 +62,8 @@ class Fetcher:
         for _ in range(_REDIRECTS + 1):
             target = target_of(asked, self.hosts, self.private, self.find)
             check()
+            if time.monotonic() >= end:
+                raise _unreachable(shortened(url), end)
             with ExitStack() as closing:
                 response = self._answer(target, label, end, closing)
                 if response.status in (301, 302, 303, 307, 308) and "location" in response.headers:
@@ -74,7 +76,7 @@ class Fetcher:
 
     def _answer(self, target: Target, label: str | None, end: float, closing: ExitStack) -> HTTPResponse:
         """The answer of a host, its content not read yet."""
-        connection = _connection(target)
+        connection = _connection(target, end)
         closing.callback(connection.close)
         try:
             connection.connect()
@@ -119,14 +121,15 @@ class Fetcher:
         return usage(f"{shortened(url)} is above the limit of {self.bytes} bytes for uploads.")
 
 
-def _connection(target: Target) -> HTTPConnection:
+def _connection(target: Target, end: float) -> HTTPConnection:
     """A connection to the network address that was looked at; its certificate is that of the name."""
+    silence = min(_SILENCE, max(end - time.monotonic(), 0.001))  # 0 would mean not to wait at all
     if target.scheme == "http":
-        return HTTPConnection(target.address, target.port, timeout=_SILENCE)
+        return HTTPConnection(target.address, target.port, timeout=silence)
     return HTTPSConnection(
         target.address,
         target.port,
-        timeout=_SILENCE,
+        timeout=silence,
         server_hostname=target.host,
         assert_hostname=target.host,
     )

@@ -20,7 +20,7 @@ NAME_CHARACTERS: Final = 64
 COLUMNS: Final = 1600
 """Columns of a table at most; what PostgreSQL takes."""
 CELL_BYTES: Final = 16 << 20
-"""Bytes that one cell may take."""
+"""Bytes that one cell may take, `Field.bytes_each` for each of its elements."""
 _ARRAYSIZE = re.compile(r"(?:([1-9]\d*(?:x[1-9]\d*)*)(?:(x\*)|(\*))?|(\*))")
 _SCALARS: Final = {
     "boolean": pa.bool_(),
@@ -63,6 +63,10 @@ class Extent:
     step: int
     most: int | None
     fixed: bool
+
+
+ONE: Final = Extent(1, 1, True)
+"""The extent of an array that is as long as a single value."""
 
 
 @dataclass(frozen=True)

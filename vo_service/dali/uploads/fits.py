@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 
 from vo_service.dali.multipart import Part
 from vo_service.dali.uploads.bytes_of_cells import Bytes, fixed_cells, stored_bytes, variable_cells
+from vo_service.dali.uploads.cells import BadElement, list_array
 from vo_service.dali.uploads.coverage import Coverage, coverage_of_cells, coverage_of_ranges
 from vo_service.dali.uploads.describing import described
 from vo_service.dali.uploads.faults import UploadFault
-from vo_service.dali.uploads.fields import CELL_BYTES, COLUMNS, Field, check_names
+from vo_service.dali.uploads.fields import CELL_BYTES, Field, check_names
 from vo_service.dali.uploads.fits_header import BinaryTable, find_table, number_value, text_value
 from vo_service.dali.uploads.rows import ReadLimits, ReadTable, Rows
 
@@ -163,9 +164,10 @@ def _values(table: BinaryTable, content: Bytes, column: _Stored, block: Bytes) -
 
 def _from_heap(table: BinaryTable, content: Bytes, column: _Stored, pointers: np.ndarray) -> pa.Array:
     counts, places = pointers[:, 0], pointers[:, 1]
-    sizes = (counts + 7) // 8 if column.field.datatype == "bit" else counts * column.field.bytes_each
-    bad = (counts < 0) | (counts > CELL_BYTES) | ((counts > 0) & ((places < 0) | (places > table.heap_bytes)))
-    bad |= (counts > 0) & (places > table.heap_bytes - np.where(bad, 0, sizes))
+    most = CELL_BYTES // column.field.bytes_each
+    sizes = stored_bytes(column.field, np.clip(counts, 0, most))
+    bad = (counts < 0) | (counts > most) | ((counts > 0) & ((places < 0) | (places > table.heap_bytes)))
+    bad |= (counts > 0) & (places > table.heap_bytes - sizes)
     if bad.any():
         row = int(np.argmax(bad))
         raise UploadFault(
@@ -186,10 +188,15 @@ def _scaled(column: _Stored, values: pa.Array) -> pa.Array:
     if column.scale == 1.0 and column.zero == 0.0:
         return values
     flat, wanted = values, column.given.scalar_type
+    ends = np.arange(1, len(values) + 1)
     if pa.types.is_list(values.type):
         flat = values.flatten()
+        ends = np.cumsum(pc.fill_null(pc.list_value_length(values), 0).to_numpy())
     if pa.types.is_integer(wanted) and column.field.datatype == "long":
-        flat = _unsigned_long(flat)
+        try:
+            flat = _unsigned_long(flat)
+        except BadElement as bad:
+            raise bad.fault(ends) from None
     elif pa.types.is_integer(wanted):
         flat = pc.add(pc.cast(flat, wanted), pa.scalar(int(column.zero), wanted))
     else:
@@ -197,32 +204,21 @@ def _scaled(column: _Stored, values: pa.Array) -> pa.Array:
         flat = pc.add(pc.multiply(doubles, column.scale), column.zero)
     if not pa.types.is_list(values.type):
         return flat
-    return pc.if_else(
-        pc.is_valid(values),
-        pa.ListArray.from_arrays(_offsets(values), flat),
-        pa.scalar(None, pa.list_(flat.type)),
-    )
-
-
-def _offsets(values: pa.Array) -> pa.Array:
-    counts = pc.fill_null(pc.list_value_length(values), 0).to_numpy()
-    return pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+    return list_array(ends, flat, pc.is_null(values))
 
 
 def _unsigned_long(values: pa.Array) -> pa.Array:
-    """Unsigned numbers of 64 bits; beyond what a long can hold they are a fault."""
+    """Unsigned numbers of 64 bits. Raises BadElement beyond what a long can hold."""
     index = pc.index(pc.greater_equal(values, 0), True).as_py()
     if index >= 0:
-        raise UploadFault(
-            "an unsigned number beyond 9223372036854775807, which no column can hold", row=index + 1
-        )
+        raise BadElement(index, "an unsigned number beyond 9223372036854775807, which no column can hold")
     return pc.add(pc.add(values, pa.scalar(2**63 - 1, pa.int64())), 1)
 
 
 def _columns(table: BinaryTable) -> list[_Stored]:
     """The columns as the header tells them. Raises UploadFault."""
     count = number_value(table.header, "TFIELDS")
-    if not isinstance(count, int) or not 1 <= count <= min(COLUMNS, 999):
+    if not isinstance(count, int) or not 1 <= count <= 999:
         raise UploadFault(f"TFIELDS is {count}, from 1 to 999 columns are wanted")
     columns = []
     begin = 0
@@ -300,7 +296,7 @@ def _arraysize(header: Header, number: int, repeat: int, datatype: str) -> str |
 
 
 def _told_anew(column: _Stored, field: Field) -> _Stored:
-    """The column with the facts of a FIELD, whose type has to be that of the file."""
+    """The column with the name and the facts of a FIELD; its type stays that of the file."""
     mine = column.given
     given = replace(
         mine,

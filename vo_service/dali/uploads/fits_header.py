@@ -14,6 +14,7 @@ _BLOCK = 2880
 _HEADER_BLOCKS = 720  # 25,920 cards
 _EXTENSIONS = 100
 _MOST = 1 << 62
+_BITPIX = (8, 16, 32, 64, -32, -64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def find_table(file: BinaryIO, size: int, extension: int | None) -> BinaryTable:
             break
         header, start = _read_header(file, at, number)
         extent = _data_bytes(header, number)
-        kind = str(header.get("XTENSION", "")).strip().upper()
+        kind = (text_value(header, "XTENSION") or "").upper()
         if number > 0 and (extension == number or (extension is None and kind == "BINTABLE")):
             if kind != "BINTABLE":
                 raise UploadFault(
@@ -112,24 +113,28 @@ def number_value(header: Header, key: str) -> int | float | None:
 
 
 def _data_bytes(header: Header, number: int) -> int:
-    """Bytes of the data behind a header."""
+    """Bytes of the data behind a header (FITS 4.0, 4.4.1 and 6.1.1); PCOUNT counts elements too."""
     axes = _integer(header, "NAXIS", number, 0)
     if axes == 0:
         return 0
     if axes > 999:
         raise UploadFault(f"NAXIS of FITS extension {number} is {axes}")
     sizes = [_integer(header, f"NAXIS{axis}", number) for axis in range(1, axes + 1)]
-    if sizes[0] == 0 and header.get("GROUPS") is True:
+    if sizes[0] == 0 and _value(header, "GROUPS") is True:
         sizes = sizes[1:]
-    total = abs(int(number_value(header, "BITPIX") or 8)) // 8
+    bits = number_value(header, "BITPIX")
+    if not isinstance(bits, int) or bits not in _BITPIX:
+        raise UploadFault(f"BITPIX of FITS extension {number} is {str(bits)[:40]}, none of FITS's")
+    elements = 1
     for length in sizes:
-        total = min(total * length, _MOST)
-    return (total + _integer(header, "PCOUNT", number, 0)) * _integer(header, "GCOUNT", number, 1)
+        elements = min(elements * length, _MOST)
+    elements += _integer(header, "PCOUNT", number, 0)
+    return min(abs(bits) // 8 * elements * _integer(header, "GCOUNT", number, 1), _MOST)
 
 
 def _binary_table(header: Header, number: int, start: int, size: int) -> BinaryTable:
     """The places within an extension. Raises UploadFault where they are not within the file."""
-    if header.get("ZTABLE") is True or header.get("ZIMAGE") is True:
+    if _value(header, "ZTABLE") is True or _value(header, "ZIMAGE") is True:
         raise UploadFault(f"FITS extension {number} is compressed by tiles, which is not read")
     width, rows = _integer(header, "NAXIS1", number), _integer(header, "NAXIS2", number)
     pcount = _integer(header, "PCOUNT", number, 0)

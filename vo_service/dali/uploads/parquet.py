@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from mmap import ACCESS_READ, mmap
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -121,14 +120,10 @@ def _facts(footer: pq.FileMetaData, limits: ReadLimits) -> Mapping[str, Column]:
     if content is None:
         return {}
     try:
-        told = read_columns(io.BytesIO(content), replace(limits, rows=0), _no_fits)
+        told = read_columns(io.BytesIO(content), limits)
     except UploadFault:  # facts that cannot be read are none
         return {}
     return {column.name: column for column in told}
-
-
-def _no_fits(path: Path, extension: int | None, limits: ReadLimits, fields: tuple[Field, ...]) -> ReadTable:
-    raise UploadFault("there is FITS within the footer")
 
 
 def _columns(schema: pa.Schema, facts: Mapping[str, Column]) -> list[_Taken]:

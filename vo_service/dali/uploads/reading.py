@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+from typing import TypeAlias
 
 from vo_service.dali.multipart import Part
 from vo_service.dali.uploads.coverage import Coverage, read_ascii_moc, read_json_moc
@@ -31,43 +30,18 @@ _KINDS = (
 )
 
 
-class Kind(Enum):
-    """Kinds of files that can be uploaded."""
-
-    VOTABLE = "VOTable"
-    FITS = "FITS"
-    PARQUET = "Parquet"
-    JSON_MOC = "MOC in JSON"
-    ASCII_MOC = "MOC in ASCII"
-    FLAT = "CSV"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A file, and of what kind it is."""
-
-    kind: Kind
-    part: Part
+_Reader: TypeAlias = Callable[[Part, ReadLimits], ReadTable | Coverage]
 
 
 def read_table(part: Part, limits: ReadLimits) -> ReadTable | Coverage:
     """The table or coverage map that a file holds. Raises UploadFault, and what ``limits.check`` raises."""
-    known = _recognised(part, limits)
+    if not _head(part).startswith(GZIP):
+        return _reader_of(_head(part))(part, limits)
+    inside = unpacked(part, limits)
     try:
-        return _READERS[known.kind](known.part, limits)
+        return _reader_of(_head(inside))(inside, limits)
     finally:
-        if known.part is not part:
-            known.part.close()
-
-
-def _recognised(part: Part, limits: ReadLimits) -> Known:
-    head = _head(part)
-    if head.startswith(GZIP):
-        part = unpacked(part, limits)
-        head = _head(part)
-    if not head:
-        raise UploadFault("the file is empty")
-    return Known(_kind_of(head), part)
+        inside.close()
 
 
 def _head(part: Part) -> bytes:
@@ -75,36 +49,28 @@ def _head(part: Part) -> bytes:
         return file.read(_LOOKED_AT)
 
 
-def _kind_of(head: bytes) -> Kind:
-    """The kind by the first bytes of a file. Raises UploadFault for a kind that is not read."""
+def _reader_of(head: bytes) -> _Reader:
+    """What reads a file of these first bytes. Raises UploadFault for a kind that is not read."""
+    if not head:
+        raise UploadFault("the file is empty")
     if head.startswith(b"SIMPLE  ="):
-        return Kind.FITS
+        return read_fits
     if head.startswith(b"PAR1"):
-        return Kind.PARQUET
+        return read_parquet
     if head.lstrip().startswith(_XML):
-        return Kind.VOTABLE
+        return _votable
     if head.lstrip().startswith(b"{"):
-        return Kind.JSON_MOC
+        return read_json_moc
     if _MOC.fullmatch(head):
-        return Kind.ASCII_MOC
+        return read_ascii_moc
     for magic, what in (*_OTHERS.items(), (GZIP, "packed twice")):
         if head.startswith(magic):
             raise UploadFault(f"the file is {what}", hint=_KINDS)
     if b"\x00" in head:
         raise UploadFault("the file is of no known kind", hint=_KINDS)
-    return Kind.FLAT
+    return read_flat
 
 
 def _votable(part: Part, limits: ReadLimits) -> ReadTable:
     with part.open() as file:
         return read_votable(file, limits, read_fits_table)
-
-
-_READERS: dict[Kind, Callable[[Part, ReadLimits], ReadTable | Coverage]] = {
-    Kind.VOTABLE: _votable,
-    Kind.FITS: read_fits,
-    Kind.PARQUET: read_parquet,
-    Kind.JSON_MOC: read_json_moc,
-    Kind.ASCII_MOC: read_ascii_moc,
-    Kind.FLAT: read_flat,
-}

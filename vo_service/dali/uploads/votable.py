@@ -1,7 +1,8 @@
 """VOTable documents of any version and serialisation as columns and rows (VOTable 1.0 to 1.5).
 
-The first TABLE counts that lies in a RESOURCE of type ``results``, else the first of all (TAP-093); the rest
-of the document is read over. Its facts come from the FIELDs; PARAMs, GROUPs and LINKs are not kept.
+One TABLE counts (TAP-093): the first in a RESOURCE of type ``results``; without one, the first in a RESOURCE
+without a type, then of any other type, then of type ``meta`` or within such a one. The rest is read over. Its
+facts come from the FIELDs; PARAMs, GROUPs and LINKs are not kept.
 """
 
 from __future__ import annotations
@@ -40,15 +41,18 @@ class FitsReader(Protocol):
 def read_votable(file: BinaryIO, limits: ReadLimits, read_fits: FitsReader) -> ReadTable:
     """The table of a document. Raises UploadFault, and what ``limits.check`` raises."""
     with ExitStack() as closing:
-        document = _Document(limits, read_fits, closing)
+        document = _Document(limits, read_fits, closing, _STARTS)
         document.stream.read(file, limits.check)
         return document.result()
 
 
-def read_columns(file: BinaryIO, limits: ReadLimits, read_fits: FitsReader) -> tuple[Column, ...]:
-    """The columns of the table of a document, wherever its data are. Raises as `read_votable`."""
+def read_columns(file: BinaryIO, limits: ReadLimits) -> tuple[Column, ...]:
+    """The columns of the table of a document, whose data are read over, wherever they are.
+
+    Raises as `read_votable`.
+    """
     with ExitStack() as closing:
-        document = _Document(limits, read_fits, closing)
+        document = _Document(limits, None, closing, _STARTS_BUT_DATA)
         document.stream.read(file, limits.check)
         return document.columns()
 
@@ -56,8 +60,11 @@ def read_columns(file: BinaryIO, limits: ReadLimits, read_fits: FitsReader) -> t
 class _Document:
     """The state of one parse, outside of the rows."""
 
-    def __init__(self, limits: ReadLimits, read_fits: FitsReader, closing: ExitStack) -> None:
+    def __init__(
+        self, limits: ReadLimits, read_fits: FitsReader | None, closing: ExitStack, starts: _Starts
+    ) -> None:
         self._limits = limits
+        self._starts = starts
         self._read_fits = read_fits
         self._closing = closing
         self.stream = XmlStream(self._start, self._end, self._text)
@@ -79,14 +86,11 @@ class _Document:
         self._base64: Base64Text | None = None
         self._fits: tuple[BinaryIO, Path, int | None] | None = None
         self._from_fits: ReadTable | None = None
-        self._elsewhere = False
 
     def result(self) -> ReadTable:
         """What was read. Raises UploadFault where there was no TABLE."""
         if self._rank < 0:
             raise UploadFault("there is no TABLE in the VOTable")
-        if self._elsewhere:
-            raise UploadFault("the data lie in a Parquet file elsewhere; upload that file itself")
         if self._from_fits is not None:
             return self._from_fits
         assert self._rows is not None
@@ -110,7 +114,7 @@ class _Document:
             self._alien = 1
             return
         self._stack.append(local)
-        begin = _STARTS.get(local)
+        begin = self._starts.get(local)
         if begin is not None:
             begin(self, attributes)
 
@@ -304,12 +308,14 @@ class _Document:
         elif self._fits is not None:
             file, path, extension = self._fits
             file.close()
+            assert self._read_fits is not None
             self._from_fits = self._read_fits(path, extension, self._limits, self._fields)
         self._base64 = self._binary = self._fits = None
         self.stream.on(self._start, self._end, self._text)
 
     def _start_parquet(self, attributes: dict[str, str]) -> None:
-        self._elsewhere = self._elsewhere or self._taking
+        if self._taking:
+            raise UploadFault("the data lie in a Parquet file elsewhere; upload that file itself")
 
 
 def _field(given: dict[str, str], index: int) -> Field:
@@ -336,7 +342,8 @@ def _field(given: dict[str, str], index: int) -> Field:
     )
 
 
-_STARTS: dict[str, Callable[[_Document, dict[str, str]], None]] = {
+_Starts = dict[str, Callable[[_Document, dict[str, str]], None]]
+_STARTS: _Starts = {
     "RESOURCE": _Document._start_resource,
     "INFO": _Document._start_info,
     "TABLE": _Document._start_table,
@@ -349,6 +356,8 @@ _STARTS: dict[str, Callable[[_Document, dict[str, str]], None]] = {
     "PARQUET": _Document._start_parquet,
     "STREAM": _Document._start_stream,
 }
+_DATA = ("DATA", "TABLEDATA", "FITS", "PARQUET", "STREAM")
+_STARTS_BUT_DATA: _Starts = {name: start for name, start in _STARTS.items() if name not in _DATA}
 _ENDS: dict[str, Callable[[_Document], None]] = {
     "RESOURCE": _Document._end_resource,
     "INFO": _Document._end_info,

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from vo_service.dali.addresses import service_address
+from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.forms import read_body
 from vo_service.dali.identity import Identity
@@ -49,11 +49,10 @@ _AFTER_DELETION = "LAST=100"  # a client that follows must not get a giant list 
 
 @dataclass(frozen=True, slots=True)
 class JobDoor:
-    """What all job resources of a process share: addresses as in `addresses.service_address`, sizes of
-    bodies, the directory where files of requests arrive."""
+    """What all job resources of a process share: addresses, sizes of bodies, the directory where files of
+    requests arrive."""
 
-    base_url: str | None
-    trust_proxy: bool
+    addresses: Addresses
     body: BodyLimits
     place: Path
 
@@ -308,7 +307,7 @@ class JobHandlers:
         return await to_thread.run_sync(call, limiter=self._threads)
 
     def _address(self, request: Request) -> str:
-        return service_address(request, self._door.base_url, self._door.trust_proxy)
+        return self._door.addresses.of(request)
 
     def _list_address(self, request: Request) -> str:
         return f"{self._address(request)}/{self._service.path}"

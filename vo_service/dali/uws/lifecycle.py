@@ -59,7 +59,7 @@ class Execution:
 
     @property
     def seconds(self) -> float:
-        """Since when it runs."""
+        """How long it has run."""
         return time.monotonic() - self._began
 
     def run(self) -> None:
@@ -185,7 +185,7 @@ class Execution:
                 self._files.drop_attempt(self._sink.attempt)
             if not ours and not self._leaving.is_set():
                 look = self._queue.look((self._job.job_id,), None, ())
-                if self._job.job_id not in look.states:
+                if self._job.job_id not in look.versions:
                     self._files.remove(self._job.job_id)
         except StoreError as error:  # the sweeper comes by later
             _log.warning("files of a job stay until they are swept: %s", error)

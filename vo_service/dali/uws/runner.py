@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from vo_service.dali.outage import Outage
 from vo_service.dali.uws.lifecycle import Execution
 from vo_service.dali.uws.sweeper import Sweeper
 from vo_service.dali.uws.waiting import Waiters
@@ -38,7 +39,6 @@ _BURY_SECONDS = 1.0
 _SWEEP_SECONDS = 30.0
 _ORPHANS_SECONDS = 3600.0
 _STOP_SECONDS = 5.0
-_COMPLAINT_SECONDS = 60.0
 
 
 class JobRunner:
@@ -77,7 +77,7 @@ class JobRunner:
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._strays: dict[Held, float] = {}
-        self._complained = float("-inf")
+        self._outage = Outage(_log, "jobs stand still")
         self._threads = (
             threading.Thread(target=self._watch, name="job-watch", daemon=True),
             threading.Thread(target=self._keep_up, name="job-upkeep", daemon=True),
@@ -251,7 +251,7 @@ class JobRunner:
                     due, last = False, time.monotonic()
                 self._name_snapshots()
             except StoreError as error:
-                self._complain(error)
+                self._outage.note(error)
                 self._ended.wait(1.0)
             except Exception:  # the top of a thread that must not end
                 _log.exception("watching jobs failed")
@@ -263,7 +263,7 @@ class JobRunner:
             running = {held: execution for held, (execution, _) in self._executions.items()}
         watched = self.waiters.watched()
         look = self._queue.look(watched, worker, self._ready())
-        self.waiters.tell(watched, look.states)
+        self.waiters.tell(watched, look.versions)
         for held, execution in running.items():
             execution.check(look.held.get(held.job_id) if held.worker == worker else None)
         if worker is not None:
@@ -324,7 +324,7 @@ class JobRunner:
                     beat = now
                 self._workers.bury()
             except StoreError as error:
-                self._complain(error)
+                self._outage.note(error)
             except Exception:  # the top of a thread that must not end
                 _log.exception("the upkeep of jobs failed")
             if self._ended.wait(_BURY_SECONDS):
@@ -342,7 +342,7 @@ class JobRunner:
                     self._sweeper.sweep_orphans()
                     orphans = now
             except StoreError as error:
-                self._complain(error)
+                self._outage.note(error)
             except Exception:  # the top of a thread that must not end
                 _log.exception("sweeping jobs failed")
 
@@ -356,9 +356,3 @@ class JobRunner:
         with self._lock:
             self._worker = joined
         self._woken.set()
-
-    def _complain(self, error: StoreError) -> None:
-        now = time.monotonic()
-        if now - self._complained > _COMPLAINT_SECONDS:
-            self._complained = now
-            _log.error("jobs stand still: %s", error)

@@ -1,7 +1,7 @@
 """Requests that wait for a job to change, without a thread, a connection or a lock each (UWS 2.2.1.2).
 
 A waiting request holds one asyncio event. The process's watch of the job database (`dali.uws.runner`) asks
-`Waiters.watched` which jobs are waited for, and tells the newest state of them to `Waiters.tell`, from its
+`Waiters.watched` which jobs are waited for, and tells the newest version of them to `Waiters.tell`, from its
 own thread.
 """
 
@@ -12,11 +12,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-
-from vo_service.store.jobs import Phase
-
-State = tuple[int, Phase]
-"""Version and phase of a job, as the database has them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -82,15 +77,15 @@ class Waiters:
         with self._lock:
             return frozenset(self._waiting)
 
-    def tell(self, watched: frozenset[str], states: Mapping[str, State]) -> None:
-        """Wake those whose job has another version than they know. A job of ``watched`` that ``states`` does
-        not have is deleted."""
+    def tell(self, watched: frozenset[str], versions: Mapping[str, int]) -> None:
+        """Wake those whose job has another version than they know. A job of ``watched`` that ``versions``
+        does not have is deleted."""
         with self._lock:
             woken = [
                 waiter
                 for job_id in watched
                 for waiter in self._waiting.get(job_id, ())
-                if states.get(job_id, (-1, Phase.UNKNOWN))[0] != waiter.seen
+                if versions.get(job_id) != waiter.seen
             ]
         _wake(woken)
 

@@ -16,6 +16,7 @@ VOTLINT = (
     r'Non-DALI xtype value "multiinterval"',
     r"Empty character value is questionable",
     r"No arraysize for character, FIELD implies single character",
+    r"Bad double string ''",
 )
 
 

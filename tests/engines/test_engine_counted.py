@@ -1,4 +1,4 @@
-"""How far a statement has come, as seen from outside: rows, whether it still runs, counts of all of them."""
+"""What is counted of the statements of an engine: how many, which still run, and their rows."""
 
 from __future__ import annotations
 
@@ -66,15 +66,17 @@ def case(request: pytest.FixtureRequest) -> Case:
     return engine, STREAM_POSTGRESQL, ENDLESS_POSTGRESQL
 
 
-def test_rows_are_counted_as_they_come_and_the_end_is_seen(case: Case) -> None:
+def test_a_tally_counts_rows_as_they_come(case: Case) -> None:
     engine, stream, _ = case
-    with engine.run(Statement(stream), LIMITS) as batches:
-        assert (batches.progress.rows, batches.progress.running) == (0, False)
+    tally = Tally()
+    counted = CountedEngine(engine, tally)
+    with counted.run(Statement(stream), LIMITS) as batches:
+        assert (tally.rows, tally.running) == (0, 0)
         first = next(batches.stream)
-        assert batches.progress.rows >= first.num_rows == 1000 and batches.progress.running
-    with engine.run(Statement(FEW), LIMITS) as batches:
+        assert (tally.rows, tally.running) == (first.num_rows, 1) and first.num_rows == 1000
+    with counted.run(Statement(FEW), LIMITS) as batches:
         assert sum(batch.num_rows for batch in batches.stream) == 2
-        assert (batches.progress.rows, batches.progress.running) == (2, False)
+    assert tally.rows == 1002
 
 
 def test_a_tally_knows_what_runs_until_it_was_read_or_left(case: Case) -> None:
