@@ -190,7 +190,7 @@ def test_a_job_is_its_owners_alone_at_every_address(optional: Live) -> None:
     job = made.headers["Location"]
     assert made.status_code == 303 and job.startswith(f"{optional.tap}/async/")
     assert made.headers["X-VO-Authenticated"] == "ann"
-    assert "COMPLETED" in requests.get(f"{job}?WAIT=30", headers=as_ann, timeout=60).text
+    assert until(lambda: "COMPLETED" in requests.get(f"{job}?WAIT=30", headers=as_ann, timeout=60).text)
     for path in JOB_PATHS:
         mine = requests.get(f"{job}{path}", headers=as_ann, timeout=30)
         assert mine.status_code == (404 if path == "/error" else 200), path
@@ -228,7 +228,7 @@ def test_a_job_tells_nothing_to_a_lesser_token_of_its_owner(optional: Live) -> N
         f"{optional.tap}/async", data=sent, headers=as_first, timeout=30, allow_redirects=False
     )
     job = made.headers["Location"]
-    assert "COMPLETED" in requests.get(f"{job}?WAIT=30", headers=as_first, timeout=60).text
+    assert until(lambda: "COMPLETED" in requests.get(f"{job}?WAIT=30", headers=as_first, timeout=60).text)
     result = requests.get(f"{job}/results/result", headers=as_first, timeout=30).text
     assert re.search(r"^[\d.e-]+,Proprietary", result, re.MULTILINE)
     for path in JOB_PATHS:

@@ -54,6 +54,7 @@ def test_a_client_with_long_work_leaves_threads_to_others(executor: ThreadPoolEx
     futures = [turns.submit("greedy", work) for work in long]
     quick = [turns.submit("other", lambda: None) for _ in range(3)]
     assert not wait(quick, SECONDS).not_done
+    assert all(work.begun.wait(SECONDS) for work in long[: SLOTS // 2])
     assert sum(work.begun.is_set() for work in long) == SLOTS // 2
     end(long, futures)
     assert all(work.begun.is_set() for work in long)

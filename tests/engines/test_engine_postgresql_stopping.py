@@ -165,7 +165,16 @@ def test_a_limit_of_time_of_the_server_is_told_from_a_stop_by_its_operator(datab
             connection.execute("SELECT pg_sleep(20)")
         assert isinstance(error_of(caught.value), QueryTimeout)
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
-        threading.Timer(0.2, connection.cancel_safe).start()
+        ended = threading.Event()
+
+        def insist() -> None:  # the server forgets what comes before the statement
+            while not ended.wait(0.2):
+                connection.cancel_safe()
+
+        stopping = threading.Thread(target=insist)
+        stopping.start()
         with pytest.raises(psycopg.Error) as stopped:
             connection.execute("SELECT pg_sleep(20)")
+        ended.set()
+        stopping.join()
         assert isinstance(error_of(stopped.value), QueryCancelled)

@@ -60,7 +60,7 @@ def database(make_database: Callable[[], Database]) -> Database:
 
 @pytest.fixture
 def mirror(database: Database) -> PostgreSQLMirror:
-    return PostgreSQLMirror(database.owner_url, database.reader_url, HOME, wait_seconds=1.0)
+    return PostgreSQLMirror(database.owner_url, database.reader_url, HOME, wait_seconds=60.0)
 
 
 @pytest.fixture
@@ -218,8 +218,9 @@ def test_one_loads_while_the_other_waits(shelf: Shelf, database: Database, mirro
     snapshot = shelf.publish(star("a"))
     with psycopg.connect(database.owner_url, autocommit=True) as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        impatient = PostgreSQLMirror(database.owner_url, database.reader_url, HOME, wait_seconds=1.0)
         with pytest.raises(StoreError, match="another process has been loading"):
-            mirror.load(snapshot)
+            impatient.load(snapshot)
         threading.Timer(0.4, holder.close).start()
         mirror.load(snapshot)  # the lock went with the connection; all is there: nothing is done twice
     assert answer(database, snapshot) == [{"name": "a"}]

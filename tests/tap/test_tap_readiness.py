@@ -22,8 +22,10 @@ def lookers() -> Callable[[], int]:
 def test_it_is_ready_until_doubted_and_again_when_queries_are_answered(lookers: Callable[[], int]) -> None:
     looks: list[str | None] = []
     troubles: list[str | None] = [None, "away", "away"]
+    may = threading.Event()
 
     def look() -> str | None:
+        assert may.wait(60)
         looks.append(troubles.pop())
         return looks[-1]
 
@@ -33,6 +35,7 @@ def test_it_is_ready_until_doubted_and_again_when_queries_are_answered(lookers: 
         ready.doubt()
     assert not ready()
     assert lookers() == 1
+    may.set()
     assert until(ready)
     assert looks == ["away", "away", None]
     assert until(lambda: lookers() == 0)
@@ -53,8 +56,10 @@ def test_only_what_is_away_makes_doubts(lookers: Callable[[], int]) -> None:
 
 def test_a_look_that_fails_is_none_and_the_next_one_counts(caplog: pytest.LogCaptureFixture) -> None:
     answers = [None, KeyError("tables")]
+    may = threading.Event()
 
     def look() -> str | None:
+        assert may.wait(60)
         answer = answers.pop()
         if answer is not None:
             raise answer
@@ -63,6 +68,7 @@ def test_a_look_that_fails_is_none_and_the_next_one_counts(caplog: pytest.LogCap
     ready = Readiness(look)
     ready.doubt()
     assert not ready()
+    may.set()
     assert until(ready)
     assert "looking whether queries are answered failed" in caplog.text
 

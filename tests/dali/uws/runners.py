@@ -129,8 +129,8 @@ def run_jobs(url: str, home: Path, tell: Connection, stop: Event) -> None:
         stop.wait()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> float:
-    """How long it took to become true."""
+def wait_until(true: Callable[[], bool], seconds: float = 50.0) -> float:
+    """How long it took to become true; less than jobs go on that nobody stops."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < seconds

@@ -23,7 +23,7 @@ from vo_service.store.jobs import Jobs, Phase
 def test_stopping_while_the_database_is_locked_fails_no_job(tmp_path: Path, works: Works) -> None:
     """The job cannot be given back, its work fails by the stop, and then the database hears again."""
     file = tmp_path / "catalogue.sqlite"
-    with open_runner(f"sqlite:///{file}", tmp_path, works, busy_seconds=0.5) as runner:
+    with open_runner(f"sqlite:///{file}", tmp_path, works, busy_seconds=3) as runner:
         job_id = begin(runner, works)
         locker = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         locker.execute("BEGIN IMMEDIATE")

@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 from lxml import etree
+from runners import wait_until
 from toy_jobs import Toy, open_toy
 
 from vo_service.dali.parameters import Form
@@ -34,12 +35,17 @@ def timed(ask: Callable[[], httpx.Response]) -> tuple[httpx.Response, float]:
 
 
 @contextmanager
-def meanwhile(seconds: float, act: Callable[[], object]) -> Iterator[None]:
-    """Something that happens a moment after the block has begun."""
-    timer = threading.Timer(seconds, act)
-    timer.start()
+def meanwhile(toy: Toy, act: Callable[[], object]) -> Iterator[None]:
+    """Something that happens once a request of the block waits."""
+
+    def act_then() -> None:
+        wait_until(lambda: toy.runner.waiters.count > 0)
+        act()
+
+    thread = threading.Thread(target=act_then)
+    thread.start()
     yield
-    timer.join()
+    thread.join()
 
 
 async def waiting(toy: Toy, count: int) -> None:
@@ -101,7 +107,7 @@ def test_a_job_in_another_phase_is_told_at_once(idle: Toy) -> None:
 def test_a_change_of_phase_ends_the_wait(idle: Toy, sent: dict[str, Any]) -> None:
     # UWS-083, UWS-085, UWS-088, TAP-153
     job = idle.make(TEXT="a")
-    with meanwhile(0.3, lambda: idle.runner.run(job[1:])):
+    with meanwhile(idle, lambda: idle.runner.run(job[1:])):
         answer, seconds = timed(lambda: idle.ask("GET", job, params=sent))
     assert phase_of(answer) == "QUEUED"
     assert seconds < 10
@@ -118,11 +124,11 @@ def test_the_end_of_the_work_ends_the_wait(toy: Toy) -> None:
 def test_other_changes_and_deletion_end_the_wait_too(idle: Toy) -> None:
     # UWS-085
     job = idle.make(TEXT="a")
-    with meanwhile(0.3, lambda: idle.runner.set_duration(job[1:], 17)):
+    with meanwhile(idle, lambda: idle.runner.set_duration(job[1:], 17)):
         answer, seconds = timed(lambda: idle.ask("GET", job, params={"WAIT": "30"}))
     assert "17" in answer.text
     assert seconds < 10
-    with meanwhile(0.3, lambda: idle.runner.delete(job[1:])):
+    with meanwhile(idle, lambda: idle.runner.delete(job[1:])):
         answer, seconds = timed(lambda: idle.ask("GET", job, params={"WAIT": "30"}))
     assert answer.status_code == 404
     assert seconds < 10
@@ -132,7 +138,7 @@ def test_a_change_in_another_process_ends_the_wait(home: Path) -> None:
     # UWS-085: both have the database in common, and nothing else
     with open_toy(home, slots=0) as one, open_toy(home, slots=0) as other:
         job = one.make(TEXT="a")
-        with meanwhile(0.3, lambda: other.runner.run(job[1:])):
+        with meanwhile(one, lambda: other.runner.run(job[1:])):
             answer, seconds = timed(lambda: one.ask("GET", job, params={"WAIT": "30"}))
         assert phase_of(answer) == "QUEUED"
         assert seconds < 15
