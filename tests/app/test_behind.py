@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ SERVICE = """
 import sys, time
 from pathlib import Path
 from vo_service.commands.behind import behind
-with behind(Path(sys.argv[1]), ["serve", "--port", "0"], "beside.log") as command:
+with behind(Path(sys.argv[1]), ["ingest", sys.argv[1]], "beside.log") as command:
     command.start()
     print(command.pid, flush=True)
     time.sleep(60)
@@ -53,20 +54,22 @@ def test_it_ends_with_its_block(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked at in /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_a_service_that_is_killed(tmp_path: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVICE, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    ) as service:
-        assert service.stdout is not None
-        pid = int(service.stdout.readline())
-        time.sleep(1.0)
-        assert is_running(pid)
-        service.send_signal(number)
-        service.wait()
-    end = time.monotonic() + 10.0
-    try:
-        while is_running(pid):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-    finally:
-        if is_running(pid):
-            os.kill(pid, signal.SIGKILL)
+    with (tmp_path / "writer.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the ingest waits for it, and does not end by itself
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVICE, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as service:
+            assert service.stdout is not None
+            pid = int(service.stdout.readline())
+            wait_for_log(tmp_path)
+            assert is_running(pid)
+            service.send_signal(number)
+            service.wait()
+        end = time.monotonic() + 60.0
+        try:
+            while is_running(pid):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        finally:
+            if is_running(pid):
+                os.kill(pid, signal.SIGKILL)

@@ -322,8 +322,8 @@ def test_a_small_rest_leaves_the_connection_usable(port: int) -> None:
 def test_a_reader_who_takes_nothing_is_dropped(port: int) -> None:
     with connected(port) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.sendall(b"GET /endless?nothing HTTP/1.1\r\nHost: t\r\n\r\n")
         began = time.monotonic()
+        client.sendall(b"GET /endless?nothing HTTP/1.1\r\nHost: t\r\n\r\n")
         while "nothing" not in _left and time.monotonic() - began < AT_MOST:
             time.sleep(0.05)
     assert 0.9 * STALL_SECONDS < _left["nothing"] - began < AT_MOST

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import resource
 import shutil
-import signal
 import socket
-import sqlite3
 import subprocess
+import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -149,10 +147,27 @@ def test_a_limit_on_the_size_of_files_leaves_the_snapshot_before(place) -> None:
     assert_as_it_was(place / "home")
 
 
-def stopped_ingest(home: Path, tree: Path) -> subprocess.Popen[str]:
-    """An ingest that holds the writer lock and does not move until it is told to."""
+HELD = """
+import sys, time
+from pathlib import Path
+from vo_service.cli import main
+from vo_service.store.snapshots import Snapshots
+go, sweep = Path(sys.argv[1]), Snapshots._sweep
+def wait(self):
+    while not go.exists():
+        time.sleep(0.01)
+    sweep(self)
+if __name__ == "__main__":
+    Snapshots._sweep = wait
+    sys.exit(main(sys.argv[2:]))
+"""
+
+
+def stopped_ingest(home: Path, tree: Path, go: Path) -> subprocess.Popen[str]:
+    """An ingest that holds the writer lock and does not move on until the file ``go`` is there."""
+    arguments = command(home, "--quiet", "ingest", "--no-pixels", str(tree))[3:]
     process = subprocess.Popen(
-        command(home, "--quiet", "ingest", "--no-pixels", str(tree)),
+        [sys.executable, "-c", HELD, str(go), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -161,24 +176,8 @@ def stopped_ingest(home: Path, tree: Path) -> subprocess.Popen[str]:
     lock = home / "writer.lock"
     while not (lock.exists() and lock.read_bytes()):
         assert process.poll() is None, process.communicate()
-        time.sleep(0.001)
-    process.send_signal(signal.SIGSTOP)
-    while is_locked(home / "catalogue.sqlite"):  # stopped in a write of its own: a little later then
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.002)
-        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.01)
     return process
-
-
-def is_locked(catalogue: Path) -> bool:
-    """Whether another process is writing to a SQLite file."""
-    with closing(sqlite3.connect(catalogue, timeout=0.0, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return True
-        connection.execute("ROLLBACK")
-        return False
 
 
 def wait_for_lock(process: subprocess.Popen[str], lock: Path) -> None:
@@ -193,7 +192,8 @@ def wait_for_lock(process: subprocess.Popen[str], lock: Path) -> None:
 def test_the_second_of_two_ingests(place, tmp_path, wait) -> None:
     write_product(place / "tree" / "new.fits", OBJECT="NGC 1068")
     other = write_product(tmp_path / "other" / "c.fits", OBJECT="M82").parent
-    first = stopped_ingest(place / "home", place / "tree")
+    go = tmp_path / "go"
+    first = stopped_ingest(place / "home", place / "tree", go)
     try:
         holder = json.loads((place / "home" / "writer.lock").read_text())
         second = subprocess.Popen(
@@ -208,7 +208,7 @@ def test_the_second_of_two_ingests(place, tmp_path, wait) -> None:
         else:
             wait_for_lock(second, place / "home" / "writer.lock")
     finally:
-        first.send_signal(signal.SIGCONT)
+        go.touch()
     _, first_errors = first.communicate(timeout=60)
     assert (first.returncode, first_errors) == (0, "")
     if wait == "0":

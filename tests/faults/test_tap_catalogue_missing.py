@@ -37,6 +37,6 @@ def test_a_worker_that_ends_meanwhile_is_replaced_when_it_is_back(make_service) 
         assert until(lambda: "a server process cannot start" in service.log)
         assert service.query().status_code == 200
         assert not (service.home / NAME).exists()
-    assert until(service.is_whole)
+    assert until(service.is_whole, 240)  # the start that fails goes on trying for a while, then comes another
     assert service.final(service.make_job(PHASE="RUN")) == "COMPLETED"
     service.stop()

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,11 @@ from live_service import LARGE, LiveService, until
 
 def bytes_in(place: Path) -> int:
     """Size of all files below a directory."""
-    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    total = 0
+    for path in place.rglob("*"):
+        with suppress(FileNotFoundError):  # it goes at this moment
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 @contextmanager
@@ -57,7 +61,7 @@ def test_a_result_that_finds_no_room_fails_its_job_and_no_other(
     assert service.final(job) == "ERROR"
     document = requests.get(job, timeout=60).text
     assert 'type="transient"' in document and "space" in document.lower()
-    assert bytes_in(jobs_disk) < 1 << 20
+    assert until(lambda: bytes_in(jobs_disk) < 1 << 20)
     assert service.query().status_code == 200
     after = service.make_job(PHASE="RUN")
     assert service.final(after) == "COMPLETED"
@@ -142,6 +146,6 @@ def test_a_process_that_starts_without_room_waits_for_it(cramped: LiveService, h
         answers = [cramped.query() for _ in range(20)]
         assert {answer.status_code for answer in answers} <= {200, 503}
         assert other in cramped.workers_now() and any(answer.ok for answer in answers)
-    assert until(cramped.is_whole)
+    assert until(cramped.is_whole, 240)  # the start that fails goes on trying for a while, then comes another
     assert all(cramped.query().ok for _ in range(20))
     cramped.stop()

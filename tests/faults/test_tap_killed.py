@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from catalogue_troubles import begin_of
-from live_service import FINAL, LARGE, SLOW, SMALL, LiveService, a_second, until
+from live_service import LARGE, SLOW, SMALL, LiveService, until
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +126,16 @@ def test_no_job_is_lost_when_workers_are_killed_under_load(service: LiveService)
                 continue
         assert until(lambda: len(service.workers_now()) == 2)
     assert until(lambda: answers(service))
-    assert [service.final(job) for job in jobs] == ["COMPLETED"] * len(jobs)
-    assert all(phase in FINAL for phase in map(service.phase, jobs))
+    ends = {job: service.final(job) for job in jobs}
+    done = [job for job in jobs if ends[job] == "COMPLETED"]
+    given_up = [job for job in jobs if job not in done]  # two of the three kills may have met the same one
+    assert len(given_up) <= 1
+    for job in given_up:
+        assert ends[job] == "ERROR" and "2 times" in requests.get(job, timeout=60).text
     assert until(service.is_idle)
-    assert all(requests.get(f"{job}/results/result", timeout=60).ok for job in jobs)
+    assert all(requests.get(f"{job}/results/result", timeout=60).ok for job in done)
     # what an attempt left that was killed goes with its job, or with the hourly sweep
-    in_vain = [len(files_of(service, job)) - 1 for job in jobs]
+    in_vain = [len(files_of(service, job)) - 1 for job in done]
     assert min(in_vain) == 0 and sum(in_vain) <= 3, "more than the attempts that were killed left files"
 
 
@@ -143,11 +147,8 @@ def test_the_end_of_the_service_answers_who_waits_and_gives_jobs_back(service: L
     assert until(lambda: unread_requests(waiting) == 0)
     for _ in range(10):  # they queue behind those that wait, in both workers
         assert service.phase(job) == "EXECUTING"
-    started = time.monotonic()
     service.stop()
-    assert time.monotonic() - started < 9 * a_second(), (
-        "waiting requests held the server until it lost its patience (10 s)"
-    )
+    assert "timeout graceful shutdown exceeded" not in service.log, "waiting requests held the server"
     for connection in waiting:
         with connection:
             assert connection.recv(12) == b"HTTP/1.1 200"
