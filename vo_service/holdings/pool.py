@@ -7,23 +7,20 @@ A worker ends with the process that started it, at whatever file it is, however 
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from signal import Signals
-from threading import Thread
+from multiprocessing.context import ForkServerProcess
 from typing import Generic, TypeVar
 
 from vo_service.holdings.describe import describe_product
 from vo_service.holdings.read import close_packed
 from vo_service.holdings.records import FoundFile, Product
+from vo_service.pixels.processes import cause_of_end, end_with_parent, forkserver
 from vo_service.store import RootPlace
 
 BATCH = 16
@@ -148,8 +145,7 @@ class _Crew(Generic[Item, Result]):
         self.size = workers
         self.seconds = seconds
         self.batch = batch
-        self.context: ForkServerContext = get_context("forkserver")
-        self.context.set_forkserver_preload([preload])
+        self.context = forkserver((preload,))
         self.crew: list[_Worker[Item]] = []
 
     def run(self) -> Iterator[Result]:
@@ -219,7 +215,7 @@ class _Crew(Generic[Item, Result]):
             if worker.began is None:
                 worker.process.join()
                 raise RuntimeError(
-                    f"a worker could not start: it {_cause(worker.process.exitcode)}"
+                    f"a worker could not start: it {cause_of_end(worker.process.exitcode)}"
                 ) from error
             return (self._bury(worker, None),)
         if found is not None:
@@ -241,14 +237,8 @@ class _Crew(Generic[Item, Result]):
         culprit = worker.items.popleft()
         self.returned.extend(worker.items)
         worker.pipe.close()
-        died = f"the process that read it {_cause(worker.process.exitcode)}"
+        died = f"the process that read it {cause_of_end(worker.process.exitcode)}"
         return self.lose(culprit, lost or Lost(died, late=False))
-
-
-def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"was ended by signal {Signals(-code).name}"
-    return f"ended with exit code {code}"
 
 
 def _stop(worker: _Worker[Item]) -> None:
@@ -261,7 +251,7 @@ def _stop(worker: _Worker[Item]) -> None:
 
 def _work(pipe: Connection, work: Callable[[Item], Result]) -> None:
     """A worker: batches of items in, one result after the other out, until the pipe closes."""
-    Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    end_with_parent()
     pipe.send(None)
     while True:
         try:
@@ -273,11 +263,3 @@ def _work(pipe: Connection, work: Callable[[Item], Result]) -> None:
                 pipe.send((work(item),))
             except OSError:
                 return  # nobody listens any more
-
-
-def _end_with_parent() -> None:
-    """Ends this process at once when the one that started it is gone: nobody wants what it is at."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -43,6 +43,9 @@ class FitsError(Exception):
         self.message = message
         self.item = item
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return FitsError, (self.kind, self.message, self.item)
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderCard:

@@ -16,7 +16,7 @@ SMALL_READ = 1 << 15
 _LARGEST_READ = 1 << 23
 
 
-class _Placed(RawIOBase):
+class Placed(RawIOBase):
     """A stream of known length that can be placed anywhere."""
 
     def __init__(self, size: int) -> None:
@@ -40,7 +40,7 @@ class _Placed(RawIOBase):
         return self._position
 
 
-class Window(_Placed):
+class Window(Placed):
     """``size`` bytes from ``offset`` on of a stream that can seek, which it owns."""
 
     def __init__(self, stream: BinaryIO, offset: int, size: int) -> None:
@@ -65,7 +65,7 @@ class Window(_Placed):
         super().close()
 
 
-class Ranges(_Placed):
+class Ranges(Placed):
     """A stream over ``read_at`` of a source in which each read costs a request: what is read in sequence is
     asked for in pieces that grow, up to 8 MiB; a jump starts with a small piece again.
     """
