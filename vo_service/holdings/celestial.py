@@ -72,7 +72,7 @@ def find_plane(header: ImageHeader) -> SkyPlane:
     """
     celestial = Celestial(header.keywords, header.axes)
     frame, equinox, _ = _frame_of(header.keywords, celestial.system)
-    return SkyPlane(celestial, turn_to_icrs(frame, equinox))
+    return SkyPlane(celestial, turn_to_icrs(frame, equinox), turn_from_icrs(frame, equinox))
 
 
 def _check_names(axes: Axes) -> None:
@@ -175,6 +175,14 @@ def turn_to_icrs(frame: str, equinox: float) -> Turn | None:
         return partial(_from_fk4, equinox=equinox)
     matrix = _rotation(frame, equinox)
     return lambda vectors: vectors @ matrix.T
+
+
+def turn_from_icrs(frame: str, equinox: float) -> Turn | None:
+    """How unit vectors (n, 3) in ICRS become those of a frame; None for ICRS itself, and for FK4."""
+    if frame in ("ICRS", "FK4"):
+        return None
+    matrix = _rotation(frame, equinox)
+    return lambda vectors: vectors @ matrix
 
 
 @lru_cache(maxsize=64)

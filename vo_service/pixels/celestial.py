@@ -76,12 +76,16 @@ class Celestial:
 
     def to_world(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, 2) pixel coordinates -> (n, 2) longitude and latitude in degrees; NaN off the projection."""
+        if not len(pixels):
+            return np.empty((0, 2))  # of which wcslib makes an error
         world = self._wcs.p2s(np.ascontiguousarray(pixels, dtype=np.float64), 1)["world"]
         lon, lat = world[:, self._wcs.lng], world[:, self._wcs.lat]
         return np.column_stack([np.mod(lon, 360.0), lat])
 
     def to_pixels(self, sky: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, 2) longitude and latitude in degrees -> (n, 2) pixel coordinates; NaN off the projection."""
+        if not len(sky):
+            return np.empty((0, 2))
         world = np.empty((len(sky), 2))
         world[:, self._wcs.lng], world[:, self._wcs.lat] = sky[:, 0], sky[:, 1]
         pixels: NDArray[np.float64] = self._wcs.s2p(world, 1)["pixcrd"]

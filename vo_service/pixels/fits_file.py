@@ -82,6 +82,7 @@ class Hdu:
     non_ascii: tuple[NonAsciiCard, ...]
     axes: tuple[int, ...]
     bitpix: int
+    header_offset: int
     data_offset: int
     data_bytes: int
     table: bytes | None = None
@@ -229,7 +230,7 @@ class _Walk:
             raise TruncatedFits(error.message, place, self._result()) from error
         if raw is None:
             return -1
-        hdu = _make_hdu(len(self.hdus), raw, offset + len(raw), place)
+        hdu = _make_hdu(len(self.hdus), raw, offset, place)
         self.hash.update(raw)
         self.hdus.append(hdu)
         end = hdu.data_offset + hdu.data_bytes
@@ -293,7 +294,7 @@ def _shape(axes: tuple[int, ...]) -> str:
     return " x ".join(map(str, axes)) or "none"
 
 
-def _make_hdu(index: int, raw: bytes, data_offset: int, place: str) -> Hdu:
+def _make_hdu(index: int, raw: bytes, offset: int, place: str) -> Hdu:
     """Classifies an HDU from its header. Raises FitsError ``bad_header`` where the mandatory cards are
     wrong.
     """
@@ -324,7 +325,8 @@ def _make_hdu(index: int, raw: bytes, data_offset: int, place: str) -> Hdu:
         header.non_ascii,
         axes,
         bitpix,
-        data_offset,
+        offset,
+        offset + len(raw),
         size,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +22,52 @@ def read_table(hdu: Hdu) -> dict[str, tuple[NDArray[np.float64], str | None]]:
     if hdu.table is None:
         return {}
     width, rows = hdu.axes[0], hdu.axes[1]
-    columns: dict[str, tuple[NDArray[np.float64], str | None]] = {}
     raw = np.frombuffer(hdu.table[: width * rows], dtype=np.uint8).reshape(rows, width)
+    return {
+        name: (cells_of(raw, place).astype(np.float64), place.unit)
+        for name, place in places_of(hdu).items()
+        if place.stored is not None
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlace:
+    """Where a column lies in a row: ``offset`` bytes from its start. ``stored`` is the numpy type of a
+    numeric column with one element a row, None for every other."""
+
+    offset: int
+    stored: str | None
+    unit: str | None
+
+
+def places_of(hdu: Hdu) -> dict[str, ColumnPlace]:
+    """The columns of a table by their upper-case names. Raises FitsError ``bad_header`` where the declared
+    widths do not fit the rows."""
+    places: dict[str, ColumnPlace] = {}
     offset = 0
     for number in range(1, (hdu.keywords.integer("TFIELDS") or 0) + 1):
         form = hdu.keywords.text(f"TFORM{number}") or ""
         repeat, letter = _parse_form(form, number)
         size = _column_bytes(repeat, letter)
-        if offset + size > width:
+        if offset + size > hdu.axes[0]:
             raise FitsError(
-                "bad_header", f"TFORM{number} = {form!r} does not fit rows of {width} bytes", "TFORM"
+                "bad_header", f"TFORM{number} = {form!r} does not fit rows of {hdu.axes[0]} bytes", "TFORM"
             )
         name = (hdu.keywords.text(f"TTYPE{number}") or f"COL{number}").upper()
-        if letter in _TYPES and repeat == 1:
-            cells = np.ascontiguousarray(raw[:, offset : offset + size]).view(_TYPES[letter])
-            columns[name] = (cells.reshape(rows).astype(np.float64), hdu.keywords.text(f"TUNIT{number}"))
+        stored = _TYPES.get(letter) if repeat == 1 else None
+        places[name] = ColumnPlace(offset, stored, hdu.keywords.text(f"TUNIT{number}"))
         offset += size
-    return columns
+    return places
+
+
+def cells_of(rows: NDArray[np.uint8], place: ColumnPlace) -> NDArray[np.generic]:
+    """The numbers of a column as they are stored, of rows given as bytes (rows, width). Raises ValueError for
+    a column that is not numeric."""
+    if place.stored is None:
+        raise ValueError("the column holds no numbers")
+    dtype = np.dtype(place.stored)
+    part = np.ascontiguousarray(rows[:, place.offset : place.offset + dtype.itemsize])
+    return part.view(dtype).reshape(len(rows))
 
 
 def _parse_form(form: str, number: int) -> tuple[int, str]:

@@ -22,10 +22,12 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SkyPlane:
-    """Pixel coordinates (FITS, the first is 1) to ICRS; ``turn`` leads there from the header's frame."""
+    """Pixel coordinates (FITS, the first is 1) to ICRS; ``turn`` leads there from the header's frame (None
+    where that is ICRS itself), ``back`` the other way where it is known."""
 
     celestial: Celestial
     turn: Turn | None
+    back: Turn | None = None
 
     def vectors(self, pixels: Doubles) -> Doubles:
         """(n, 2) pixel coordinates -> (n, 3) unit vectors, NaN off the projection."""
@@ -37,6 +39,13 @@ class SkyPlane:
         projection.
         """
         return sky_positions(self.vectors(pixels))
+
+    def pixels(self, vectors: Doubles) -> Doubles:
+        """(n, 3) unit vectors -> (n, 2) pixel coordinates, NaN off the projection. Only where there is no
+        turn, or a way back."""
+        if self.back is not None:
+            vectors = self.back(vectors)
+        return self.celestial.to_pixels(sky_positions(vectors))
 
     def grid(self, x: Doubles, y: Doubles) -> Doubles:
         """(rows, columns, 3) unit vectors of all pairs of pixel coordinates."""

@@ -1,0 +1,76 @@
+"""The beams of a cube, cut with its channels: CASA's table BEAMS, one row for each channel and polarisation.
+
+Rows stay byte for byte but for the numbers of their planes, which count from the new first one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_service.pixels.cutout.cards import with_value
+from vo_service.pixels.fits_file import Hdu
+from vo_service.pixels.fits_header import FitsError
+from vo_service.pixels.fits_table import cells_of, places_of
+
+_COUNT = re.compile(rb"(NAXIS2|NCHAN|NPOL) *$")
+
+
+@dataclass(frozen=True, slots=True)
+class CutTable:
+    """Cards and rows of a table of which some rows were kept."""
+
+    cards: list[bytes]
+    rows: bytes
+
+
+def cut_beams(
+    table: Hdu, cards: list[bytes], channels: tuple[int, int], polarisations: tuple[int, int]
+) -> CutTable:
+    """The beams of channels and polarisations, each from the first to behind the last and counted from 0.
+
+    Rows tell their plane in CHAN and POL; those of a table without CHAN are the channels in their order.
+    Raises FitsError ``bad_header`` where the table cannot be read so, or has no beam for a channel.
+    """
+    if table.table is None:
+        raise FitsError("bad_header", "the table BEAMS is too large to be cut", "BEAMS")
+    width, count = table.axes[0], table.axes[1]
+    rows = np.frombuffer(table.table[: width * count], np.uint8).reshape(count, width).copy()
+    places = places_of(table)
+    kept = np.ones(count, dtype=bool)
+    for name, (start, stop) in (("CHAN", channels), ("POL", polarisations)):
+        place = places.get(name)
+        if place is not None and place.stored is not None:
+            stored = cells_of(rows, place)
+            numbers = stored.astype(np.int64)
+            kept &= _within(numbers, start, stop)
+            _write(rows, place.offset, (numbers - start).astype(stored.dtype))
+        elif name == "CHAN":
+            kept &= _within(np.arange(count), start, stop)
+    found = int(np.count_nonzero(kept))
+    if found < channels[1] - channels[0]:
+        message = f"the table BEAMS has {found} beams for {channels[1] - channels[0]} channels"
+        raise FitsError("bad_header", message, "BEAMS")
+    counts = {
+        b"NAXIS2": found,
+        b"NCHAN": channels[1] - channels[0],
+        b"NPOL": polarisations[1] - polarisations[0],
+    }
+    return CutTable([_counted(card, counts) for card in cards], rows[kept].tobytes())
+
+
+def _within(numbers: NDArray[np.int64], start: int, stop: int) -> NDArray[np.bool_]:
+    return (numbers >= start) & (numbers < stop)
+
+
+def _write(rows: NDArray[np.uint8], offset: int, numbers: NDArray[np.generic]) -> None:
+    size = numbers.dtype.itemsize
+    rows[:, offset : offset + size] = numbers.view(np.uint8).reshape(len(rows), size)
+
+
+def _counted(card: bytes, counts: dict[bytes, int]) -> bytes:
+    match = _COUNT.match(card[:8])
+    return with_value(card, str(counts[match[1]])) if match else card

@@ -1,0 +1,105 @@
+"""Header cards as they are stored, 80 characters each, changed where a cut changes them and nowhere else.
+
+What was written stays to the letter: of all cards of the coordinate system a cut touches CRPIX alone (FITS
+4.0, section 8).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from astropy.io.fits import Card
+
+from vo_service.pixels.cutout.box import Box
+from vo_service.pixels.fits_header import BLOCK, CARD, FitsError
+
+_END = b"END".ljust(CARD)
+_CRPIX = re.compile(rb"CRPIX([1-9]\d{0,2})([A-Z]?) *$")
+_NAXIS = re.compile(rb"NAXIS([1-9]\d{0,2}) *$")
+_ALTERNATE = re.compile(rb"(?:CTYPE|CRVAL|CDELT|CUNIT|CRPIX)[1-9]\d{0,2}([A-Z]) *$")
+_OF_THE_WHOLE = frozenset({b"CHECKSUM", b"DATASUM ", b"DATAMIN ", b"DATAMAX "})
+"""What these say is true of all pixels together, and of no part of them."""
+_VALUE = re.compile(rb"= *('(?:[^']|'')*'|[^/]*)")
+
+
+def cards_of(raw: bytes) -> list[bytes]:
+    """The cards of header blocks, without END and what comes after it."""
+    cards = [raw[start : start + CARD] for start in range(0, len(raw) - CARD + 1, CARD)]
+    end = next((place for place, card in enumerate(cards) if card[:8] == b"END     "), len(cards))
+    return cards[:end]
+
+
+def header_of(cards: Iterable[bytes]) -> bytes:
+    """Header blocks of cards: END and blanks are added."""
+    text = b"".join((*cards, _END))
+    return text.ljust(-(-len(text) // BLOCK) * BLOCK)
+
+
+def cut_cards(cards: list[bytes], box: Box) -> list[bytes]:
+    """The cards of an image of which a box is kept: NAXISn of the box, CRPIXn (of every alternate, too)
+    smaller by the pixels that are gone before it, without what was said of all pixels together.
+
+    A CRPIX that is not stated is 0 (FITS 4.0, 8.2): where pixels are gone before the box it becomes one that
+    is. Raises FitsError ``bad_header`` for a CRPIX that is no number and would have to change.
+    """
+    stated = set()
+    result = []
+    for card in cards:
+        if card[:8] in _OF_THE_WHOLE:
+            continue
+        if (length := _NAXIS.match(card[:8])) and int(length[1]) <= len(box.shape):
+            card = with_value(card, str(box.shape[int(length[1]) - 1]))
+        elif (reference := _CRPIX.match(card[:8])) and int(reference[1]) <= len(box.starts):
+            stated.add((int(reference[1]), reference[2].decode()))
+            card = _shifted(card, box.starts[int(reference[1]) - 1])
+        result.append(card)
+    return result + list(_unstated(cards, box, stated))
+
+
+def _unstated(cards: list[bytes], box: Box, stated: set[tuple[int, str]]) -> Iterator[bytes]:
+    alternates = {match[1].decode() for card in cards if (match := _ALTERNATE.match(card[:8]))}
+    for alternate in ("", *sorted(alternates)):
+        for axis, start in enumerate(box.starts, 1):
+            if start and (axis, alternate) not in stated:
+                yield number_card(f"CRPIX{axis}{alternate}", f"-{start}.0")
+
+
+def _shifted(card: bytes, start: int) -> bytes:
+    """A CRPIX card for pixels counted from ``start`` on; to the letter as it was where that is the first."""
+    if start == 0:
+        return card
+    keyword = card[:8].decode("ascii").strip()
+    match = _VALUE.search(card, 8)
+    text = match[1].decode("ascii", "replace").strip().strip("'").strip() if match else ""
+    try:
+        value = float(text.upper().replace("D", "E")) - start
+    except ValueError as error:
+        raise FitsError("bad_header", f"{keyword} is {text!r}, not a number", keyword) from error
+    return with_value(card, repr(value).upper())
+
+
+def with_value(card: bytes, value: str) -> bytes:
+    """A card with another number, its comment kept as far as there is room."""
+    match = _VALUE.search(card, 8)
+    comment = card[match.end() :].rstrip() if match else b""
+    text = card[:8] + b"= " + value.rjust(20).encode("ascii")
+    return (text + (b" " + comment if comment else b""))[:CARD].ljust(CARD)
+
+
+def number_card(keyword: str, value: str) -> bytes:
+    """A card with a number as it is to be written."""
+    return f"{keyword:<8}= {value:>20}".encode("ascii").ljust(CARD)
+
+
+def text_cards(keyword: str, text: str) -> list[bytes]:
+    """A card with a text of printable ASCII, with as many CONTINUE cards as it takes (FITS 4.0, 4.2.1.2)."""
+    image = str(Card(keyword, text).image).encode("ascii")
+    return [image[start : start + CARD] for start in range(0, len(image), CARD)]
+
+
+def history_cards(text: str) -> list[bytes]:
+    """HISTORY cards of a text of printable ASCII, with as many as it takes."""
+    width = CARD - 8
+    lines = [text[start : start + width] for start in range(0, max(len(text), 1), width)]
+    return [f"HISTORY {line}".encode("ascii").ljust(CARD) for line in lines]
