@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from judges import judge, judge_missing
 from postgres_cluster import Cluster, Database, find_binaries, start_cluster
 from service_processes import run_command, running_server
@@ -26,6 +27,10 @@ from xsd import Validate, validator
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.register_profile("others", deadline=None)
 settings.load_profile(os.environ.get("VO_SERVICE_TEST_DRAWS", "suite"))
+if settings.get_current_profile_name() == "suite":
+    # hypothesis draws constants of all modules that its process has loaded, which other tests decide on
+    assert callable(providers._get_local_constants)
+    providers._get_local_constants = providers.Constants
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEED = 7

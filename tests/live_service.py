@@ -47,6 +47,11 @@ def copy_home(home: Path, target: Path) -> Path:
     return target
 
 
+def files_below(place: Path) -> list[Path]:
+    """All files below a directory in which some may just be going."""
+    return [Path(directory, name) for directory, _, names in os.walk(place) for name in names]
+
+
 def until(what: Callable[[], object], seconds: float = 60.0) -> bool:
     """Whether something became true in time."""
     deadline = time.monotonic() + seconds

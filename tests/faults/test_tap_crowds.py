@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from live_service import LARGE, SLOW, SMALL, LiveService, a_second, until
+from live_service import LARGE, SLOW, SMALL, LiveService, a_second, files_below, until
 
 POLLERS = 200
 READERS = 30
@@ -178,9 +178,7 @@ def test_clients_that_leave_while_they_send_leave_nothing(service: LiveService) 
         with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
             connection.sendall(head + b"x" * 1_000_000)
     spill = service.home / "spill"
-    assert until(
-        lambda: {path.name.partition(".")[0] for path in spill.rglob("*") if path.is_file()} == {"board"}
-    )
+    assert until(lambda: {path.name.partition(".")[0] for path in files_below(spill)} == {"board"})
     assert service.query().status_code == 200
     service.stop()
 

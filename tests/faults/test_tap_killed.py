@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from catalogue_troubles import begin_of
-from live_service import LARGE, SLOW, SMALL, LiveService, until
+from live_service import LARGE, SLOW, SMALL, LiveService, files_below, until
 
 
 @pytest.fixture(scope="module")
@@ -182,4 +182,4 @@ def unread_requests(connections: list[socket.socket]) -> int:
 
 def files_of(service: LiveService, job: str) -> list[Path]:
     """What lies on disk for a job."""
-    return [path for path in (service.home / "jobs" / job.rpartition("/")[2]).rglob("*") if path.is_file()]
+    return files_below(service.home / "jobs" / job.rpartition("/")[2])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from live_service import LARGE, SLOW, LiveService, resident_mb, until
+from live_service import LARGE, SLOW, LiveService, files_below, resident_mb, until
 
 SECONDS = float(os.environ.get("VO_SERVICE_SOAK_SECONDS", "3600"))
 KILL_EVERY = 20.0
@@ -148,7 +148,7 @@ def left_over(service: LiveService, disk: Path) -> dict[str, int]:
     All clients have deleted theirs. Known are those whose making was answered on a connection that broke;
     unknown those whose worker was killed while it deleted them, which are swept later.
     """
-    jobs = {path.relative_to(disk / "jobs").parts[0] for path in (disk / "jobs").rglob("*") if path.is_file()}
+    jobs = {path.relative_to(disk / "jobs").parts[0] for path in files_below(disk / "jobs")}
     return {job: requests.get(f"{service.url}/tap/async/{job}", timeout=60).status_code for job in jobs}
 
 
@@ -178,5 +178,5 @@ def test_an_hour_of_load_loses_nothing(make_service, make_disk) -> None:
     assert until(lambda: len(left_over(service, disk)) <= lost + kills, 90), left_over(service, disk)
     unknown = [job for job, status in left_over(service, disk).items() if status == 200]
     assert len(unknown) <= lost, "jobs are there that no client made"
-    assert {p.name.partition(".")[0] for p in (service.home / "spill").rglob("*") if p.is_file()} <= {"board"}
+    assert {path.name.partition(".")[0] for path in files_below(service.home / "spill")} <= {"board"}
     service.stop()

@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from live_service import files_below
+
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.parameters import Form
 from vo_service.dali.streams import Cancellation
@@ -161,4 +163,4 @@ def begin(runner: JobRunner, works: Works, **facts: object) -> str:
 def files_of(runner: JobRunner, job_id: str) -> list[str]:
     """The files of a job, by their places below its directory."""
     place = runner.files.place(job_id)
-    return sorted(str(file.relative_to(place)) for file in place.rglob("*") if file.is_file())
+    return sorted(str(file.relative_to(place)) for file in files_below(place))

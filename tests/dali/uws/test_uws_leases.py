@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from live_service import a_second
-from runners import Works, job_to, open_runner, phase_of, run_jobs, wait_for, wait_until
+from runners import Works, files_of, job_to, open_runner, phase_of, run_jobs, wait_for, wait_until
 
 from vo_service.dali.uws.runner import JobRunner
 from vo_service.store.jobs import FINAL, Phase
@@ -59,10 +59,9 @@ def test_an_abort_reaches_another_process_within_a_second(ours: JobRunner) -> No
     for _ in range(3):  # the machine may have been busy with something else during one of them
         job_id = ours.create(job_to("hold"), run=True).job_id
         wait_for(ours, job_id, Phase.EXECUTING)
-        place = ours.files.place(job_id)
-        wait_until(lambda at=place: any(at.rglob("*.txt")))
+        wait_until(lambda held=job_id: any(name.endswith(".txt") for name in files_of(ours, held)))
         ours.abort(job_id)
-        took.append(wait_until(lambda at=place: not any(at.rglob("*.txt"))))
+        took.append(wait_until(lambda held=job_id: files_of(ours, held) == []))
     assert min(took) < a_second()  # UWS-029: the work has ended
 
 
