@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,10 @@ def stopped_ingest(home: Path, tree: Path, go: Path) -> subprocess.Popen[str]:
 def wait_for_lock(process: subprocess.Popen[str], lock: Path) -> None:
     """Return when the process has opened the lock, which somebody else holds."""
     handles = Path(f"/proc/{process.pid}/fd")
-    while lock.resolve() not in [handle.resolve() for handle in handles.iterdir()]:
+    while True:
+        with suppress(FileNotFoundError):  # one that was just closed
+            if lock.resolve() in [handle.resolve() for handle in handles.iterdir()]:
+                return
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
 
