@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cutout_beams import table_of
 
-from vo_service.pixels import read_axes, read_fits
+from vo_service.pixels import FitsError, read_axes, read_fits
 from vo_service.pixels.cutout.assemble import OpenImage, header_blocks, segments_of
 from vo_service.pixels.cutout.box import Box
 from vo_service.pixels.cutout.cards import text_cards
@@ -109,3 +109,32 @@ def test_beams_go_with_their_channels(tmp_path: Path) -> None:
     with fits.open(io.BytesIO(cut_of(tmp_path / "a.fits", Box(((0, 4), (1, 2), (3, 8)))))) as after:
         assert after[0].data.shape == (5, 1, 4)
         assert (Table(after["BEAMS"].data)["BMAJ"] == Table(table.data)["BMAJ"][3:8]).all()
+
+
+def test_a_primary_with_pixels_gives_way_to_the_science_image(tmp_path: Path) -> None:
+    science = fits.ImageHDU(np.arange(64, dtype=">f4").reshape(8, 8), name="SCI")
+    fits.HDUList([fits.PrimaryHDU(np.ones((20, 20), ">f4")), science]).writeto(tmp_path / "a.fits")
+    with fits.open(io.BytesIO(cut_of(tmp_path / "a.fits", Box(((2, 5), (1, 4)))))) as after:
+        assert [hdu.data is None for hdu in after] == [True, False]
+        assert (after["SCI"].data == science.data[1:4, 2:5]).all()
+
+
+def test_the_second_reference_channel_moves_with_the_first(tmp_path: Path) -> None:
+    cube = fits.PrimaryHDU(np.zeros((10, 5, 4), ">f4"))
+    cube.header["CTYPE3"], cube.header["CRPIX3"], cube.header["ALTRPIX"] = "FREQ", 5.0, 5.0
+    cube.writeto(tmp_path / "a.fits")
+    with fits.open(io.BytesIO(cut_of(tmp_path / "a.fits", Box(((0, 4), (1, 2), (4, 6)))))) as after:
+        assert (after[0].header["CRPIX3"], after[0].header["ALTRPIX"]) == (1.0, 1.0)
+
+
+def test_what_cannot_be_cut_is_refused(tmp_path: Path) -> None:
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.ones((64, 64), ">f4"))]).writeto(
+        tmp_path / "a.fits"
+    )
+    with pytest.raises(FitsError, match="plain pixels"):
+        cut_of(tmp_path / "a.fits", Box(((0, 4), (0, 4))))
+    cube = fits.PrimaryHDU(np.zeros((10, 5, 4), ">f4"))
+    cube.header["CTYPE3"] = "FREQ-TAB"
+    cube.writeto(tmp_path / "b.fits")
+    with pytest.raises(FitsError, match="stand in a table"):
+        cut_of(tmp_path / "b.fits", Box(((0, 4), (0, 4), (0, 1))))

@@ -296,6 +296,24 @@ def test_a_shape_round_an_image_takes_all_of_it() -> None:
     assert with_hole[0].all() and with_hole[:, 0].all()
 
 
+@pytest.mark.parametrize("lon", [83.5994, 83.61, 83.62])
+def test_a_large_circle_reaches_as_far_as_its_parts_say(lon: float) -> None:
+    # an extreme may lie on either side of where its border begins
+    plane = sky_of("TAN", (12000, 12000), 1e-4, (83.6, 22.0)).plane
+    one_way = SkyPlane(plane.celestial, lambda vectors: vectors)
+    for number in range(8):
+        shape = Circle(lon, 22.00025, 0.4104 - 1e-5 * number)
+        assert sky_box(plane, shape) == sky_box(one_way, shape)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_of_two_shapes_that_reach_nearly_as_far_the_farther_one_counts(number: int) -> None:
+    plane = sky_of("SIN", (3000, 3000), 1e-4, (83.6, 22.0)).plane
+    one_way = SkyPlane(plane.celestial, lambda vectors: vectors)
+    shape = Union((Circle(83.55, 22.0, 0.05), Circle(83.65, 22.0, 0.05 + 3e-6 * (number - 4))))
+    assert sky_box(plane, shape) == sky_box(one_way, shape)
+
+
 @given(
     radius=st.floats(1e-6, 0.02), x=st.floats(30.0, 170.0), y=st.floats(30.0, 170.0), turn=st.floats(0, 360)
 )

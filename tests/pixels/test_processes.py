@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vo_service.pixels import FitsError
+from vo_service.pixels import FitsError, FitsFile, TruncatedFits
 from vo_service.pixels.processes import GivenUp, WorkLimits, WorkLost, Workplace, forkserver
 
 LIMITS = WorkLimits(seconds=60.0, memory_bytes=256 << 20)
@@ -66,7 +66,12 @@ def test_the_result_comes_back() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [FitsError("bad_header", "no number", "CRPIX1"), OSError(28, "full"), ValueError("wrong")],
+    [
+        FitsError("bad_header", "no number", "CRPIX1"),
+        TruncatedFits("too short", "HDU 0", FitsFile((), False, "")),
+        OSError(28, "full"),
+        ValueError("wrong"),
+    ],
     ids=repr,
 )
 def test_errors_come_back_whole(error: Exception) -> None:
@@ -74,6 +79,11 @@ def test_errors_come_back_whole(error: Exception) -> None:
         Workplace(CONTEXT, partial(_fail, error), LIMITS).result()
     assert str(caught.value) == str(error)
     assert vars(caught.value) == vars(error)
+
+
+def test_a_result_beyond_the_memory_is_told_as_that() -> None:
+    with pytest.raises(MemoryError):
+        Workplace(CONTEXT, partial(bytes, 150 << 20), LIMITS).result()
 
 
 def test_an_error_that_cannot_be_made_again_comes_in_words() -> None:

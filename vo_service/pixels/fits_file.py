@@ -95,6 +95,9 @@ class TruncatedFits(FitsError):
         super().__init__("truncated", message, item)
         self.fits = fits
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return TruncatedFits, (self.message, self.item, self.fits)
+
 
 @dataclass(frozen=True, slots=True)
 class FitsFile:

@@ -17,7 +17,7 @@ class HeldFile:
     """``size`` bytes from ``start`` on of the open file ``descriptor``, which it owns.
 
     It can be handed to a process that is being started, and is the same open file there. Its reads may come
-    from several threads.
+    from several threads, but not while it is closed.
     """
 
     def __init__(self, descriptor: int, name: str, start: int, size: int) -> None:
@@ -57,9 +57,9 @@ class HeldFile:
 
     def close(self) -> None:
         """Nothing is read any more."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 class _Reading(Placed):

@@ -1,7 +1,7 @@
 """Work in a process of its own, which may die, be ended at a limit, or be given up, alone.
 
-A process is forked from a server that has the modules loaded, so that one costs some milliseconds. It ends
-with the process that asked for it, however that one ends.
+A process is forked from a server that has the modules loaded, so that one costs some ten milliseconds where
+the main module of the command is among them. It ends with the process that asked for it, however that ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from signal import Signals
 from typing import Generic, TypeVar
@@ -24,6 +25,10 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_preloaded: dict[str, None] = {}
+_ASKING = threading.Lock()
+"""Held where processes are asked how they ended: whoever starts one asks all others, and of two who ask one
+at the same time only one gets the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,11 @@ class GivenUp(WorkLost):
 
 
 def forkserver(preload: tuple[str, ...]) -> ForkServerContext:
-    """What processes are started from, with those modules loaded. The first call of a process that starts one
-    decides on the modules."""
+    """What processes are started from, with those modules loaded, and all that were asked for before, if this
+    is called before the first process is started."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    _preloaded.update(dict.fromkeys(preload))
+    context.set_forkserver_preload(list(_preloaded))
     return context
 
 
@@ -72,7 +78,8 @@ def _watch_parent() -> None:
 def cause_of_end(code: int | None) -> str:
     """How a process ended, as the second half of a sentence."""
     if code is not None and code < 0:
-        return f"was ended by signal {Signals(-code).name}"
+        named = -code in {each.value for each in Signals}  # those for real time have no names
+        return f"was ended by signal {Signals(-code).name if named else -code}"
     return f"ended with exit code {code}"
 
 
@@ -90,8 +97,10 @@ class Workplace(Generic[Result]):
             target=_do, args=(theirs, work, limits.memory_bytes), daemon=True
         )
         self._given_up = False
+        self._is_gone = False
         try:
-            self._process.start()
+            with _ASKING:
+                self._process.start()
         except BaseException:
             self._pipe.close()
             raise
@@ -101,8 +110,7 @@ class Workplace(Generic[Result]):
     def give_up(self) -> None:
         """End the work, from any thread; `result` raises GivenUp where it was not done yet."""
         self._given_up = True
-        with suppress(ValueError):  # it has ended and was tidied away
-            self._process.kill()
+        self._kill()
 
     def result(self) -> Result:
         """What the work gave, once: the process is gone when this returns.
@@ -112,7 +120,7 @@ class Workplace(Generic[Result]):
         try:
             left = self._limits.seconds - (time.monotonic() - self._began)
             if not self._pipe.poll(max(left, 0.0)):
-                self._process.kill()
+                self._kill()
                 raise WorkLost(f"took longer than {self._limits.seconds:g} seconds", was_late=True)
             try:
                 has_failed, found = self._pipe.recv()
@@ -127,31 +135,37 @@ class Workplace(Generic[Result]):
     def _lost(self) -> WorkLost:
         if self._given_up:
             return GivenUp()
-        self._process.join()
-        return WorkLost(cause_of_end(self._process.exitcode))
+        wait([self._process.sentinel])
+        with _ASKING:
+            return WorkLost(cause_of_end(self._process.exitcode))
+
+    def _kill(self) -> None:
+        with _ASKING:
+            if not self._is_gone and self._process.is_alive():  # its number may be another's by now
+                self._process.kill()
 
     def _tidy(self) -> None:
         self._pipe.close()
-        self._process.join(5.0)
-        if self._process.is_alive():
-            self._process.kill()
+        if not wait([self._process.sentinel], 5.0):
+            self._kill()
+            wait([self._process.sentinel])
+        with _ASKING:
             self._process.join()
-        # the sentinel's descriptor would stay open until the garbage is collected; but give_up may come late
-        with suppress(ValueError):
-            self._process.close()
+            self._process.close()  # the sentinel would stay open until the garbage is collected
+            self._is_gone = True
 
 
 def _do(pipe: Connection, work: Callable[[], object], memory_bytes: int) -> None:
     end_with_parent()
     _limit_memory(memory_bytes)
     try:
-        answer: tuple[bool, object] = (False, work())
+        answer = ForkingPickler.dumps((False, work()))
     except MemoryError:
-        answer = (True, MemoryError("the work needed more memory than it may have"))
+        answer = ForkingPickler.dumps((True, MemoryError("the work needed more memory than it may have")))
     except Exception as error:
-        answer = (True, _fit_to_travel(error))
+        answer = ForkingPickler.dumps((True, _fit_to_travel(error)))
     with suppress(OSError):  # nobody listens any more
-        pipe.send(answer)
+        pipe.send_bytes(answer)
 
 
 def _fit_to_travel(error: Exception) -> Exception:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from vo_service.pixels.axes import Axes
 from vo_service.pixels.cutout.beams import cut_beams
 from vo_service.pixels.cutout.box import Box
-from vo_service.pixels.cutout.cards import cards_of, cut_cards, header_of
+from vo_service.pixels.cutout.cards import cards_of, cut_cards, header_of, number_card
 from vo_service.pixels.cutout.plan import Held, Readable, Segment, Stored, padding_behind
 from vo_service.pixels.cutout.runs import Runs
 from vo_service.pixels.fits_file import FitsFile, Hdu
+from vo_service.pixels.fits_header import FitsError
 from vo_service.pixels.sources import ByteSource
 
 BEAMS = "BEAMS"
+_NO_PIXELS = [
+    number_card(*card) for card in (("SIMPLE", "T"), ("BITPIX", "8"), ("NAXIS", "0"), ("EXTEND", "T"))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,16 @@ def segments_of(image: OpenImage, box: Box, provenance: Sequence[bytes]) -> list
     ValueError where the box lies outside, FitsError ``bad_header`` for headers and beams that cannot be cut.
     """
     hdu = image.hdu
+    if hdu.kind != "image" or hdu.keywords.integer("PCOUNT") or (hdu.keywords.integer("GCOUNT") or 1) != 1:
+        raise FitsError("bad_header", f"HDU {hdu.index} is not one array of plain pixels", f"HDU {hdu.index}")
+    table = next((axis.ctype for axis in image.axes.axes if axis.ctype.endswith("-TAB")), None)
+    if table is not None:
+        raise FitsError("bad_header", f"the values of {table} stand in a table that no cut keeps", table)
     runs = Runs.of(box, hdu.axes, abs(hdu.bitpix) // 8, hdu.data_offset)
-    cards = cut_cards(cards_of(image.headers[hdu.index]), box)
+    spectral = image.axes.spectral
+    cards = cut_cards(
+        cards_of(image.headers[hdu.index]), box, spectral.number if spectral is not None else None
+    )
     segments: list[Segment] = [
         Held(header_of([*cards, *provenance])),
         Stored(runs, image.source),
@@ -67,7 +79,8 @@ def segments_of(image: OpenImage, box: Box, provenance: Sequence[bytes]) -> list
         *beam_segments(image, box),
     ]
     if hdu.index:
-        segments.insert(0, Held(image.headers[0]))
+        is_empty = image.fits.hdus[0].kind == "empty"
+        segments.insert(0, Held(image.headers[0] if is_empty else header_of(_NO_PIXELS)))
     return segments
 
 
@@ -77,6 +90,8 @@ def beam_segments(image: OpenImage, box: Box) -> list[Segment]:
     if table is None:
         return []
     spectral, stokes = image.axes.spectral, image.axes.stokes
+    if spectral is None and table.axes[1] > (stokes.length if stokes is not None else 1):
+        raise FitsError("bad_header", "no axis says that it is the one of the channels of BEAMS", "BEAMS")
     channels = box.spans[spectral.number - 1] if spectral is not None else (0, 1)
     polarisations = box.spans[stokes.number - 1] if stokes is not None else (0, 1)
     cut = cut_beams(table, cards_of(image.headers[table.index]), channels, polarisations)

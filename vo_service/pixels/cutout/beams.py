@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.pixels.cutout.cards import with_value
+from vo_service.pixels.cutout.cards import OF_THE_WHOLE, with_value
 from vo_service.pixels.fits_file import Hdu
 from vo_service.pixels.fits_header import FitsError
 from vo_service.pixels.fits_table import cells_of, places_of
@@ -37,29 +37,35 @@ def cut_beams(
     """
     if table.table is None:
         raise FitsError("bad_header", "the table BEAMS is too large to be cut", "BEAMS")
+    if table.keywords.integer("PCOUNT"):
+        raise FitsError("bad_header", "the table BEAMS has columns of variable length", "BEAMS")
     width, count = table.axes[0], table.axes[1]
     rows = np.frombuffer(table.table[: width * count], np.uint8).reshape(count, width).copy()
     places = places_of(table)
     kept = np.ones(count, dtype=bool)
+    channel = np.arange(count)
     for name, (start, stop) in (("CHAN", channels), ("POL", polarisations)):
         place = places.get(name)
         if place is not None and place.stored is not None:
             stored = cells_of(rows, place)
             numbers = stored.astype(np.int64)
             kept &= _within(numbers, start, stop)
+            channel = numbers if name == "CHAN" else channel
             _write(rows, place.offset, (numbers - start).astype(stored.dtype))
         elif name == "CHAN":
-            kept &= _within(np.arange(count), start, stop)
-    found = int(np.count_nonzero(kept))
+            kept &= _within(channel, start, stop)
+    found = len(np.unique(channel[kept]))
     if found < channels[1] - channels[0]:
         message = f"the table BEAMS has {found} beams for {channels[1] - channels[0]} channels"
         raise FitsError("bad_header", message, "BEAMS")
     counts = {
-        b"NAXIS2": found,
+        b"NAXIS2": int(np.count_nonzero(kept)),
         b"NCHAN": channels[1] - channels[0],
         b"NPOL": polarisations[1] - polarisations[0],
     }
-    return CutTable([_counted(card, counts) for card in cards], rows[kept].tobytes())
+    return CutTable(
+        [_counted(card, counts) for card in cards if card[:8] not in OF_THE_WHOLE], rows[kept].tobytes()
+    )
 
 
 def _within(numbers: NDArray[np.int64], start: int, stop: int) -> NDArray[np.bool_]:

@@ -49,15 +49,15 @@ def reach_of_border(plane: SkyPlane, shape: Region) -> tuple[Doubles, Doubles] |
     pixels = plane.pixels(sky)
     if not _is_whole(plane, sky.reshape(-1, count, 3), pixels.reshape(-1, count, 2)):
         return None
-    return _extremes(plane, border, arcs, angles, 2.0 * border.half / (count - 1), pixels)
+    return _extremes(plane, border, angles, 2.0 * border.half / (count - 1), pixels)
 
 
 def points_of_border(plane: SkyPlane, shape: Region) -> Doubles:
     """Some FITS pixel coordinates (n, 2) within the image where the border of a shape runs, or none."""
     border = shape.outline()
-    if (plane.turn is not None and plane.back is None) or not 0 < len(border) <= _MOST_ARCS:
+    if (plane.turn is not None and plane.back is None) or not len(border):
         return np.empty((0, 2))
-    count = _MANY // len(border)
+    count = max(2, _MANY // len(border))  # ends of arcs always: corners are what reaches out alone
     arcs = np.repeat(np.arange(len(border)), count)
     sky = border.at(arcs, (np.linspace(-1.0, 1.0, count) * border.half[:, None]).ravel())
     pixels = plane.pixels(sky)
@@ -69,25 +69,29 @@ def points_of_border(plane: SkyPlane, shape: Region) -> Doubles:
 
 
 def _extremes(
-    plane: SkyPlane, border: Outline, arcs: NDArray[np.intp], angles: Doubles, steps: Doubles, pixels: Doubles
+    plane: SkyPlane, border: Outline, angles: Doubles, steps: Doubles, pixels: Doubles
 ) -> tuple[Doubles, Doubles]:
-    """Lowest and highest coordinates (2,) on a border of which points are known: the best of them, then the
-    best of finer ones round it, in all four directions at once."""
-    ways = np.arange(4)
-    signs, axes = np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 1, 0, 1])
-    values = signs * pixels[:, axes]
-    best = values.argmax(axis=0)
-    ends, arc, middle = values[best, ways], arcs[best], angles[best]
-    step, half = steps[arc], border.half[arc]
+    """Lowest and highest coordinates (2,) on a border of which as many points of each arc are known: the best
+    of each arc, since any may reach farthest between its points, then the best of finer ones round it, in all
+    four directions at once."""
+    arc, ways = np.divmod(np.arange(4 * len(border)), 4)
+    signs, axes = np.array([-1.0, -1.0, 1.0, 1.0])[ways], np.array([0, 1, 0, 1])[ways]
+    values = (signs[:4] * pixels[:, axes[:4]]).reshape(len(border), -1, 4)
+    best = values.argmax(axis=1).ravel()
+    every = np.arange(len(arc))
+    ends, middle = values[arc, best, ways], angles.reshape(len(border), -1)[arc, best]
+    step = steps[arc]
+    end = np.where(border.half < math.pi, border.half, math.inf)[arc]  # a whole circle has no end
     for _ in range(_ROUNDS):
         near = middle[:, None] + np.linspace(-1.0, 1.0, _FINE) * step[:, None]
-        near = np.clip(near, -half[:, None], half[:, None])
-        there = plane.pixels(border.at(np.repeat(arc, _FINE), near.ravel())).reshape(4, _FINE, 2)
-        found = signs[:, None] * there[ways, :, axes]
+        near = np.clip(near, -end[:, None], end[:, None])
+        there = plane.pixels(border.at(np.repeat(arc, _FINE), near.ravel())).reshape(-1, _FINE, 2)
+        found = signs[:, None] * there[every, :, axes]
         place = found.argmax(axis=1)
-        middle, ends = near[ways, place], np.maximum(ends, found[ways, place])
+        middle, ends = near[every, place], np.maximum(ends, found[every, place])
         step = step * (2.0 / (_FINE - 1))
-    return signs[:2] * ends[:2], signs[2:] * ends[2:]
+    ends = signs[:4] * ends.reshape(-1, 4).max(axis=0)
+    return ends[:2], ends[2:]
 
 
 def _is_apart(plane: SkyPlane, shape: Region) -> bool:

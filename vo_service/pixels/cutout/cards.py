@@ -6,6 +6,7 @@ What was written stays to the letter: of all cards of the coordinate system a cu
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +19,7 @@ _END = b"END".ljust(CARD)
 _CRPIX = re.compile(rb"CRPIX([1-9]\d{0,2})([A-Z]?) *$")
 _NAXIS = re.compile(rb"NAXIS([1-9]\d{0,2}) *$")
 _ALTERNATE = re.compile(rb"(?:CTYPE|CRVAL|CDELT|CUNIT|CRPIX)[1-9]\d{0,2}([A-Z]) *$")
-_OF_THE_WHOLE = frozenset({b"CHECKSUM", b"DATASUM ", b"DATAMIN ", b"DATAMAX "})
+OF_THE_WHOLE = frozenset({b"CHECKSUM", b"DATASUM ", b"DATAMIN ", b"DATAMAX "})
 """What these say is true of all pixels together, and of no part of them."""
 _VALUE = re.compile(rb"= *('(?:[^']|'')*'|[^/]*)")
 
@@ -26,7 +27,7 @@ _VALUE = re.compile(rb"= *('(?:[^']|'')*'|[^/]*)")
 def cards_of(raw: bytes) -> list[bytes]:
     """The cards of header blocks, without END and what comes after it."""
     cards = [raw[start : start + CARD] for start in range(0, len(raw) - CARD + 1, CARD)]
-    end = next((place for place, card in enumerate(cards) if card[:8] == b"END     "), len(cards))
+    end = next((place for place, card in enumerate(cards) if card.rstrip(b" \0") == b"END"), len(cards))
     return cards[:end]
 
 
@@ -36,29 +37,33 @@ def header_of(cards: Iterable[bytes]) -> bytes:
     return text.ljust(-(-len(text) // BLOCK) * BLOCK)
 
 
-def cut_cards(cards: list[bytes], box: Box) -> list[bytes]:
+def cut_cards(cards: list[bytes], box: Box, spectral: int | None = None) -> list[bytes]:
     """The cards of an image of which a box is kept: NAXISn of the box, CRPIXn (of every alternate, too)
     smaller by the pixels that are gone before it, without what was said of all pixels together.
 
+    ALTRPIX, where AIPS and CASA say a second value of the axis numbered ``spectral``, is such a pixel, too.
     A CRPIX that is not stated is 0 (FITS 4.0, 8.2): where pixels are gone before the box it becomes one that
     is. Raises FitsError ``bad_header`` for a CRPIX that is no number and would have to change.
     """
     stated = set()
     result = []
     for card in cards:
-        if card[:8] in _OF_THE_WHOLE:
+        name = _name(card)
+        if name in OF_THE_WHOLE:
             continue
-        if (length := _NAXIS.match(card[:8])) and int(length[1]) <= len(box.shape):
+        if (length := _NAXIS.match(name)) and int(length[1]) <= len(box.shape):
             card = with_value(card, str(box.shape[int(length[1]) - 1]))
-        elif (reference := _CRPIX.match(card[:8])) and int(reference[1]) <= len(box.starts):
+        elif (reference := _CRPIX.match(name)) and int(reference[1]) <= len(box.starts):
             stated.add((int(reference[1]), reference[2].decode()))
             card = _shifted(card, box.starts[int(reference[1]) - 1])
+        elif name == b"ALTRPIX " and spectral is not None:
+            card = _shifted(card, box.starts[spectral - 1])
         result.append(card)
     return result + list(_unstated(cards, box, stated))
 
 
 def _unstated(cards: list[bytes], box: Box, stated: set[tuple[int, str]]) -> Iterator[bytes]:
-    alternates = {match[1].decode() for card in cards if (match := _ALTERNATE.match(card[:8]))}
+    alternates = {match[1].decode() for card in cards if (match := _ALTERNATE.match(_name(card)))}
     for alternate in ("", *sorted(alternates)):
         for axis, start in enumerate(box.starts, 1):
             if start and (axis, alternate) not in stated:
@@ -69,21 +74,28 @@ def _shifted(card: bytes, start: int) -> bytes:
     """A CRPIX card for pixels counted from ``start`` on; to the letter as it was where that is the first."""
     if start == 0:
         return card
-    keyword = card[:8].decode("ascii").strip()
-    match = _VALUE.search(card, 8)
+    keyword = _name(card).decode("ascii").strip()
+    match = _VALUE.search(card)
     text = match[1].decode("ascii", "replace").strip().strip("'").strip() if match else ""
     try:
         value = float(text.upper().replace("D", "E")) - start
+        if not math.isfinite(value):
+            raise ValueError(text)
     except ValueError as error:
         raise FitsError("bad_header", f"{keyword} is {text!r}, not a number", keyword) from error
     return with_value(card, repr(value).upper())
 
 
+def _name(card: bytes) -> bytes:
+    """The keyword as the reader of headers takes it, also where it is not written in its eight columns."""
+    return card[:9].partition(b"=")[0].strip().upper().ljust(8)
+
+
 def with_value(card: bytes, value: str) -> bytes:
     """A card with another number, its comment kept as far as there is room."""
-    match = _VALUE.search(card, 8)
+    match = _VALUE.search(card)
     comment = card[match.end() :].rstrip() if match else b""
-    text = card[:8] + b"= " + value.rjust(20).encode("ascii")
+    text = _name(card) + b"= " + value.rjust(20).encode("ascii")
     return (text + (b" " + comment if comment else b""))[:CARD].ljust(CARD)
 
 

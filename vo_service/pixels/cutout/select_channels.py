@@ -13,8 +13,10 @@ def touched(edges: NDArray[np.float64], low: float, high: float) -> tuple[int, i
     ``edges`` (pixels + 1) are the world coordinates of the borders between pixels, all rising or all falling.
     An interval of no width on a border takes the pixel that begins there (SODA-025). Infinities are open
     ends.
-    Raises ValueError for edges that do not run in one direction.
+    Raises ValueError for edges that do not run in one direction, and for an interval that is none.
     """
+    if not low <= high:
+        raise ValueError(f"an interval goes from its lower to its upper end, not from {low} to {high}")
     if len(edges) < 2 or not np.isfinite(edges).all():
         raise ValueError("an axis has finite edges around at least one pixel")
     falling = bool(edges[0] > edges[-1])

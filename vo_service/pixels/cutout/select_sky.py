@@ -73,7 +73,7 @@ def touching(plane: SkyPlane, shape: Region, x: Span, y: Span) -> Flags:
     in strips of large images."""
     columns, rows = np.meshgrid(np.arange(x[0], x[1]) + 1.0, np.arange(y[0], y[1]) + 1.0)
     middle = np.column_stack([columns.ravel(), rows.ravel()])
-    found = np.zeros(len(middle), dtype=bool)
+    found = _met(points_of_border(plane, shape), x, y).ravel()
     parts, owner = _Parts(middle, np.ones(2), np.zeros(len(middle), np.int8)), np.arange(len(middle))
     while len(parts):
         seen = _look(plane, shape, parts)
@@ -86,6 +86,18 @@ def touching(plane: SkyPlane, shape: Region, x: Span, y: Span) -> Flags:
             break
         parts, owner = parts.quarters(), np.repeat(owner, 4)
     return found.reshape(rows.shape)
+
+
+def _met(points: Doubles, x: Span, y: Span) -> Flags:
+    """(rows, columns) of the pixels of a box: whether one of the points lies in them or on their border."""
+    found = np.zeros((y[1] - y[0], x[1] - x[0]), dtype=bool)
+    for across in (-CLOSE, CLOSE):
+        for up in (-CLOSE, CLOSE):
+            place = np.floor(points + np.array([across - 0.5, up - 0.5])).astype(np.int64)
+            column, row = place[:, 0] - x[0], place[:, 1] - y[0]
+            here = (column >= 0) & (column < found.shape[1]) & (row >= 0) & (row < found.shape[0])
+            found[row[here], column[here]] = True
+    return found
 
 
 def centres_in(plane: SkyPlane, shape: Region, x: Span, y: Span) -> Flags:
