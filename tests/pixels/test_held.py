@@ -55,11 +55,3 @@ def test_streams_do_not_disturb_each_other(held: HeldFile) -> None:
 def test_another_process_reads_the_same_file(held: HeldFile) -> None:
     work = Workplace(forkserver(()), partial(read_part, held, 70_000, 50_000), WorkLimits(60.0, 1 << 28))
     assert work.result() == PART[70_000:]
-
-
-def test_a_copy_is_closed_for_itself(held: HeldFile) -> None:
-    copy = held.copy()
-    assert copy.state() == held.state()
-    copy.close()
-    copy.close()
-    assert held.read_at(1, 1) == PART[1:2]

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from live_service import until
 
 from vo_service.pixels import FitsError, FitsFile, TruncatedFits
 from vo_service.pixels.processes import GivenUp, WorkLimits, WorkLost, Workplace, forkserver
@@ -44,13 +45,6 @@ def _die(number: int) -> None:
 def _mark_and_wait(place: Path) -> None:
     place.write_text(str(os.getpid()))
     time.sleep(600)
-
-
-def _until(found: object) -> None:
-    end = time.monotonic() + 60
-    while not found():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def _is_running(pid: int) -> bool:
@@ -115,7 +109,7 @@ def test_a_process_that_dies_takes_nothing_with_it() -> None:
 def test_work_that_is_given_up_ends(tmp_path: Path) -> None:
     place = tmp_path / "begun"
     work = Workplace(CONTEXT, partial(_mark_and_wait, place), LIMITS)
-    _until(lambda: place.exists() and place.read_text())
+    assert until(lambda: place.exists() and place.read_text())
     threading.Timer(0.1, work.give_up).start()
     with pytest.raises(GivenUp):
         work.result()
@@ -132,6 +126,6 @@ def test_a_process_ends_with_the_one_that_asked_for_it(tmp_path: Path) -> None:
     )
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     with subprocess.Popen([sys.executable, "-c", script, str(place)], env=here) as parent:
-        _until(lambda: place.exists() and place.read_text())
+        assert until(lambda: place.exists() and place.read_text())
         parent.kill()
-    _until(lambda: not _is_running(int(place.read_text())))
+    assert until(lambda: not _is_running(int(place.read_text())))

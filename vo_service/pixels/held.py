@@ -51,10 +51,6 @@ class HeldFile:
         found = os.fstat(self.descriptor)
         return (found.st_size, found.st_mtime_ns)
 
-    def copy(self) -> HeldFile:
-        """The same, to be closed for itself."""
-        return HeldFile(os.dup(self.descriptor), self.name, self.start, self.size)
-
     def close(self) -> None:
         """Nothing is read any more."""
         descriptor, self.descriptor = self.descriptor, -1

@@ -4,10 +4,9 @@ behind a URL.
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from vo_service.pixels.held import HeldFile
 from vo_service.pixels.sources import ByteSource
 
 _STEP = 1 << 20
@@ -16,7 +15,7 @@ _STEP = 1 << 20
 class StreamedBytes:
     """What a source has, read on as far as it goes; a step back begins anew where the source cannot jump."""
 
-    def __init__(self, source: ByteSource, owned: BinaryIO | None = None) -> None:
+    def __init__(self, source: ByteSource, owned: HeldFile | None = None) -> None:
         """``owned`` is closed with it."""
         self._source = source
         self._owned = owned
@@ -48,31 +47,3 @@ class StreamedBytes:
         while self._position < offset and (part := self._stream.read(min(_STEP, offset - self._position))):
             self._position += len(part)
         return self._stream
-
-
-@dataclass(frozen=True, slots=True)
-class HeldFile:
-    """An open file as a source: whatever happens to its name, these are its bytes."""
-
-    file: BinaryIO
-    name: str
-
-    @property
-    def size(self) -> int:
-        """Number of bytes."""
-        return os.fstat(self.file.fileno()).st_size
-
-    def open(self) -> BinaryIO:
-        """The file from its start; one stream at a time."""
-        stream = os.fdopen(os.dup(self.file.fileno()), "rb")
-        stream.seek(0)
-        return stream
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """A piece of the file."""
-        return os.pread(self.file.fileno(), length, offset)
-
-    def state(self) -> tuple[object, ...]:
-        """Size and time of change in nanoseconds."""
-        found = os.fstat(self.file.fileno())
-        return (found.st_size, found.st_mtime_ns)

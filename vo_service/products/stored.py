@@ -22,7 +22,8 @@ from vo_service.engines import StoredRows
 from vo_service.holdings.found_files import FOUND_COLUMNS, found_file
 from vo_service.holdings.read import is_as_found, member_source, whole_source
 from vo_service.holdings.records import UNKNOWN_SIZE, FoundFile
-from vo_service.products.opened import HeldFile, StreamedBytes
+from vo_service.pixels.held import HeldFile
+from vo_service.products.opened import StreamedBytes
 from vo_service.store import RootPlace
 
 _COLUMNS = (
@@ -159,8 +160,8 @@ def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:
     found = file.found
     if found.packing is None:
         return LocalBytes(descriptor, found.offset or 0, found.size_bytes)
-    held = os.fdopen(descriptor, "rb")
-    return StreamedBytes(member_source(found, HeldFile(held, file.name)), held)
+    held = HeldFile(descriptor, file.name, 0, os.fstat(descriptor).st_size)
+    return StreamedBytes(member_source(found, held), held)
 
 
 def _open_below(file: StoredFile, root: Path, path: str) -> int:

@@ -222,7 +222,8 @@ def _look(plane: SkyPlane, shape: Region, parts: _Parts) -> _Seen:
 
 def _nearest(keep: Flags, distance: Doubles, owner: NDArray[np.int64], most: int) -> Flags:
     """Of the parts that are kept so many of each owner at most, those nearest to the shape: where more are
-    in doubt its border runs along theirs, and one that touches is enough."""
+    in doubt its border runs along theirs, and one that touches is enough. Where a shape touches elsewhere, by
+    a corner, points of its border have told so; of a plane without a way back (FK4) that may be missed."""
     if np.count_nonzero(keep) <= most:
         return keep
     places = np.flatnonzero(keep)
