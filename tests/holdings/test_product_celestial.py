@@ -5,10 +5,19 @@ from __future__ import annotations
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.coordinates import FK4, FK5, BarycentricMeanEcliptic, Galactic, SkyCoord
+from astropy.coordinates import (
+    FK4,
+    FK5,
+    BarycentricMeanEcliptic,
+    BaseCoordinateFrame,
+    CartesianRepresentation,
+    Galactic,
+    SkyCoord,
+    UnitSphericalRepresentation,
+)
 from product_files import SKY, header_of, product_at
 
-from vo_service.holdings.celestial import place_on_sky
+from vo_service.holdings.celestial import place_on_sky, turn_from_icrs, turn_to_icrs
 from vo_service.holdings.records import ProductError
 from vo_service.sky import unit_vectors
 
@@ -45,6 +54,29 @@ def test_the_centre_is_where_astropy_puts_it(
     found = SkyCoord(product.sky.ra * u.deg, product.sky.dec * u.deg)
     assert found.separation(expected).to_value(u.arcsec) < 1e-5
     assert [repair.rule for repair in product.repairs] == rules
+
+
+@pytest.mark.parametrize(
+    ("name", "year", "frame"),
+    [
+        ("FK4", 1950.0, FK4(equinox="B1950", obstime="B1950")),
+        ("FK4", 1900.0, FK4(equinox="B1900", obstime="B1900")),
+        ("FK5", 1975.0, FK5(equinox="J1975")),
+        ("GALACTIC", 2000.0, Galactic()),
+    ],
+    ids=["B1950", "B1900", "J1975", "galactic"],
+)
+def test_the_way_from_icrs_is_that_of_astropy_and_leads_back(
+    name: str, year: float, frame: BaseCoordinateFrame
+) -> None:
+    draws = np.random.default_rng(1).normal(size=(200, 3))
+    places = np.vstack([np.eye(3), -np.eye(3), draws / np.linalg.norm(draws, axis=1)[:, None]])
+    there, back = turn_to_icrs(name, year), turn_from_icrs(name, year)
+    assert there is not None and back is not None
+    assert np.abs(there(back(places)) - places).max() < 1e-15 * 4
+    theirs = SkyCoord(CartesianRepresentation(places.T), frame="icrs").transform_to(frame)
+    expected = theirs.represent_as(UnitSphericalRepresentation).to_cartesian().xyz.value.T
+    assert np.abs(back(places) - expected).max() < 1e-9  # of B1900 astropy does not come back nearer itself
 
 
 def test_the_footprint_is_the_square_of_the_outer_pixel_edges() -> None:

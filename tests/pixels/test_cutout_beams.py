@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vo_service.pixels import FitsError
 from vo_service.pixels.cutout.beams import cut_beams
 from vo_service.pixels.cutout.cards import cards_of, header_of
 from vo_service.pixels.fits_file import Hdu, read_fits
+from vo_service.pixels.fits_table import places_of, read_table
 
 
 def table_of(channels: int, polarisations: int, with_planes: bool = True) -> fits.BinTableHDU:
@@ -99,3 +101,15 @@ def test_a_table_without_planes_has_its_channels_in_order() -> None:
 def test_a_table_with_too_few_beams_is_refused() -> None:
     with pytest.raises(FitsError, match="has 2 beams for 4 channels"):
         read_cut(table_of(12, 1), (10, 14), (0, 1))
+
+
+@pytest.mark.parametrize("axes", [(), (60,), (20, 3, 1)], ids=str)
+def test_a_table_without_rows_and_columns_is_refused(axes: tuple[int, ...]) -> None:
+    whole, raw = stored(table_of(3, 1))
+    table = replace(whole, axes=axes)
+    with pytest.raises(FitsError, match="a table has 2 axes") as caught:
+        cut_beams(table, cards_of(raw), (0, 3), (0, 1))
+    assert caught.value.kind == "bad_header"
+    for read in (read_table, places_of):
+        with pytest.raises(FitsError, match="a table has 2 axes"):
+            read(table)

@@ -156,6 +156,18 @@ def test_the_outline_holds_the_image_and_turns_counter_clockwise(
     assert outline.radius == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("projection", ["AIT", "MOL", "SFL"])
+def test_an_outline_of_which_two_corners_lie_off_the_projection_is_one_of_few_points(projection: str) -> None:
+    # of the 64 points round the image 61 to 63 are left, one of which at least has to go
+    cards = BASE | {"CRPIX1": 20.0, "CRPIX2": 23.0, "CDELT1": -2.0, "CDELT2": 2.0, "CRVAL2": 0.0}
+    cards |= {"CTYPE1": f"RA---{projection}", "CTYPE2": f"DEC--{projection}"}
+    sky = celestial_of(cards, (88, 44))
+    outline = trace_outline(sky)
+    assert 4 <= len(outline.vertices) <= 60
+    back = sky.to_pixels(sky_positions(outline.vertices))
+    assert np.minimum(np.abs(back - 0.5), np.abs(back - [88.5, 44.5])).min(axis=1).max() < 1e-3
+
+
 def test_nothing_stands_in_for_a_card_that_is_missing() -> None:
     axis = read_axes(Keywords({"CTYPE1": "FREQ", "CRVAL1": 1e9, "CRPIX1": 1.0}), (4,)).axes[0]
     assert math.isnan(axis.cdelt) and math.isnan(axis.value_at(2.0))

@@ -93,7 +93,7 @@ def _describe(product: Product, source: ByteSource) -> Product:
         truncation = ProductError(error.kind, error.message, error.item)
     product, header = describe_layout(product, fits)
     if header is not None:
-        product = note_more_images(_run_steps(product, header), fits)
+        product = note_more_images(run_steps(product, header), fits)
     if truncation is not None:  # whatever else is wrong with it may come of that
         return _failed(product, truncation)
     if product.error_kind is not None:
@@ -113,7 +113,7 @@ def _inner_tar(product: Product) -> Product:
     return _failed(product, ProductError("unreadable", f"{evidence}: {cure}"))
 
 
-def _run_steps(product: Product, header: ImageHeader) -> Product:
+def run_steps(product: Product, header: ImageHeader) -> Product:
     """All steps in order; the first that fails ends them, and what was found before stays."""
     for step in STEPS:
         try:

@@ -26,6 +26,7 @@ from vo_service.holdings.comparison import (
 )
 from vo_service.holdings.contents import Describer, content_of
 from vo_service.holdings.group import Place, place_of, unit_of
+from vo_service.holdings.gzip_indexes import FOLDER, sweep_indexes
 from vo_service.holdings.manifest import ManifestEntry
 from vo_service.holdings.measurement import PixelLimits
 from vo_service.holdings.measurement_store import adopt_measured, forget_measured
@@ -138,9 +139,14 @@ def ingest(
             catalogue.drop_root(name)
         if keep is not None:
             snapshots.prune(keep)
+    indexes = home / FOLDER
+    if indexes.is_dir():
+        sweep_indexes(indexes, (each.file for each in known_files(snapshots.current()).values()))
     if pixels is None:
         return report
-    pass_ = PixelPass(setting, snapshots, catalogue, naming.roots, pixels, frozenset(retry), workers)
+    pass_ = PixelPass(
+        setting, snapshots, catalogue, naming.roots, pixels, frozenset(retry), workers, indexes=indexes
+    )
     return replace(report, pixels=pass_.run(keep, wait_seconds, progress))
 
 

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 
 from vo_service import __version__
 from vo_service.holdings.assemble import Setting
 from vo_service.holdings.comparison import PASSING, Known, known_files
 from vo_service.holdings.group import place_of
+from vo_service.holdings.gzip_indexes import keep_index
 from vo_service.holdings.measure import measure_product
 from vo_service.holdings.measured import Measured, PixelState, header_of
 from vo_service.holdings.measured_rows import record_of
@@ -38,6 +40,8 @@ Measure = Callable[[Product, ByteSource, PixelLimits], Measurement]
 
 _GRACE = 1.5
 """A worker is ended when it takes this much longer than the limit: it should have seen so by itself."""
+_LEFT_FOR_INDEX = 0.5
+"""Of files that took more than this part of the limit no index is made: what was measured might be lost."""
 _AT_ONCE = 200
 _KEPT_SECONDS = 2.0
 _LISTED_FAILURES = 1000
@@ -45,20 +49,25 @@ _LISTED_FAILURES = 1000
 
 @dataclass(frozen=True)
 class Measurer:
-    """Measures products below the places of their roots. Can be pickled."""
+    """Measures products below the places of their roots, and keeps the indexes of gzip files in ``indexes``.
+    Can be pickled."""
 
     roots: Mapping[str, RootPlace]
     limits: PixelLimits
     measure: Measure
+    indexes: Path | None = None
 
     def __call__(self, product: Product) -> tuple[Product, Measured, float]:
         """The product, what came of it, and the seconds that it took; never raises for a bad file."""
         began = time.perf_counter()
         digest = header_of(product)
         try:
-            source = source_of(product.file, self.roots[product.file.root])
+            root = self.roots[product.file.root]
+            source = source_of(product.file, root)
             _check_state(product, source)
             measurement = self.measure(product, source, self.limits)
+            if self.indexes and time.perf_counter() - began < _LEFT_FOR_INDEX * self.limits.seconds:
+                keep_index(self.indexes, product, source, root)
             result = Measured(product.file, digest, measurement, *_outcome(product, measurement))
         except ProductError as error:
             result = _failed(product, error.kind, error.message)
@@ -109,7 +118,8 @@ class _Tally:
 @dataclass(frozen=True)
 class PixelPass:
     """The pass over the images below ``roots``. ``retry``: classes of errors to try again. ``workers`` are
-    processes; with none this process measures, and nothing but ``measure`` itself keeps the limits."""
+    processes; with none this process measures, and nothing but ``measure`` itself keeps the limits.
+    ``indexes`` as of Measurer."""
 
     setting: Setting
     snapshots: Snapshots
@@ -119,6 +129,7 @@ class PixelPass:
     retry: frozenset[str] = frozenset()
     workers: int = 1
     measure: Measure = measure_product
+    indexes: Path | None = None
 
     def run(self, keep: int | None, wait_seconds: float, progress: Progress) -> PixelReport:
         """Measure what is not known, and publish what the snapshot does not show yet.
@@ -232,7 +243,9 @@ class PixelPass:
         entries.clear()
 
     def _results(self, todo: Sequence[Known]) -> Iterator[tuple[Product, Measured, float]]:
-        work = Measurer({root.name: root.directory for root in self.roots}, self.limits, self.measure)
+        work = Measurer(
+            {root.name: root.directory for root in self.roots}, self.limits, self.measure, self.indexes
+        )
         products = self._products(todo)
         if self.workers < 1:
             return (work(product) for product in products)

@@ -135,12 +135,17 @@ def channel_frequencies(header: ImageHeader) -> NDArray[np.float64] | None:
     """Frequency (Hz, in the frame of the file) of the middle of every channel, as ``measure_spectrum``
     understands the axis; None where it gives none.
     """
+    understood = understood_axis(header)
+    return None if understood is None else understood.frequency(np.arange(1.0, understood.axis.length + 1.0))
+
+
+def understood_axis(header: ImageHeader) -> SpectralAxis | None:
+    """The spectral axis as ``measure_spectrum`` understands it; None where it gives no frequency."""
     axis = header.axes.spectral
     rest = find_rest_frequency(Product(FoundFile("", "", 0, 0)), header).rest_frequency
     if axis is None or not gives_frequency(header, rest):
         return None
-    understood, _ = understand(axis, header.keywords, rest)
-    return understood.frequency(np.arange(1.0, axis.length + 1.0))
+    return understand(axis, header.keywords, rest)[0]
 
 
 def _channels_of_log(remarks: bytes) -> int:
@@ -240,13 +245,10 @@ def _wavelengths(
     frame = frame_of(specsys) if specsys else None
     if specsys is None or frame is Frame.BARY:
         return kept, []
-    sky = product.sky
     try:
         if frame is None:
             raise FrameUnknown(f"{specsys} moves with the source or the Galaxy by an unknown velocity")
-        site = _site_of(product, keys)
-        pointing = Pointing(sky.ra, sky.dec, product.date_start, site) if sky else None
-        shifted = to_barycentric(np.array([low, high]), frame, pointing)
+        shifted = to_barycentric(np.array([low, high]), frame, pointing_of(product, keys))
     except FrameUnknown as error:
         if frame is None:  # nothing is ever converted from this frame: its name alone tells where they are
             was = repr(kept[0])
@@ -259,6 +261,12 @@ def _wavelengths(
         Repair("em_min", repr(kept[0]), repr(became[0]), rule, why),
         Repair("em_max", repr(kept[1]), repr(became[1]), rule, why),
     ]
+
+
+def pointing_of(product: Product, keys: Keywords) -> Pointing | None:
+    """Where, when and from where a file was observed, as far as that is known; None without a place."""
+    sky = product.sky
+    return Pointing(sky.ra, sky.dec, product.date_start, _site_of(product, keys)) if sky else None
 
 
 def _site_of(product: Product, keys: Keywords) -> tuple[float, float, float] | None:

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BufferedReader
 from math import prod
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_service.pixels.decoding import Decoder, Values
 from vo_service.pixels.fits_file import Hdu
 from vo_service.pixels.fits_header import FitsError
+from vo_service.pixels.gzip_faults import gzip_faults
 from vo_service.pixels.sources import ByteSource
 from vo_service.pixels.tiles import MAXIMUM_TILE, read_tiles, tile_lengths
 
 BLOCK_BYTES = 2 * 1024 * 1024
 """About what a core's own cache holds: a block is gone through several times."""
 _SKIP_BYTES = 1 << 20
-
-Values = NDArray[np.floating[Any]]
-"""float32 or float64, in the machine's own byte order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class PixelStream:
         self._hdu = hdu
         self._compressed = compressed
         self._block_bytes = block_bytes
-        self._decode = _Decoder.of(hdu)
+        self._decode = Decoder.of(hdu)
         self._hash = _Hash()
         self._done = False
         self.blanked = 0
@@ -129,21 +127,12 @@ class PixelStream:
 
     def __iter__(self) -> Iterator[Block]:
         before = self._source.state()
-        with self._source.open() as raw, self._hash:
-            try:
-                for plane, row, stored in self._stored(raw):
-                    self._hash.add(stored)
-                    values, blanked = self._decode.values(stored)
-                    self.blanked += blanked
-                    yield Block(plane, row, values, np.isfinite(values))
-            except EOFError as error:
-                raise FitsError(
-                    "truncated", f"the gzip stream of {self._source.name} ends too early: {error}"
-                ) from error
-            except (zlib.error, gzip.BadGzipFile) as error:
-                raise FitsError(
-                    "not_gzip", f"the gzip stream of {self._source.name} is damaged: {error}"
-                ) from error
+        with self._source.open() as raw, self._hash, gzip_faults(self._source.name):
+            for plane, row, stored in self._stored(raw):
+                self._hash.add(stored)
+                values, blanked = self._decode.values(stored)
+                self.blanked += blanked
+                yield Block(plane, row, values, np.isfinite(values))
         after = self._source.state()
         if after != before:
             raise FitsError(
@@ -233,87 +222,6 @@ def cut_blocks(
 
 def _whole_steps(count: int, step: int) -> int:
     return max(1, count // step) * step
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoder:
-    """From stored numbers to physical ones. ``blank`` is the integer that stands for no value, ``sentinel``
-    the float that does so though the standard gives BLANK no meaning there (FITS 4.0, 4.4.2.5)."""
-
-    stored: np.dtype[np.generic]
-    wide: bool
-    scale: float
-    zero: float
-    blank: int | None
-    sentinel: float | None
-
-    @classmethod
-    def of(cls, hdu: Hdu) -> _Decoder:
-        """From the cards of a header. Raises FitsError ``bad_header`` where a card states something that is
-        no scale, zero point or (of integers) blank value."""
-        kind = "f" if hdu.bitpix < 0 else "u" if hdu.bitpix == 8 else "i"
-        scale = _factor_of(hdu, "BSCALE", 1.0)
-        if scale == 0.0:
-            raise FitsError("bad_header", "BSCALE is 0: no pixel could have a value of its own", "BSCALE")
-        return cls(
-            np.dtype(f">{kind}{abs(hdu.bitpix) // 8}"),
-            hdu.bitpix in (32, 64, -64),
-            scale,
-            _factor_of(hdu, "BZERO", 0.0),
-            _blank_of(hdu) if hdu.bitpix > 0 else None,
-            _sentinel_of(hdu) if hdu.bitpix < 0 else None,
-        )
-
-    def values(self, stored: NDArray[np.generic]) -> tuple[Values, int]:
-        """A new array in the machine's own byte order, and how many floats stood for no value."""
-        values: Values = stored.astype(np.float64) if self.wide else stored.astype(np.float32)
-        blanked = 0
-        if self.sentinel is not None:
-            silent = values == values.dtype.type(self.sentinel)
-            blanked = int(np.count_nonzero(silent))
-            if blanked:
-                values[silent] = np.nan
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.scale != 1.0:
-                values *= self.scale
-            if self.zero != 0.0:
-                values += self.zero
-        if self.blank is not None:
-            values[stored == self.blank] = np.nan
-        return values, blanked
-
-
-def _factor_of(hdu: Hdu, key: str, default: float) -> float:
-    """The number of a card, ``default`` where it states none."""
-    fault = hdu.keywords.number_fault(key)
-    if fault is not None:
-        raise FitsError("bad_header", fault.message, key)
-    value = hdu.keywords.number(key)
-    return default if value is None else value
-
-
-def _blank_of(hdu: Hdu) -> int | None:
-    """The integer that stands for no value, None where no card states one."""
-    keys = hdu.keywords
-    card = "ZBLANK" if hdu.kind == "tile" and not (keys.written("BLANK") or "").strip() else "BLANK"
-    if not (keys.written(card) or "").strip():
-        return None
-    blank = keys.get(card)
-    lowest, highest = (0, 255) if hdu.bitpix == 8 else (-(1 << hdu.bitpix - 1), (1 << hdu.bitpix - 1) - 1)
-    if card in keys.repeated or type(blank) is not int or not lowest <= blank <= highest:
-        raise FitsError(
-            "bad_header",
-            f"{card} is {keys.written(card)!r}: it would be one of the integers of BITPIX {hdu.bitpix}, from "
-            f"{lowest} to {highest}",
-            card,
-        )
-    return blank
-
-
-def _sentinel_of(hdu: Hdu) -> float | None:
-    """What BLANK says of floats, unless maps hold it for its own sake: 0 and 1 are weights and masks."""
-    blank = hdu.keywords.number("BLANK")
-    return None if blank is None or abs(blank) <= 1.0 else blank
 
 
 def _move_to(stream: BinaryIO | gzip.GzipFile, offset: int) -> None:

@@ -17,11 +17,11 @@ _TYPES = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8",
 def read_table(hdu: Hdu) -> dict[str, tuple[NDArray[np.float64], str | None]]:
     """Numeric columns with one element a row: upper-case name -> (values of shape (rows,), unit or None).
 
-    Other columns are left out. Raises FitsError ``bad_header`` where the declared widths do not fit the rows.
+    Other columns are left out. Raises FitsError ``bad_header`` as `places_of`.
     """
     if hdu.table is None:
         return {}
-    width, rows = hdu.axes[0], hdu.axes[1]
+    width, rows = table_shape(hdu)
     raw = np.frombuffer(hdu.table[: width * rows], dtype=np.uint8).reshape(rows, width)
     return {
         name: (cells_of(raw, place).astype(np.float64), place.unit)
@@ -40,18 +40,28 @@ class ColumnPlace:
     unit: str | None
 
 
+def table_shape(hdu: Hdu) -> tuple[int, int]:
+    """Bytes of a row of a table, and how many rows it has. Raises FitsError ``bad_header`` for one that does
+    not have two axes."""
+    if len(hdu.axes) != 2:
+        message = f"NAXIS of the table {hdu.name} in HDU {hdu.index} is {len(hdu.axes)}: a table has 2 axes"
+        raise FitsError("bad_header", message, "NAXIS")
+    return hdu.axes[0], hdu.axes[1]
+
+
 def places_of(hdu: Hdu) -> dict[str, ColumnPlace]:
-    """The columns of a table by their upper-case names. Raises FitsError ``bad_header`` where the declared
-    widths do not fit the rows."""
+    """The columns of a table by their upper-case names. Raises FitsError ``bad_header`` as `table_shape`, and
+    where the declared widths do not fit the rows."""
+    width, _ = table_shape(hdu)
     places: dict[str, ColumnPlace] = {}
     offset = 0
     for number in range(1, (hdu.keywords.integer("TFIELDS") or 0) + 1):
         form = hdu.keywords.text(f"TFORM{number}") or ""
-        repeat, letter = _parse_form(form, number)
-        size = _column_bytes(repeat, letter)
-        if offset + size > hdu.axes[0]:
+        repeat, letter = parse_form(form, number)
+        size = column_bytes(repeat, letter)
+        if offset + size > width:
             raise FitsError(
-                "bad_header", f"TFORM{number} = {form!r} does not fit rows of {hdu.axes[0]} bytes", "TFORM"
+                "bad_header", f"TFORM{number} = {form!r} does not fit rows of {width} bytes", "TFORM"
             )
         name = (hdu.keywords.text(f"TTYPE{number}") or f"COL{number}").upper()
         stored = _TYPES.get(letter) if repeat == 1 else None
@@ -70,14 +80,17 @@ def cells_of(rows: NDArray[np.uint8], place: ColumnPlace) -> NDArray[np.generic]
     return part.view(dtype).reshape(len(rows))
 
 
-def _parse_form(form: str, number: int) -> tuple[int, str]:
+def parse_form(form: str, number: int) -> tuple[int, str]:
+    """How many elements a column has in a row, and the letter of its type. Raises FitsError ``bad_header``
+    for what is no format of a column."""
     match = re.match(r"(\d*)([LXBIJKAEDCMPQ])", form)
     if not match:
         raise FitsError("bad_header", f"TFORM{number} = {form!r} is no column format", f"TFORM{number}")
     return int(match.group(1) or 1), match.group(2)
 
 
-def _column_bytes(repeat: int, letter: str) -> int:
+def column_bytes(repeat: int, letter: str) -> int:
+    """Bytes of a row that a column takes; of P and Q those that say where its elements are."""
     if letter == "X":
         return -(-repeat // 8)
     sizes = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "P": 8, "M": 16, "Q": 16}

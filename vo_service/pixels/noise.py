@@ -17,7 +17,7 @@ from math import ceil, erf, exp, nan, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.pixels.blocks import Values
+from vo_service.pixels.decoding import Values
 
 SAMPLE_PIXELS = 16384
 LEAST_SAMPLE_PIXELS = 4096

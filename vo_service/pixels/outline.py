@@ -93,7 +93,7 @@ def _simplify(ring: NDArray[np.float64], tolerance: float) -> NDArray[np.float64
     """Drops points closer than ``tolerance`` (radians) to the great circle between the kept ones beside
     them.
     """
-    corners = np.arange(0, len(ring), EDGE_POINTS) if len(ring) == 4 * EDGE_POINTS else np.arange(len(ring))
+    corners = np.arange(0, len(ring), EDGE_POINTS if len(ring) > MAXIMUM_VERTICES else 1)
     kept: list[int] = []
     for begin, end in zip(corners, [*corners[1:], len(ring)], strict=True):
         kept.extend(_keep_between(ring, int(begin), int(end), tolerance))

@@ -26,7 +26,7 @@ from math import erf, nan, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.pixels.blocks import Values
+from vo_service.pixels.decoding import Values
 from vo_service.pixels.noise import MAD_TO_SIGMA, Grid, estimate_mode, estimate_rms
 from vo_service.pixels.steps import even_median, find_padding, is_stepped, spread_steps
 

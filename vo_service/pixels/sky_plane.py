@@ -23,7 +23,7 @@ Doubles = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class SkyPlane:
     """Pixel coordinates (FITS, the first is 1) to ICRS; ``turn`` leads there from the header's frame (None
-    where that is ICRS itself), ``back`` the other way where it is known."""
+    where that is ICRS itself), ``back`` the other way; without it there is none back to pixels."""
 
     celestial: Celestial
     turn: Turn | None

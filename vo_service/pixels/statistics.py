@@ -7,7 +7,8 @@ from math import inf, isfinite, sqrt
 
 import numpy as np
 
-from vo_service.pixels.blocks import PlanePart, Shape, Values
+from vo_service.pixels.blocks import PlanePart, Shape
+from vo_service.pixels.decoding import Values
 from vo_service.pixels.noise import Grid
 
 MAXIMUM_DISTINCT = 16

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from gzip import GzipFile
+from gzip import BadGzipFile, GzipFile
 from math import prod
 from typing import IO, Any, BinaryIO
 
@@ -24,7 +24,9 @@ from vo_service.pixels.fits_header import FitsError
 
 MAXIMUM_TILE = 128 * 1024 * 1024
 """A tile of more bytes than this is not unpacked: tiles are there to be small."""
-_DAMAGED = (
+DAMAGED = (
+    BadGzipFile,
+    EOFError,
     CfitsioException,
     ValueError,
     TypeError,
@@ -34,13 +36,27 @@ _DAMAGED = (
     zlib.error,
     VerifyError,
     RuntimeError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
 )
+"""What astropy raises for tiles, and for cards about them, that are not what they should be."""
 
 
 def tile_lengths(hdu: Hdu) -> tuple[int, ...]:
-    """Pixels of a tile along each axis (FITS order); without ZTILEn cards a tile is a row of the image."""
+    """Pixels of a tile along each axis (FITS order); without ZTILEn cards a tile is a row of the image.
+    Raises FitsError ``bad_header`` for an image without pixels, and for tiles without."""
+    if not hdu.axes or min(hdu.axes) < 1:
+        shape = " x ".join(map(str, hdu.axes)) or "no"
+        message = f"the image in HDU {hdu.index} has {shape} pixels: every axis has at least one"
+        raise FitsError("bad_header", message, "ZNAXIS")
     defaults = (*hdu.axes[:1], *(1 for _ in hdu.axes[1:]))
-    return tuple(hdu.keywords.integer(f"ZTILE{n + 1}") or length for n, length in enumerate(defaults))
+    lengths = tuple(hdu.keywords.integer(f"ZTILE{n}") or length for n, length in enumerate(defaults, 1))
+    if min(lengths) < 1:
+        shape = " x ".join(map(str, lengths))
+        message = f"a tile of HDU {hdu.index} is {shape} pixels: it has at least one along every axis"
+        raise FitsError("bad_header", message, "ZTILE1")
+    return lengths
 
 
 def read_tiles(
@@ -54,8 +70,8 @@ def read_tiles(
     (plane, row, planes, rows). BSCALE is not applied; quantised floats are restored.
 
     A stream that cannot seek is laid down in a temporary file first. Memory is a few times that of a block
-    and a tile. Raises FitsError ``too_large`` (tiles beyond 128 MB) or ``unreadable`` (tiles that cannot be
-    unpacked), and OSError.
+    and a tile. Raises FitsError ``bad_header`` (an image or tiles without pixels), ``too_large`` (tiles
+    beyond 128 MB) or ``unreadable`` (tiles that cannot be unpacked), and OSError.
     """
     size = prod(tile_lengths(hdu)) * abs(hdu.bitpix) // 8
     if size > MAXIMUM_TILE:
@@ -70,7 +86,7 @@ def read_tiles(
                 with np.errstate(all="ignore"):
                     numbers = _section(image, hdu.axes, plane, planes, slice(row, row + rows)).astype(dtype)
                 yield plane, row, numbers
-        except _DAMAGED as error:
+        except DAMAGED as error:
             reason = str(error) or type(error).__name__
             raise FitsError(
                 "unreadable", f"a tile of {name} cannot be unpacked: {reason}", f"HDU {hdu.index}"

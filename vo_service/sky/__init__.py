@@ -9,6 +9,7 @@ from vo_service.sky.centres import areas_and_centres, centroid, measures_of
 from vo_service.sky.circles import Circle
 from vo_service.sky.errors import RegionError
 from vo_service.sky.frames import galactic
+from vo_service.sky.hulls import covering_circle, covering_polygon
 from vo_service.sky.intersections import Intersection
 from vo_service.sky.kept import is_long, keep_short
 from vo_service.sky.moc_texts import MOC_CELLS, MOC_CHARACTERS, parse_moc
@@ -50,6 +51,8 @@ __all__ = [
     "canonical_stcs",
     "caps_of",
     "centroid",
+    "covering_circle",
+    "covering_polygon",
     "footprint_ids",
     "galactic",
     "healpix29",

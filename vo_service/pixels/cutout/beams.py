@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vo_service.pixels.cutout.cards import OF_THE_WHOLE, with_value
 from vo_service.pixels.fits_file import Hdu
 from vo_service.pixels.fits_header import FitsError
-from vo_service.pixels.fits_table import cells_of, places_of
+from vo_service.pixels.fits_table import cells_of, places_of, table_shape
 
 _COUNT = re.compile(rb"(NAXIS2|NCHAN|NPOL) *$")
 
@@ -39,7 +39,7 @@ def cut_beams(
         raise FitsError("bad_header", "the table BEAMS is too large to be cut", "BEAMS")
     if table.keywords.integer("PCOUNT"):
         raise FitsError("bad_header", "the table BEAMS has columns of variable length", "BEAMS")
-    width, count = table.axes[0], table.axes[1]
+    width, count = table_shape(table)
     rows = np.frombuffer(table.table[: width * count], np.uint8).reshape(count, width).copy()
     places = places_of(table)
     kept = np.ones(count, dtype=bool)
@@ -68,6 +68,33 @@ def cut_beams(
     )
 
 
+def binned_beams(table: Hdu, cut: CutTable, factor: int) -> CutTable | None:
+    """The beams of channels that are put together by ``factor``, one row for each bin and polarisation; None
+    where rows of one bin differ. ``cut`` is the outcome of `cut_beams` for this table."""
+    width = table.axes[0]
+    rows = np.frombuffer(cut.rows, np.uint8).reshape(-1, width).copy()
+    places = places_of(table)
+    channel = np.arange(len(rows))
+    place = places.get("CHAN")
+    if place is not None and place.stored is not None:
+        stored = cells_of(rows, place)
+        channel = stored.astype(np.int64)
+        _write(rows, place.offset, (channel // factor).astype(stored.dtype))
+    bins = channel // factor
+    kinds = np.zeros(len(rows), dtype=np.int64)
+    place = places.get("POL")
+    if place is not None and place.stored is not None:
+        kinds = cells_of(rows, place).astype(np.int64)
+    _, first, group = np.unique(
+        np.column_stack([kinds, bins]), axis=0, return_index=True, return_inverse=True
+    )
+    if (rows != rows[first[group.ravel()]]).any():
+        return None
+    kept = np.sort(first)
+    counts = {b"NAXIS2": len(kept), b"NCHAN": len(np.unique(bins))}
+    return CutTable([_counted(card, counts) for card in cut.cards], rows[kept].tobytes())
+
+
 def _within(numbers: NDArray[np.int64], start: int, stop: int) -> NDArray[np.bool_]:
     return (numbers >= start) & (numbers < stop)
 
@@ -79,4 +106,4 @@ def _write(rows: NDArray[np.uint8], offset: int, numbers: NDArray[np.generic]) -
 
 def _counted(card: bytes, counts: dict[bytes, int]) -> bytes:
     match = _COUNT.match(card[:8])
-    return with_value(card, str(counts[match[1]])) if match else card
+    return with_value(card, str(counts[match[1]])) if match and match[1] in counts else card

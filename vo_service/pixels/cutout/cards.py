@@ -48,7 +48,7 @@ def cut_cards(cards: list[bytes], box: Box, spectral: int | None = None) -> list
     stated = set()
     result = []
     for card in cards:
-        name = _name(card)
+        name = name_of(card)
         if name in OF_THE_WHOLE:
             continue
         if (length := _NAXIS.match(name)) and int(length[1]) <= len(box.shape):
@@ -63,7 +63,7 @@ def cut_cards(cards: list[bytes], box: Box, spectral: int | None = None) -> list
 
 
 def _unstated(cards: list[bytes], box: Box, stated: set[tuple[int, str]]) -> Iterator[bytes]:
-    alternates = {match[1].decode() for card in cards if (match := _ALTERNATE.match(_name(card)))}
+    alternates = {match[1].decode() for card in cards if (match := _ALTERNATE.match(name_of(card)))}
     for alternate in ("", *sorted(alternates)):
         for axis, start in enumerate(box.starts, 1):
             if start and (axis, alternate) not in stated:
@@ -74,9 +74,8 @@ def _shifted(card: bytes, start: int) -> bytes:
     """A CRPIX card for pixels counted from ``start`` on; to the letter as it was where that is the first."""
     if start == 0:
         return card
-    keyword = _name(card).decode("ascii").strip()
-    match = _VALUE.search(card)
-    text = match[1].decode("ascii", "replace").strip().strip("'").strip() if match else ""
+    keyword = name_of(card).decode("ascii").strip()
+    text = value_text(card)
     try:
         value = float(text.upper().replace("D", "E")) - start
         if not math.isfinite(value):
@@ -86,16 +85,22 @@ def _shifted(card: bytes, start: int) -> bytes:
     return with_value(card, repr(value).upper())
 
 
-def _name(card: bytes) -> bytes:
+def name_of(card: bytes) -> bytes:
     """The keyword as the reader of headers takes it, also where it is not written in its eight columns."""
     return card[:9].partition(b"=")[0].strip().upper().ljust(8)
+
+
+def value_text(card: bytes) -> str:
+    """What a card states, of a text without its quotes."""
+    match = _VALUE.search(card)
+    return match[1].decode("ascii", "replace").strip().strip("'").strip() if match else ""
 
 
 def with_value(card: bytes, value: str) -> bytes:
     """A card with another number, its comment kept as far as there is room."""
     match = _VALUE.search(card)
     comment = card[match.end() :].rstrip() if match else b""
-    text = _name(card) + b"= " + value.rjust(20).encode("ascii")
+    text = name_of(card) + b"= " + value.rjust(20).encode("ascii")
     return (text + (b" " + comment if comment else b""))[:CARD].ljust(CARD)
 
 

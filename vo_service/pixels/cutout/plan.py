@@ -7,10 +7,12 @@ same request on the same sources gives the same plan, so a download that broke o
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
 
 from vo_service.pixels.cutout.runs import MOST_READ, Piece, Runs
 from vo_service.pixels.fits_header import BLOCK
@@ -21,6 +23,15 @@ class Readable(Protocol):
 
     def read_into(self, offset: int, view: memoryview) -> None:
         """Fill ``view`` with the bytes from ``offset`` on. Raises OSError where there are not so many."""
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """Bytes that are far: runs are better asked for together than one by one."""
+
+    def gather(self, pieces: Iterable[Piece], view: memoryview) -> None:
+        """Fill ``view`` with runs that lie one behind the other. Raises OSError where there are not so many
+        bytes, or they are not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,9 @@ def padding_behind(size: int) -> Held:
     return Held(bytes(-size % BLOCK))
 
 
+_CHANGED = "the file changed while it was cut"
+
+
 class SourceChanged(OSError):
     """The source is no longer in the state for which the cut was planned."""
 
@@ -64,15 +78,22 @@ class PlannedBytes:
     """The bytes of a plan on open sources, read in any order by one reader at a time.
 
     ``is_unchanged`` is asked after each piece was read and before it is handed out: what comes is of one
-    state of the sources. They are closed by ``close``.
+    state of the sources. Of sources that are far that costs a request: ``is_confirmed`` is asked before the
+    last bytes are handed out, and by `confirm`. The sources are closed by ``close``.
     """
 
     def __init__(
-        self, segments: Sequence[Segment], is_unchanged: Callable[[], bool], close: Callable[[], None]
+        self,
+        segments: Sequence[Segment],
+        is_unchanged: Callable[[], bool],
+        close: Callable[[], None],
+        is_confirmed: Callable[[], bool] | None = None,
     ) -> None:
         self._segments = [segment for segment in segments if segment.size]
         self._ends = list(accumulate(segment.size for segment in self._segments))
         self._is_unchanged = is_unchanged
+        self._is_confirmed = is_confirmed
+        self._read_since = False
         self.close = close
 
     @property
@@ -80,10 +101,10 @@ class PlannedBytes:
         """Number of bytes of the whole."""
         return self._ends[-1] if self._ends else 0
 
-    def read_at(self, offset: int, length: int) -> bytes:
+    def read_at(self, offset: int, length: int) -> memoryview:
         """A part of the whole, shorter only at its end. Raises SourceChanged, and OSError."""
         length = max(0, min(length, self.size - offset))
-        buffer = memoryview(bytearray(length))
+        buffer = np.empty(length, np.uint8).data  # not cleared first, and not copied afterwards
         done = 0
         while done < length:
             place = bisect_right(self._ends, offset + done)
@@ -93,12 +114,25 @@ class PlannedBytes:
             self._fill(self._segments[place], start, stop, buffer[done : done + stop - start])
             done += stop - start
         if not self._is_unchanged():
-            raise SourceChanged("the file changed while it was cut")
-        return bytes(buffer)
+            raise SourceChanged(_CHANGED)
+        if offset + length >= self.size:
+            self.confirm()
+        return buffer
+
+    def confirm(self) -> None:
+        """Whoever ends before the end of the whole asks for this before handing out the last bytes: far
+        sources are still what was planned. Raises SourceChanged, and OSError."""
+        if self._is_confirmed is not None and self._read_since and not self._is_confirmed():
+            raise SourceChanged(_CHANGED)
+        self._read_since = False
 
     def _fill(self, segment: Segment, start: int, stop: int, view: memoryview) -> None:
         if isinstance(segment, Held):
             view[:] = segment.content[start:stop]
+            return
+        self._read_since = True
+        if isinstance(segment.source, Gathering):
+            segment.source.gather(segment.runs.pieces(start, stop), view)
             return
         done = 0
         for piece in segment.runs.pieces(start, stop):

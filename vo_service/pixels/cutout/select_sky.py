@@ -10,13 +10,13 @@ mostly, is done by its border alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_service.pixels.cutout.border import points_of_border, reach_of_border
+from vo_service.pixels.cutout.sky_parts import CLOSE, WIDEST, Parts, are_off, look, nearest
 from vo_service.pixels.sky_plane import SkyPlane
 from vo_service.sky import Region
 
@@ -24,24 +24,15 @@ Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Span = tuple[int, int]
 
-CLOSE: Final = 2.0**-20
-"""Pixels. What is so near to touching a pixel is taken to touch it."""
 _ACROSS: Final = 24
 """Parts that a side of an image is divided into at first."""
-_WIDEST: Final = math.radians(3.0)
-"""Larger parts are divided at first, since projections bend within them."""
-_BEND: Final = 1.25
-"""No point of a part is farther from its middle than so many times the farthest of eight on its border."""
-_CUT: Final = 8.0
-"""The same where not all nine are on the projection, which bends much at its rim."""
-_LOST: Final = 3
-"""So many times a part of which no point lies on the projection is divided before it is given up: of its
-border a rim cuts off a sliver at most."""
-_NINE: Final = np.array([(0, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0)]) / 2.0
+_BLOCK: Final = 64
+"""Pixels along a side of the blocks that are looked at first."""
+_TOGETHER: Final = 1 << 13
+"""Blocks, or pixels, that wait to be looked at together."""
 _MOST: Final = 8192
 _MOST_OF_A_PIXEL: Final = 16
 """Parts in doubt that are looked at, of a whole image and of one pixel."""
-_QUARTERS: Final = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) / 4.0
 
 
 def sky_box(plane: SkyPlane, shape: Region) -> tuple[Span, Span] | None:
@@ -56,11 +47,11 @@ def sky_box(plane: SkyPlane, shape: Region) -> tuple[Span, Span] | None:
     box.add_points(points_of_border(plane, shape))
     parts = _all_parts(plane)
     while len(parts):
-        seen = _look(plane, shape, parts)
+        seen = look(plane, shape, parts)
         box.add(parts.chosen(seen.inside))
         box.add_points(parts.middle[seen.hit])
-        keep = ~(seen.outside | seen.inside) & parts.beyond(box)
-        parts = parts.chosen(_nearest(keep, seen.distance, np.zeros(len(parts), np.int64), _MOST))
+        keep = ~(seen.outside | seen.inside) & _beyond(parts, box)
+        parts = parts.chosen(nearest(keep, seen.distance, np.zeros(len(parts), np.int64), _MOST))
         if parts.is_close:
             box.add_points(parts.middle)
             break
@@ -69,23 +60,90 @@ def sky_box(plane: SkyPlane, shape: Region) -> tuple[Span, Span] | None:
 
 
 def touching(plane: SkyPlane, shape: Region, x: Span, y: Span) -> Flags:
-    """(rows, columns) of the pixels of a box: whether the shape touches them. One look at all of them: hand
-    in strips of large images."""
-    columns, rows = np.meshgrid(np.arange(x[0], x[1]) + 1.0, np.arange(y[0], y[1]) + 1.0)
-    middle = np.column_stack([columns.ravel(), rows.ravel()])
-    found = _met(points_of_border(plane, shape), x, y).ravel()
-    parts, owner = _Parts(middle, np.ones(2), np.zeros(len(middle), np.int8)), np.arange(len(middle))
+    """(rows, columns) of the pixels of a box: whether the shape touches them.
+
+    Blocks of pixels are divided until they surely lie inside or outside, so that only pixels along the border
+    of the shape are looked at one by one. Memory: that of the flags, and some 30 MB.
+    """
+    blocks = _Blocks(plane, x, y)
+    blocks.met(points_of_border(plane, shape))
+    waiting = list(blocks.all().portions(_TOGETHER))
+    while waiting:
+        parts = waiting.pop()
+        if parts.sides[0] == 1.0:
+            blocks.take(parts.chosen(_touched(plane, shape, parts.middle)))
+            continue
+        seen = look(plane, shape, parts)
+        blocks.take(parts.chosen(seen.inside))
+        parts = parts.chosen(~(seen.inside | seen.outside))
+        is_blind = parts.blind > 0
+        is_blind[is_blind] = are_off(plane, parts.chosen(is_blind))
+        waiting += blocks.within(parts.chosen(~is_blind).quarters()).portions(_TOGETHER)
+    return blocks.flags
+
+
+def _touched(plane: SkyPlane, shape: Region, middle: Doubles) -> Flags:
+    """Whether the shape touches pixels, each by itself; by their middles (n, 2)."""
+    parts, owner = Parts(middle, np.ones(2), np.zeros(len(middle), np.int8)), np.arange(len(middle))
+    found = np.zeros(len(middle), dtype=bool)
     while len(parts):
-        seen = _look(plane, shape, parts)
+        seen = look(plane, shape, parts)
         found[owner[seen.hit | seen.inside]] = True
         keep = ~(seen.outside | found[owner])
-        keep = _nearest(keep, seen.distance, owner, _MOST_OF_A_PIXEL)
+        keep = nearest(keep, seen.distance, owner, _MOST_OF_A_PIXEL)
         parts, owner = parts.chosen(keep), owner[keep]
         if parts.is_close:
             found[owner] = True
             break
         parts, owner = parts.quarters(), np.repeat(owner, 4)
-    return found.reshape(rows.shape)
+    return found
+
+
+class _Blocks:
+    """The pixels of a box as squares of a power of two of them, from its first pixel on; those at its end may
+    reach beyond it."""
+
+    def __init__(self, plane: SkyPlane, x: Span, y: Span) -> None:
+        self._low = np.array([x[0], y[0]])
+        self._size = np.array([x[1] - x[0], y[1] - y[0]])
+        self._spans = x, y
+        scale = math.radians(plane.celestial.pixel_scale())
+        most = min(float(_BLOCK), float(self._size.max()), WIDEST / scale)
+        self._side = 1 << max(0, math.floor(math.log2(most)))
+        columns, rows = -(-self._size // self._side) * self._side
+        self._flags = np.zeros((rows, columns), dtype=bool)
+
+    @property
+    def flags(self) -> Flags:
+        """(rows, columns) of the box: which pixels have been taken."""
+        return self._flags[: self._size[1], : self._size[0]]
+
+    def all(self) -> Parts:
+        side = self._side
+        columns, rows = np.meshgrid(*(np.arange(0, length, side) for length in self._size))
+        middle = np.column_stack([columns.ravel(), rows.ravel()]) + self._low + (side + 1.0) / 2.0
+        return Parts(middle, np.full(2, float(side)), np.zeros(len(middle), np.int8))
+
+    def within(self, parts: Parts) -> Parts:
+        """Those that have a pixel of the box, as if never seen."""
+        parts.blind[:] = 0
+        return parts.chosen(np.asarray((self._starts(parts) < self._size).all(axis=1)))
+
+    def met(self, points: Doubles) -> None:
+        """Take the pixels that points lie in or on the border of."""
+        self.flags[_met(points, *self._spans)] = True
+
+    def take(self, parts: Parts) -> None:
+        """Take all pixels of parts."""
+        side = int(parts.sides[0])
+        rows, columns = self._flags.shape
+        column, row = self._starts(parts).T // side
+        self._flags.reshape(rows // side, side, columns // side, side)[row, :, column, :] = True
+
+    def _starts(self, parts: Parts) -> NDArray[np.int64]:
+        """(n, 2) first pixel of each, from 0 in the box."""
+        starts = parts.middle - (parts.sides + 1.0) / 2.0 - self._low
+        return np.asarray(np.rint(starts), dtype=np.int64)
 
 
 def _met(points: Doubles, x: Span, y: Span) -> Flags:
@@ -106,47 +164,24 @@ def centres_in(plane: SkyPlane, shape: Region, x: Span, y: Span) -> Flags:
     return shape.contains(grid.reshape(-1, 3)).reshape(grid.shape[:2])
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Rectangles of equal ``sides`` (2,) round their middles (n, 2), in FITS pixels; ``blind`` (n,) for how
-    many divisions no point of them was on the projection."""
-
-    middle: Doubles
-    sides: Doubles
-    blind: NDArray[np.int8]
-
-    def __len__(self) -> int:
-        return len(self.middle)
-
-    @property
-    def is_close(self) -> bool:
-        return bool(self.sides.max() <= CLOSE)
-
-    def chosen(self, flags: Flags) -> _Parts:
-        return _Parts(self.middle[flags], self.sides, self.blind[flags])
-
-    def beyond(self, box: _Box) -> Flags:
-        """Which of them reach beyond what is known to be in the box."""
-        if box.low is None or box.high is None:
-            return np.ones(len(self), dtype=bool)
-        half = self.sides / 2.0
-        beyond = (self.middle - half < box.low) | (self.middle + half > box.high)
-        return np.asarray(beyond.any(axis=1))
-
-    def quarters(self) -> _Parts:
-        middle = self.middle[:, None, :] + _QUARTERS * self.sides
-        return _Parts(middle.reshape(-1, 2), self.sides / 2.0, np.repeat(self.blind, 4))
+def _beyond(parts: Parts, box: _Box) -> Flags:
+    """Which parts reach beyond what is known to be in the box."""
+    if box.low is None or box.high is None:
+        return np.ones(len(parts), dtype=bool)
+    half = parts.sides / 2.0
+    beyond = (parts.middle - half < box.low) | (parts.middle + half > box.high)
+    return np.asarray(beyond.any(axis=1))
 
 
-def _all_parts(plane: SkyPlane) -> _Parts:
+def _all_parts(plane: SkyPlane) -> Parts:
     """The whole image."""
     size = np.array(plane.celestial.size, dtype=np.float64)
     scale = math.radians(plane.celestial.pixel_scale())
-    counts = np.clip(np.ceil(size * scale / _WIDEST), np.minimum(_ACROSS, size), 4 * _ACROSS).astype(int)
+    counts = np.clip(np.ceil(size * scale / WIDEST), np.minimum(_ACROSS, size), 4 * _ACROSS).astype(int)
     sides = size / counts
     columns, rows = np.meshgrid(*(np.arange(count) + 0.5 for count in counts))
     middle = np.column_stack([columns.ravel(), rows.ravel()]) * sides + 0.5
-    return _Parts(middle, sides, np.zeros(len(middle), np.int8))
+    return Parts(middle, sides, np.zeros(len(middle), np.int8))
 
 
 class _Box:
@@ -156,7 +191,7 @@ class _Box:
         self.low: Doubles | None = None
         self.high: Doubles | None = None
 
-    def add(self, parts: _Parts) -> None:
+    def add(self, parts: Parts) -> None:
         """All pixels of which a part has more than its border."""
         if len(parts):
             half = parts.sides / 2.0
@@ -184,53 +219,3 @@ class _Box:
             for low, high, length in zip(self.low, self.high, size, strict=True)
         )
         return first, last
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Of each part: ``hit``: its middle lies in the shape; ``inside``: all of it surely does; ``outside``:
-    nothing surely does. ``distance`` (radians) from its middle to the shape, pi where it is not known."""
-
-    hit: Flags
-    inside: Flags
-    outside: Flags
-    distance: Doubles
-
-
-def _look(plane: SkyPlane, shape: Region, parts: _Parts) -> _Seen:
-    points = parts.middle[:, None, :] + _NINE * parts.sides
-    vectors = plane.vectors(points.reshape(-1, 2)).reshape(-1, 9, 3)
-    there = ~np.isnan(vectors[:, :, 0])
-    base = there.argmax(axis=1)  # the middle, where that lies on the projection
-    places = np.take_along_axis(vectors, base[:, None, None], axis=1)[:, 0]
-    chords = np.sqrt(np.nanmax(np.square(vectors - places[:, None, :]).sum(axis=2), axis=1, initial=0.0))
-    reach = np.where(there.all(axis=1), _BEND, _CUT)
-    radius = reach * 2.0 * np.arcsin(np.minimum(1.0, chords / 2.0))
-    radius[there.sum(axis=1) == 1] = math.pi  # it cannot be told
-    blind = ~there.any(axis=1)
-    parts.blind[:] = np.where(blind, parts.blind + 1, 0)
-    hit = np.zeros(len(parts), dtype=bool)
-    inside, outside, away = hit.copy(), hit.copy(), np.full(len(parts), math.pi)
-    seen = ~blind
-    away[seen], depth = shape.distance_and_depth(places[seen])
-    outside[seen] = away[seen] > radius[seen]
-    inside[seen] = (depth > radius[seen]) & there[seen].all(axis=1)
-    hit[there[:, 0]] = shape.contains(places[there[:, 0]])
-    outside[parts.blind > _LOST] = True
-    return _Seen(hit, inside, outside, away)
-
-
-def _nearest(keep: Flags, distance: Doubles, owner: NDArray[np.int64], most: int) -> Flags:
-    """Of the parts that are kept so many of each owner at most, those nearest to the shape: where more are
-    in doubt its border runs along theirs, and one that touches is enough. Where a shape touches elsewhere, by
-    a corner, points of its border have told so; of a plane without a way back (FK4) that may be missed."""
-    if np.count_nonzero(keep) <= most:
-        return keep
-    places = np.flatnonzero(keep)
-    order = places[np.lexsort((distance[places], owner[places]))]
-    owners = owner[order]
-    begins = np.r_[True, owners[1:] != owners[:-1]]
-    rank = np.arange(len(order)) - np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
-    chosen = np.zeros(len(keep), dtype=bool)
-    chosen[order[rank < most]] = True
-    return chosen
