@@ -63,3 +63,9 @@ def test_dates_are_written_as_they_are_read() -> None:
     assert http_date(SAME) == MODIFIED
     assert http_date("Monday, 06-May-24 07:08:09 GMT") == MODIFIED
     assert http_date(None) is None
+
+
+def test_whoever_does_not_read_is_refused_where_the_state_is_known() -> None:  # RFC 9110, 13.1.2
+    assert judge({"if-none-match": ETAG}, ETAG, None, "POST") is Verdict.FAILED
+    assert judge({"if-none-match": '"x"'}, ETAG, None, "POST") is Verdict.SEND
+    assert judge({"if-none-match": ETAG}, ETAG, None, "HEAD") is Verdict.NOT_MODIFIED

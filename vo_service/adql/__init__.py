@@ -12,6 +12,7 @@ from vo_service.adql.language.parser import parse
 from vo_service.adql.language.parser_cursor import MAX_NESTING
 from vo_service.adql.language.printing import print_tree
 from vo_service.adql.language.tree import Tree
+from vo_service.adql.meaning.origins import Origin
 from vo_service.adql.meaning.resolve import resolve
 from vo_service.adql.names import Names, UnknownName
 from vo_service.adql.nodes.resolved_queries import Resolved
@@ -32,6 +33,7 @@ __all__ = [
     "FootprintProbe",
     "Function",
     "Names",
+    "Origin",
     "Place",
     "Plan",
     "Probe",

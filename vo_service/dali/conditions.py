@@ -11,6 +11,9 @@ from enum import Enum
 _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
+_READING = ("GET", "HEAD")
+
+
 class Verdict(Enum):
     """What the conditions leave to do."""
 
@@ -19,7 +22,7 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
-def judge(headers: Mapping[str, str], etag: str, modified: datetime | None) -> Verdict:
+def judge(headers: Mapping[str, str], etag: str, modified: datetime | None, method: str = "GET") -> Verdict:
     """What the conditional headers of a request (names in lower case) make of it, in the RFC's order.
 
     ``etag`` is strong, in its quotes; ``modified`` is in whole seconds, UTC, or None where it is not known:
@@ -33,7 +36,11 @@ def judge(headers: Mapping[str, str], etag: str, modified: datetime | None) -> V
         if limit is not None and modified > limit:
             return Verdict.FAILED
     if "if-none-match" in headers:
-        return Verdict.NOT_MODIFIED if _lists(headers["if-none-match"], etag, weak=True) else Verdict.SEND
+        if not _lists(headers["if-none-match"], etag, weak=True):
+            return Verdict.SEND
+        return Verdict.NOT_MODIFIED if method in _READING else Verdict.FAILED
+    if method not in _READING:
+        return Verdict.SEND
     since = http_date(headers.get("if-modified-since"))
     unmodified = since is not None and modified is not None and modified <= since
     return Verdict.NOT_MODIFIED if unmodified else Verdict.SEND

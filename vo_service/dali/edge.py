@@ -13,14 +13,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vo_service.dali.errors import ServiceError
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.request_log import request_id, signed
+from vo_service.dali.wording import worded
 
 _log = logging.getLogger(__name__)
 
 _EXPOSED = (
     "WWW-Authenticate, X-VO-Authenticated, Location, Content-Disposition, Content-Range, Content-Length, "
-    "Accept-Ranges, ETag, Last-Modified, Link, Repr-Digest, Retry-After, X-Request-Id"
+    "Accept-Ranges, ETag, Last-Modified, Link, Repr-Digest, Retry-After, X-Request-Id, X-VO-Reason"
 )
 _METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 _ALLOWED = (
@@ -104,5 +105,8 @@ def _preflight() -> Response:
 
 
 def _apology() -> Response:
-    text = signed("The service failed to answer this request; its log has the reason under this number.")
-    return PlainTextResponse(f"{text}\n", status_code=500)
+    error = ServiceError(
+        ErrorKind.INTERNAL,
+        "The service failed to answer this request; its log has the reason under this number.",
+    )
+    return PlainTextResponse(f"{signed(worded(error))}\n", status_code=error.status)

@@ -73,6 +73,9 @@ class ServiceError(Exception):
         retry = {"Retry-After": _RETRY_AFTER[kind]} if kind in _RETRY_AFTER else {}
         self.headers: Mapping[str, str] = {**retry, **(headers or {})}
 
+    def __reduce__(self) -> tuple[object, ...]:  # it may come from another process
+        return type(self), (self.kind, self.message, self.hint, self.headers)
+
     @property
     def status(self) -> int:
         """The HTTP status of its kind."""
@@ -98,6 +101,9 @@ class ServiceAway(ServiceError):
     def __init__(self, message: str, hint: str | None = None, begun: bool = False) -> None:
         super().__init__(ErrorKind.UNAVAILABLE, message, hint)
         self.begun = begun
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.message, self.hint, self.begun)
 
 
 def usage(message: str, hint: str | None = None) -> ServiceError:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from capabilities.examples_page import PageExample, examples_page
 from vo_service.dali.documents import document_reply
 
-_HTML = "text/html; charset=utf-8"  # browsers show it always, and XML parsers read it
+HTML = "text/html; charset=utf-8"  # browsers show it always, and XML parsers read it
 
 
 class ExamplesHandler:
@@ -29,4 +29,4 @@ class ExamplesHandler:
 
     async def page(self, request: Request) -> Response:
         """The page."""
-        return document_reply(request, self._content, self._since, _HTML)
+        return document_reply(request, self._content, self._since, HTML)

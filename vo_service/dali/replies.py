@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vo_service.dali.errors import ServiceError
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.request_log import signed
+from vo_service.dali.wording import worded
 from vo_service.formats import FORMATS, Format, error_votable
 
 VOTABLE = FORMATS[0].media_type
@@ -25,7 +26,7 @@ _WORDS = {
 
 def text_reply(error: ServiceError) -> Response:
     """The error as plain text."""
-    return _text(error.text, error.status, error.headers)
+    return _text(worded(error), error.status, error.headers)
 
 
 def table_reply(error: ServiceError, format: Format | None) -> Response:
@@ -55,7 +56,8 @@ async def answer_service_error(request: Request, error: Exception) -> Response:
 async def answer_http_error(request: Request, error: Exception) -> Response:
     """Errors of the router: no such address, no such method."""
     assert isinstance(error, HTTPException)
-    return _text(_WORDS.get(error.status_code, error.detail), error.status_code, error.headers)
+    told = ServiceError(ErrorKind.USAGE, _WORDS.get(error.status_code, error.detail))
+    return _text(worded(told), error.status_code, error.headers)
 
 
 def _text(words: str, status: int, headers: Mapping[str, str] | None) -> Response:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from urllib.parse import quote
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -15,19 +17,30 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from vo_service.dali.conditions import Verdict, http_text, judge, range_applies
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.ranges import NotSatisfiable, Span, wanted_spans
 
-_BLOCK = 1 << 20
+_BLOCK = 2 << 20  # each is a turn of a thread, and what a slow client holds of memory
+_HEADER_TEXT = 500
+_TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
 
 
 class OpenBytes(Protocol):
     """Bytes that can be read in pieces, by one reader at a time."""
 
-    def read_at(self, offset: int, length: int) -> bytes:
+    def read_at(self, offset: int, length: int) -> bytes | memoryview:
         """A piece, shorter only at the end. Raises OSError."""
 
     def close(self) -> None:
         """Nothing is read any more."""
+
+
+@runtime_checkable
+class Confirmable(Protocol):
+    """Bytes of which only a look behind the last of them tells whether they were of one state."""
+
+    def confirm(self) -> None:
+        """Asked before the last bytes of an answer are sent. Raises OSError where they must not be."""
 
 
 @dataclass(slots=True)
@@ -81,7 +94,7 @@ def send_stored(request: Request, stored: Sendable, more: Mapping[str, str]) -> 
 
 
 def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Response:
-    verdict = judge(request.headers, stored.etag, stored.modified)
+    verdict = judge(request.headers, stored.etag, stored.modified, request.method)
     if verdict is not Verdict.SEND:
         stored.handle.close()
         return Response(status_code=412 if verdict is Verdict.FAILED else 304, headers=headers)
@@ -160,28 +173,67 @@ class _StoredResponse(StreamingResponse):
             self._handle.close()
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _nothing() -> AsyncIterator[bytes | memoryview]:
     for _ in ():
         yield b""
 
 
-async def _rest(handle: OpenBytes) -> AsyncIterator[bytes]:
+async def _rest(handle: OpenBytes) -> AsyncIterator[bytes | memoryview]:
     offset = 0
-    while block := await to_thread.run_sync(handle.read_at, offset, _BLOCK):
+    while block := await _read(handle, offset, _BLOCK):
         offset += len(block)
         yield block
 
 
-async def _bytes(handle: OpenBytes, parts: list[tuple[bytes, Span]], end: bytes) -> AsyncIterator[bytes]:
-    for before, span in parts:
+async def _bytes(
+    handle: OpenBytes, parts: list[tuple[bytes, Span]], end: bytes
+) -> AsyncIterator[bytes | memoryview]:
+    for number, (before, span) in enumerate(parts, 1):
         if before:
             yield before
         offset = span.start
         while offset < span.stop:
-            block = await to_thread.run_sync(handle.read_at, offset, min(_BLOCK, span.stop - offset))
+            block = await _read(handle, offset, min(_BLOCK, span.stop - offset))
             if not block:
-                raise OSError("the file became shorter while it was sent")  # breaks the connection off
+                raise _broken_off("the file became shorter while it was sent")
             offset += len(block)
+            if number == len(parts) and offset >= span.stop:
+                await _confirm(handle)
             yield block
     if end:
         yield end
+
+
+async def _read(handle: OpenBytes, offset: int, length: int) -> bytes | memoryview:
+    try:
+        return await to_thread.run_sync(handle.read_at, offset, length)
+    except OSError as error:
+        raise _broken_off(str(error)) from error
+
+
+async def _confirm(handle: OpenBytes) -> None:
+    if not isinstance(handle, Confirmable):
+        return
+    try:
+        await to_thread.run_sync(handle.confirm)
+    except OSError as error:
+        raise _broken_off(str(error)) from error
+
+
+def _broken_off(why: str) -> ServiceError:
+    """Ends an answer that has begun before its announced length: its client sees that it is not whole."""
+    return ServiceError(ErrorKind.CONFLICT, f"The bytes could not be sent to their end: {why}.")
+
+
+def header_text(text: str) -> str:
+    """A sentence as a header can bear it: printable ASCII, not too long."""
+    return re.sub(r"[^ -~]", "?", text)[:_HEADER_TEXT]
+
+
+def disposition(name: str, kind: str = "attachment") -> str:
+    """Content-Disposition for a file name, which stands last: clients take the rest of the line. ``inline``
+    is for what browsers show."""
+    if _TOKEN.fullmatch(name):
+        return f"{kind}; filename={name}"
+    plain = re.sub(r'[^ -~]|["\\]', "_", name)
+    return f"{kind}; filename*=UTF-8''{quote(name, safe='', errors='replace')}; filename=\"{plain}\""

@@ -2,6 +2,7 @@
 
 from vo_service.formats.description import OK, OVERFLOW, Info, Outcome, TableDescription, failed
 from vo_service.formats.encoder import SPOOL_BYTES, Encoder, EncodingError, Format, NoRoom
+from vo_service.formats.fields import field_ids
 from vo_service.formats.offers import FORMATS, UnknownFormat, find_format
 from vo_service.formats.votable import error_votable
 
@@ -20,5 +21,6 @@ __all__ = [
     "UnknownFormat",
     "error_votable",
     "failed",
+    "field_ids",
     "find_format",
 ]

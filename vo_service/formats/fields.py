@@ -72,6 +72,11 @@ def unique_ids(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(ids)
 
 
+def field_ids(columns: Sequence[Column]) -> tuple[str, ...]:
+    """The ID that the FIELD of each column has, for whatever refers to it from behind the table."""
+    return unique_ids(unique_names(columns))
+
+
 def write_systems(document: XMLDocument, columns: Sequence[Column], version: Version) -> None:
     """COOSYS and TIMESYS of those systems that columns refer to, before any reference (VOT-033)."""
     wanted = {reference(column) for column in columns}

@@ -41,7 +41,16 @@ def ask(
     plan = inquiry.plan(deadline)
     with closing(inquiry.batches(plan, deadline.limits())) as batches:
         rows = _batch_rows(plan, context.limits)
-        yield Answer(plan.columns, batches, question, snapshot.number, plan.warnings, inquiry.stop.ask, rows)
+        yield Answer(
+            plan.columns,
+            batches,
+            question,
+            snapshot.number,
+            plan.warnings,
+            inquiry.stop.ask,
+            rows,
+            plan.origins,
+        )
 
 
 def engine_plan(question: Question, context: Context, snapshot: Snapshot, engine: Engine) -> str:

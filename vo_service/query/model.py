@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tap_schema import Column
 from vo_service.access import Rights, Viewer
+from vo_service.adql import Origin
 from vo_service.engines import Limits
 from vo_service.query.answers import ProbeAnswers
 from vo_service.query.names import Targets
@@ -52,7 +53,7 @@ class Answer:
 
     ``overflowed`` says, after the last batch, whether MAXREC cut rows. ``cancel`` ends the query from any
     thread: the next batch then raises QueryCancelled. A batch of less than ``batch_rows`` is the last, as a
-    rule.
+    rule. ``origins`` are those of the columns, in order.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Answer:
         warnings: tuple[str, ...],
         cancel: Callable[[], None],
         batch_rows: int = 0,
+        origins: tuple[Origin, ...] = (),
     ) -> None:
         self.columns = columns
+        self.origins = origins
         self.snapshot = snapshot
         self.warnings = warnings
         self.cancel = cancel

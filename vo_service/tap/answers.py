@@ -37,6 +37,7 @@ from vo_service.formats import (
 from vo_service.query import Answer, Context, Question, Stop, ask, read_ahead
 from vo_service.store import StoreError
 from vo_service.tap.errors import Trouble, service_error
+from vo_service.tap.row_services import RowServices, described_services, no_services
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Answering:
     ``citation`` is the operator's. ``place`` is a directory for what formats must put aside, ``spool_bytes``
     the most of it. ``on_snapshot`` hears on which snapshot the query runs, before it runs; ``account`` hears
     of its end. ``readers`` are threads that read a large answer from the engine while this one makes bytes of
-    it; there must be one for every answer at a time.
+    it; there must be one for every answer at a time. ``services`` are those that take a row.
     """
 
     question: Question
@@ -96,6 +97,7 @@ class Answering:
     told: Told = field(default_factory=Told)
     account: Account = lambda state, seconds, rows, size: None
     readers: Executor | None = None
+    services: RowServices = no_services
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
         """The bytes of the answer.
@@ -132,7 +134,7 @@ class Answering:
         try:
             batches = answer.batches
             first = next(batches, None)
-            held = list(encoder.begin(TableDescription(answer.columns, self._infos(answer))))
+            held = list(encoder.begin(self._described(answer)))
             try:
                 if first is not None:
                     held += self._rows(encoder, first)
@@ -178,6 +180,10 @@ class Answering:
 
     def _counts(self) -> tuple[Info, ...]:
         return (Info("rows", str(self.told.rows)),)
+
+    def _described(self, answer: Answer) -> TableDescription:
+        services = described_services(answer.columns, answer.origins, self.context.base_url, self.services)
+        return TableDescription(answer.columns, self._infos(answer), resources=services)
 
     def _infos(self, answer: Answer) -> tuple[Info, ...]:
         """What an answer says of itself (TAP-104)."""

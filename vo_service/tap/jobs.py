@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from vo_service.access import ANONYMOUS, Viewer
-from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
+from vo_service.dali.errors import ServiceError
 from vo_service.dali.formats import wanted_format
 from vo_service.dali.parameters import Form
 from vo_service.dali.replies import error_document
 from vo_service.dali.request_log import as_request
 from vo_service.dali.streams import Cancellation
+from vo_service.dali.uws.owner import ViewerNow, viewer_of
 from vo_service.dali.uws.work import Explanation, JobLimits, JobService, Sink
-from vo_service.store import StoreError
 from vo_service.store.jobs import Job
 from vo_service.tap.parameters import PARAMETERS, ReadRequest
 from vo_service.tap.queries import Asker, TapQueries
@@ -22,9 +21,6 @@ from vo_service.tap.uploads import stored_parts
 
 RESULT = "result"
 """The name of the one result of a TAP job (TAP-147)."""
-
-ViewerNow = Callable[[str, frozenset[str]], Viewer | None]
-"""Who asked for a job that runs later, with what is left of its rights; None without any live token."""
 
 
 class TapJobs:
@@ -64,7 +60,7 @@ class TapJobs:
             form = Form.of(job.parameters)
             format = wanted_format(form)
             asker = Asker(
-                viewer=self._viewer(job),
+                viewer=viewer_of(job, self._viewer_now),
                 now=self._clock(),
                 base_url=job.base_url,
                 seconds=self._limits.seconds_hard,  # the job's own limit is watched by its worker
@@ -76,22 +72,6 @@ class TapJobs:
                 for piece in query.pieces(cancellation):
                     file.write(piece)
             query.finish()
-
-    def _viewer(self, job: Job) -> Viewer:
-        """Who the job runs for: with the rights of its making, as far as they still hold (design 4.3)."""
-        if job.owner is None:
-            return ANONYMOUS
-        try:
-            viewer = self._viewer_now(job.owner, job.scopes)
-        except StoreError as error:
-            raise ServiceAway("Tokens cannot be checked at present.") from error
-        if viewer is None:
-            raise ServiceError(
-                ErrorKind.FORBIDDEN,
-                "The token that this job was made with has expired or was revoked.",
-                "Make the job again with a new one.",
-            )
-        return viewer
 
 
 def _explain(form: Form, text: str) -> Explanation:

@@ -7,28 +7,24 @@ is answered.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import cache, lru_cache
-from typing import Final, Literal
+from datetime import datetime
+from functools import cache
+from typing import Literal
 
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from capabilities import TapService, availability, table_document, tables_document, tap_capabilities
+from capabilities import TapService, table_document, tables_document, tap_capabilities
 from capabilities.security import Login
 from tap_schema import Published
-from vo_service.access.tokens import SECONDS_KEPT
 from vo_service.dali.addresses import Addresses
-from vo_service.dali.documents import document_reply
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.dali.identity import Identity
 from vo_service.dali.parameters import Form
+from vo_service.dali.vosi import VosiHandlers
 from vo_service.tap.capabilities import TapFacts, offered
 from vo_service.tap.health import Health
-
-_ADDRESSES: Final = 16  # by which clients come, whose capabilities are kept
 
 
 class TapMetadata:
@@ -45,23 +41,17 @@ class TapMetadata:
     ) -> None:
         self._published = published
         self._facts = facts
-        self._health = health
         self._identity = identity
-        self._clock = clock
-        self._addresses = addresses
         self._tables = cache(self._tables_document)  # of each detail
         self._table = cache(self._table_document)  # of each published table
-        self._capabilities = lru_cache(_ADDRESSES)(self._capabilities_document)
-        self._login = self._identity.declared()
-        self._described_since = clock()  # settings may be others than those of the process before
+        self._vosi = VosiHandlers("/tap", self._capabilities_document, health, identity, clock, addresses)
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
         return [
             Route("/tap/tables", self.tables),
             Route("/tap/tables/{name}", self.table),
-            Route("/tap/capabilities", self.capabilities),
-            Route("/tap/availability", self.availability),
+            *self._vosi.routes(),
         ]
 
     async def tables(self, request: Request) -> Response:
@@ -70,28 +60,19 @@ class TapMetadata:
         detail = given[0].lower()
         if detail not in ("min", "max"):
             raise usage("DETAIL is neither min nor max.")
-        return await self._document(request, self._tables(detail))
+        return await self._vosi.document(request, self._tables(detail))
 
     async def table(self, request: Request) -> Response:
         """One table in full (TAP-267)."""
         name = request.path_params["name"]
         for table in self._published.values():
             if table.adql_name.lower() == name.lower():
-                return await self._document(request, self._table(table.adql_name))
+                return await self._vosi.document(request, self._table(table.adql_name))
         raise ServiceError(ErrorKind.NOT_FOUND, "There is no table of this name; /tap/tables lists them.")
 
-    async def capabilities(self, request: Request) -> Response:
-        """What the service offers (TAP-280 to TAP-299), and how one logs in at this moment."""
-        address = self._addresses.of(request)
-        login = self._identity.declared()
-        if login != self._login:
-            # other processes may not know yet of the token that came or went
-            self._login = login
-            self._described_since = self._clock() + timedelta(seconds=SECONDS_KEPT)
-        return await self._document(request, self._capabilities(f"{address}/tap", login))
-
     def described(self, base_url: str) -> TapService:
-        """What TAP at that address offers at this moment; registry records say the same (REG-083)."""
+        """What TAP at that address offers at this moment (TAP-280 to TAP-299); registry records say the same
+        (REG-083)."""
         return offered(base_url, self._facts, self._identity.declared())
 
     def _tables_document(self, detail: Literal["min", "max"]) -> bytes:
@@ -103,14 +84,3 @@ class TapMetadata:
 
     def _capabilities_document(self, base_url: str, login: Login) -> bytes:
         return tap_capabilities(offered(base_url, self._facts, login))
-
-    async def _document(self, request: Request, content: bytes) -> Response:
-        """A document that changed with the last snapshot, with this process, or with the way to log in."""
-        snapshot = await to_thread.run_sync(self._health.metadata_changed)
-        return document_reply(request, content, max(self._described_since, snapshot))
-
-    async def availability(self, request: Request) -> Response:
-        """Whether queries can be answered now (VOSI-020, VOSI-021); always 200."""
-        state = await to_thread.run_sync(self._health.state)
-        content = availability(state.trouble is None, self._health.since, state.notes)
-        return Response(content, headers={"Content-Type": "text/xml", "Cache-Control": "no-store"})

@@ -25,6 +25,7 @@ from vo_service.query import Context, Plans, ProbeAnswers, ProbeLimits, Question
 from vo_service.tap.answers import Account, Answering, Told, tell_end
 from vo_service.tap.errors import service_error
 from vo_service.tap.parameters import TapRequest
+from vo_service.tap.row_services import RowServices, no_services
 
 ReadUploads = Callable[[Form, Mapping[str, Part], Callable[[], None]], tuple[Upload, ...]]
 """Reads the tables that a request brings, from its form and its parts by name; what is called meanwhile, now
@@ -67,6 +68,7 @@ class TapQueries:
     account: Account = lambda state, seconds, rows, size: None
     readers: Executor | None = None
     spool_bytes: int = SPOOL_BYTES
+    services: RowServices = no_services
     plans: Plans = field(default_factory=Plans)
     answers: ProbeAnswers = field(default_factory=ProbeAnswers)
 
@@ -134,6 +136,7 @@ class TapQuery:
             account=queries.account,
             readers=queries.readers,
             spool_bytes=queries.spool_bytes,
+            services=queries.services,
         )
 
     def _context(self, seconds: float) -> Context:

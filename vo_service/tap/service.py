@@ -24,7 +24,8 @@ from vo_service.dali.multipart import BodyLimits, Part
 from vo_service.dali.parameters import Form
 from vo_service.dali.streams import Lane
 from vo_service.dali.uploads import Fetch, Fetcher, upload_methods
-from vo_service.dali.uws.work import JobLimits, JobService
+from vo_service.dali.uws.limits import job_limits
+from vo_service.dali.uws.work import JobService
 from vo_service.engines import Engine
 from vo_service.query import ProbeLimits, Resolver, Targets, Upload
 from vo_service.settings import Settings
@@ -37,6 +38,7 @@ from vo_service.tap.metadata import TapMetadata
 from vo_service.tap.parameters import request_reader
 from vo_service.tap.queries import QueryLimits, ReadUploads, TapQueries
 from vo_service.tap.readiness import Readiness
+from vo_service.tap.row_services import RowServices, no_services
 from vo_service.tap.uploads import UploadLimits, uploads_of
 
 _DAY = 86400
@@ -45,7 +47,7 @@ _DAY = 86400
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What TAP shares with the other services of its process; ``place`` is a directory of the process for
-    files that do not last."""
+    files that do not last, ``row_services`` are those that take a row of an answer."""
 
     current: Current[Engine]
     rights: Rights
@@ -60,6 +62,7 @@ class Surroundings:
     readers: Executor
     readiness: Readiness
     addresses: Addresses
+    row_services: RowServices = no_services
 
 
 class Tap:
@@ -78,6 +81,7 @@ class Tap:
             around.account,
             around.readers,
             settings.spool_bytes,
+            around.row_services,
         )
         self._sync = SyncHandler(
             SyncDoor(
@@ -106,7 +110,7 @@ class Tap:
             read_request,
             around.tokens.viewer_now,
             around.clock,
-            _job_limits(settings),
+            job_limits(settings),
             around.readiness,
         ).service()
 
@@ -162,13 +166,3 @@ def _upload_reader(settings: Settings, place: Path) -> ReadUploads:
         return uploads_of(form, parts, limits, check, fetch)
 
     return read_uploads
-
-
-def _job_limits(settings: Settings) -> JobLimits:
-    return JobLimits(
-        settings.job_seconds_default,
-        settings.job_seconds_hard,
-        settings.job_days_default,
-        settings.job_days_hard,
-        settings.result_bytes,
-    )

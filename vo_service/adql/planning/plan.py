@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from tap_schema import Column
+from vo_service.adql.meaning.origins import Origin, origins
 from vo_service.adql.meaning.shape_tests import unpacked
 from vo_service.adql.nodes.planned import Bound, PairsTest, RowTest, SidedMeasure
 from vo_service.adql.nodes.resolved import (
@@ -66,6 +67,8 @@ class Plan:
     columns: tuple[Column, ...]
     warnings: tuple[str, ...]
     bounds: tuple[Bound, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    """Of the columns, in order."""
 
     def has_more_parts(self, count: int) -> bool:
         """Whether there are more than so many nodes in it; each takes some hundred bytes."""
@@ -84,7 +87,8 @@ def plan_query(resolved: Resolved, limit: int | None = None) -> Plan:
         planner.add_common(name, query)
     query = planner.query(resolved.query, (), limit)
     common = tuple(planner.common.items())
-    return Plan(query, common, limit, resolved.columns, resolved.warnings, planner.bounds.found())
+    bounds = planner.bounds.found()
+    return Plan(query, common, limit, resolved.columns, resolved.warnings, bounds, origins(resolved))
 
 
 class _Planner:

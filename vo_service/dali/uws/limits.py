@@ -8,6 +8,7 @@ from typing import Final
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.dali.uws.documents import time_text
 from vo_service.dali.uws.work import JobLimits
+from vo_service.settings import Settings
 from vo_service.store.errors import Excess, TooManyJobs
 
 _CURES: Final = {
@@ -17,6 +18,17 @@ _CURES: Final = {
     Excess.BYTES: "Fetch the results that you want and delete their jobs.",
 }
 _MOST_SECONDS: Final = 2**31 - 1  # an xs:int, as the schema wants it (UWS-064)
+
+
+def job_limits(settings: Settings) -> JobLimits:
+    """The limits of jobs that an operator sets, the same for all services."""
+    return JobLimits(
+        settings.job_seconds_default,
+        settings.job_seconds_hard,
+        settings.job_days_default,
+        settings.job_days_hard,
+        settings.result_bytes,
+    )
 
 
 def granted_duration(asked: float | None, limits: JobLimits) -> int:

@@ -72,11 +72,15 @@ class JobSink:
         place = self.attempt / f"{len(self._results)}.{extension}"
         position = len(self._results)
         self._results.append(None)
-        with _told_to_client(), _ResultFile(place, self._count) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            size = os.fstat(file.fileno()).st_size
+        try:
+            with _told_to_client(), _ResultFile(place, self._count) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                size = os.fstat(file.fileno()).st_size
+        except BaseException:
+            place.unlink(missing_ok=True)  # the job may go on without this one
+            raise
         self._results[position] = StoredResult(
             result_id=result_id,
             file=str(place.relative_to(self._directory)),
@@ -92,7 +96,7 @@ class JobSink:
         if self._written > self._most_bytes:
             raise usage(
                 f"The result is larger than the {self._most_bytes} bytes that a job may have here.",
-                "Ask for fewer rows or columns, or for a denser format.",
+                "Ask for less, or for a denser format.",
             )
 
 
