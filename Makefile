@@ -35,6 +35,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.adql
+	$(BIN)/python -m benchmarks.soda
 
 # New versions on purpose only: rewrites both locks (needs uv on the PATH).
 lock:

@@ -24,9 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.measure import RESULTS
+from benchmarks.processes import Memory
 from benchmarks.tap_cases import Case, Goals, cases, small_queries
 from benchmarks.tap_client import Client, Refused, Reply
-from benchmarks.tap_load import Memory, requests_a_second
+from benchmarks.tap_load import requests_a_second
 from benchmarks.tap_rows import explore, rows_seen
 
 CLIENTS = (1, 8, 32)

@@ -51,6 +51,10 @@ class Client:
         reply = self._send("POST", f"{self._parts.path}/sync", urlencode(form).encode(), _FORM, kept)
         return _sound(reply)
 
+    def get(self, path: str, *, kept: bool = False) -> Reply:
+        """What is at a path of the host. Raises Refused where that is not 200."""
+        return _sound(self._send("GET", path, kept=kept))
+
     def upload(self, adql: str, name: str, table: bytes, *, kept: bool = False, **more: str) -> Reply:
         """A synchronous query with a VOTable uploaded beside it."""
         form = {"LANG": "ADQL", "REQUEST": "doQuery", "QUERY": adql, "UPLOAD": f"{name},param:up", **more}

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 import sys
 
-from conformance.checks import adql, auth, dali, obscore, radio, registry, schema, tap, uploads, uws, vosi
+from conformance.checks import (
+    adql,
+    auth,
+    dali,
+    obscore,
+    radio,
+    registry,
+    schema,
+    soda,
+    tap,
+    uploads,
+    uws,
+    vosi,
+)
 from conformance.model import Check, Requirement
 
 CHECKS: tuple[Check, ...] = (
@@ -22,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     *obscore.CHECKS,
     *radio.CHECKS,
     *registry.CHECKS,
+    *soda.CHECKS,
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import RLock
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 from xml.parsers.expat import ExpatError
 
@@ -18,6 +19,8 @@ import requests
 import urllib3
 from astropy.io import votable
 from lxml import etree
+
+T = TypeVar("T")
 
 MAX_BODY = 20_000_000
 MAX_UNANSWERED = 5
@@ -110,7 +113,7 @@ class Service:
     _session: requests.Session = field(default_factory=requests.Session)
     _next: float = 0.0
     _lock: RLock = field(default_factory=RLock)
-    _remembered: dict[str, bool] = field(default_factory=dict)
+    _remembered: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -133,11 +136,11 @@ class Service:
         where = {"data": params} if method == "POST" else {"params": params}
         return self._send(method, path, headers={}, allow_redirects=False, **where)
 
-    def remember(self, name: str, ask: Callable[[], bool]) -> bool:
+    def remember(self, name: str, ask: Callable[[], T]) -> T:
         """What ``ask`` found when it was first called under that name."""
         if name not in self._remembered:
             self._remembered[name] = ask()
-        return self._remembered[name]
+        return cast(T, self._remembered[name])
 
     def _send(self, method: str, path: str, *, headers: Mapping[str, str], **options: object) -> Answer:
         url = path if urlsplit(path).scheme else f"{self.base_url}/{path.lstrip('/')}"

@@ -20,8 +20,10 @@ from vo_service.dali.front import Front
 from vo_service.dali.metrics_door import CountedRequests, watch_loop
 from vo_service.dali.replies import answer_http_error, answer_service_error
 from vo_service.dali.request_log import RequestLog
+from vo_service.dali.wording import Wording
 from vo_service.service import Service
 from vo_service.settings import Settings
+from vo_service.soda.errors import word_of
 
 END_WAITS = "end_waits"
 """What the server finds in the lifespan's state: to be called when it is told to stop."""
@@ -51,6 +53,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(CountedRequests, metrics=service.metrics),
             Middleware(RequestLog, trust_proxy=settings.trust_proxy),
+            Middleware(Wording, services={"soda": word_of}),
             Middleware(Edge, software=f"vo-service/{__version__}"),
             Middleware(Front),
             Middleware(Doorkeeper, identity=service.identity, base_url=settings.base_url),

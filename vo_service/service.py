@@ -37,11 +37,17 @@ from vo_service.dali.uws.health import JobHealth
 from vo_service.dali.uws.runner import JobRunner
 from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
 from vo_service.files.handlers import FileService
+from vo_service.previews.handlers import PreviewService
+from vo_service.products.desk import Desk, open_desk
 from vo_service.products.digests import Digests
 from vo_service.products.shelf import Shelf
 from vo_service.registry.coverage import Asking
 from vo_service.registry.service import open_registry
 from vo_service.settings import Settings
+from vo_service.soda.descriptors import row_services
+from vo_service.soda.examples import HoldingsExamples
+from vo_service.soda.service import Soda
+from vo_service.soda.service import Surroundings as SodaSurroundings
 from vo_service.store import Catalogue, Snapshot, Snapshots, StoreError
 from vo_service.store.board import Board
 from vo_service.store.job_files import JobFiles
@@ -62,6 +68,9 @@ _PLACES = (
     ("/tap/tables", "tables and columns"),
     ("/tap/capabilities", "what the service offers"),
     ("/tap/availability", "whether it is up"),
+    ("/soda/sync", "cut-outs: ID=..., CIRCLE=..., BAND=..., LINE=..., MOMENT=..."),
+    ("/soda/async", "many of them as one job"),
+    ("/soda/capabilities", "what they offer"),
     ("/registry?verb=Identify", "records of the services, for registries (OAI-PMH)"),
 )
 
@@ -107,13 +116,19 @@ class Service:
         )
         self.shelf = Shelf(self.current, catalogue, self._rights, _now)
         self.files = self._open_files(catalogue, parts)
+        desk = open_desk(settings, self.shelf, board, parts)
+        self.soda = self._open_soda(desk, catalogue, place)
+        self.previews = PreviewService(desk, self.identity, self._addresses)
         self.jobs = self._open_jobs(job_catalogue, parts)
         door = JobDoor(
             self._addresses,
             BodyLimits(settings.body_bytes, settings.upload_bytes),
             place,
         )
-        self.tap_jobs = JobHandlers(self.tap.jobs, self.jobs, self.identity, door, _now)
+        self._job_doors = [
+            JobHandlers(service, self.jobs, self.identity, door, _now)
+            for service in (self.tap.jobs, self.soda.jobs)
+        ]
         self.figures = MetricsDoor(self.metrics, settings.metrics, self._known)
 
     def _open_tap(self, board: Board, place: Path, parts: ExitStack) -> Tap:
@@ -137,6 +152,7 @@ class Service:
             readers,
             self._readiness,
             self._addresses,
+            row_services,
         )
         return Tap(settings, around)
 
@@ -146,6 +162,24 @@ class Service:
         parts.callback(digests.close)
         return FileService(self.shelf, digests, self.identity, self._addresses)
 
+    def _open_soda(self, desk: Desk, catalogue: Catalogue, place: Path) -> Soda:
+        """Cut-outs."""
+        authority = _Authority(catalogue, self._settings)
+        return Soda(
+            self._settings,
+            SodaSurroundings(
+                desk,
+                self.identity,
+                self.tokens,
+                self._addresses,
+                authority.name,
+                place,
+                self.health,
+                HoldingsExamples(self.current, self._rights, self._query_limits, _now),
+                _now,
+            ),
+        )
+
     def _open_jobs(self, catalogue: Catalogue, parts: ExitStack) -> JobRunner:
         """Who runs the jobs of this process; it is stopped before anything that jobs need is closed."""
         settings = self._settings
@@ -153,7 +187,7 @@ class Service:
         runner = JobRunner(
             catalogue,
             JobFiles(directory),
-            [self.tap.jobs],
+            [self.tap.jobs, self.soda.jobs],
             settings.job_slots,
             JobQuota(settings.jobs_per_client, settings.jobs_kept_per_client, settings.job_bytes_per_client),
             _now,
@@ -204,15 +238,34 @@ class Service:
         """All addresses of the service."""
         return [
             *self.tap.routes(),
-            *self.tap_jobs.routes(),
+            *(route for door in self._job_doors for route in door.routes()),
             *self.files.routes(),
+            *self.soda.routes(),
+            *self.previews.routes(),
             *self.registry.routes(),
             *self.figures.routes(),
             *self.login.routes(),
             Route("/healthz", self.healthz),
             Route("/", self.signpost),
             Route("/tap", self.signpost),
+            Route("/soda", self.signpost),
         ]
+
+
+class _Authority:
+    """The authority of the identifiers of data sets: fixed at the first ingest."""
+
+    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+        self._catalogue = catalogue
+        self._wanted = settings.authority
+        self._fixed: str | None = None
+
+    def name(self) -> str:
+        """The authority. May block."""
+        if self._fixed is None:
+            with suppress(StoreError):
+                self._fixed = self._catalogue.find_setting("authority")
+        return self._fixed or self._wanted
 
 
 def _open_process_place(home: Path, parts: ExitStack) -> Path:

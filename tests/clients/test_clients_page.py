@@ -28,14 +28,15 @@ def run(command: list[str], place: Path, service_url: str) -> str:
 
 
 def test_the_page_is_taken_apart() -> None:
-    assert len(blocks("python")) == 4 and len(blocks("sh")) == 4
+    assert len(blocks("python")) == 5 and len(blocks("sh")) == 4
     assert {name for name, _ in BLOCKS} == {"python", "sh"}
 
 
 @pytest.mark.parametrize("text", blocks("python"), ids=lambda text: text.split()[1])
 def test_python_runs(service_url: str, text: str, tmp_path) -> None:
     assert re.search(
-        r"[1-9]\d* (rows|targets)|results", run([sys.executable, "-c", text], tmp_path, service_url)
+        r"[1-9]\d* (rows|targets|bytes of FITS)|results",
+        run([sys.executable, "-c", text], tmp_path, service_url),
     )
 
 

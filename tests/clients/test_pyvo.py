@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import time
+import warnings
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 import pyvo
 import requests
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS, FITSFixedWarning
 from live_service import SLOW, a_second
-from pyvo.dal.exceptions import DALQueryError
+from pyvo.dal.adhoc import SODA_SYNC_IVOID, SodaQuery
+from pyvo.dal.exceptions import DALQueryError, DALServiceError
 
 TARGETS = "SELECT DISTINCT target_name FROM ivoa.obscore ORDER BY target_name"
 
@@ -219,3 +226,59 @@ def test_each_other_format_holds_the_same_rows(service: pyvo.dal.TAPService, for
     assert [str(did).strip() for did in other["obs_publisher_did"]] == list(default["obs_publisher_did"])
     for name in ("s_ra", "em_min"):
         np.testing.assert_array_equal(np.asarray(other[name], dtype=float), np.asarray(default[name]))
+
+
+def test_rows_are_cut_by_the_descriptor_that_comes_with_them(service: pyvo.dal.TAPService) -> None:
+    # DL-083, DL-099, SODA-071, SODA-079: the call that pyvo builds from an answer with a renamed column
+    rows = service.search(
+        'SELECT TOP 3 obs_publisher_did AS "Which One", s_ra, s_dec FROM ivoa.obscore '
+        "WHERE dataproduct_type = 'cube' AND dataset_id IS NOT NULL ORDER BY obs_publisher_did"
+    )
+    row = rows[1]
+    resource = rows.get_adhocservice_by_ivoid(SODA_SYNC_IVOID)
+    asked = SodaQuery.from_resource(
+        row,
+        resource,
+        circle=(row["s_ra"] * u.deg, row["s_dec"] * u.deg, 3 * u.arcsec),
+        band=(0.85, 3.6) * u.mm,
+        FREQ=(230, 231) * u.GHz,
+        WIDTH=100 * u.km / u.s,
+        CHANNELS=[1, 2],
+    )
+    url = requests.Request("GET", asked.queryurl, params=asked).prepare().url or ""
+    address, _, sent = url.partition("?")
+    assert address == f"{service.baseurl.removesuffix('/tap')}/soda/sync"
+    given = parse_qs(sent, strict_parsing=True)
+    assert given["ID"] == [row["Which One"]] and given["ID"][0].startswith("ivo://")
+    circle = [float(word) for word in given["CIRCLE"][0].split()]
+    assert circle == pytest.approx([row["s_ra"], row["s_dec"], 3 / 3600], rel=1e-12)
+    assert [float(word) for word in given["BAND"][0].split()] == pytest.approx([0.00085, 0.0036])
+    assert [float(word) for word in given["FREQ"][0].split()] == pytest.approx([230e9, 231e9])
+    assert (given["WIDTH"], given["CHANNELS"]) == (["100"], ["1 2"])
+    made = service.run_async("SELECT TOP 1 s_ra, obs_publisher_did FROM ivoa.obscore")
+    assert made.get_adhocservice_by_ivoid(SODA_SYNC_IVOID) is not None
+    with pytest.raises(DALServiceError):
+        service.search(TARGETS).get_adhocservice_by_ivoid(SODA_SYNC_IVOID)
+
+
+def test_a_row_is_cut(service: pyvo.dal.TAPService) -> None:
+    # SODA-079: from the row of a query to pixels, by pyvo alone
+    row = service.search(
+        "SELECT TOP 1 obs_publisher_did, s_ra, s_dec, s_pixel_scale FROM ivoa.obscore "
+        "WHERE dataproduct_type = 'cube' AND dataset_id IS NOT NULL AND data_rights = 'Public' "
+        "AND em_xel > 3 ORDER BY access_estsize, obs_publisher_did"
+    )[0]
+    radius = 2 * row["s_pixel_scale"] * u.arcsec
+    content = row.processed(
+        circle=(row["s_ra"] * u.deg, row["s_dec"] * u.deg, radius), CHANNELS=[2, 3]
+    ).read()
+    with fits.open(io.BytesIO(content)) as opened:
+        cut = opened[0]
+        celestial, spectral = cut.shape[-2:], cut.shape[:-2]
+        assert all(1 < length <= 6 for length in celestial) and 2 in spectral
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FITSFixedWarning)
+            plane = WCS(cut.header).celestial
+        middle = plane.pixel_to_world((celestial[1] - 1) / 2, (celestial[0] - 1) / 2)
+        away = middle.icrs.separation(SkyCoord(row["s_ra"], row["s_dec"], unit="deg"))
+        assert away < 2 * row["s_pixel_scale"] * u.arcsec

@@ -1,4 +1,4 @@
-"""Faults for the checks of jobs, uploads, logins and the registry, each with the id of its check."""
+"""Faults for the checks of jobs, uploads, logins, registry and cut-outs, each with the id of its check."""
 
 from __future__ import annotations
 
@@ -93,7 +93,19 @@ def _without_query(asked: Asked) -> Asked:
     return replace(asked, target=asked.target.partition("?")[0])
 
 
+def _first_circle(asked: Asked) -> Asked:
+    """Without what comes behind the first CIRCLE."""
+    return replace(asked, target=re.sub(r"(&CIRCLE=[^&]*).*", r"\1", asked.target))
+
+
+def _as_elsewhere(asked: Asked) -> Asked:
+    """A name that is not in capitals is not known, and so does nothing."""
+    return replace(asked, target=re.sub(r"&circle=[^&]*", "", asked.target))
+
+
 SYNC = at("/tap/sync", "POST")
+SODA = at("/soda/sync")
+NOWHERE = at("/soda/sync.*example.invalid")
 
 FAULTS: list[tuple[str, str, Fault]] = [
     ("UWS-040", "made with 200", status(at("/async$", "POST"), 200)),
@@ -209,5 +221,23 @@ FAULTS: list[tuple[str, str, Fault]] = [
     ("REG-041", "another identifier", edited(MANAGED, rb"(header>\s*<[\w:]*identifier>)", rb"\1ivo://x/", 1)),
     ("REG-041", "days", edited(MANAGED, rb"(datestamp>[\d-]+)T[\d:]+Z", rb"\1", 1)),
     ("REG-051", "nobody's authority", edited(MANAGED, rb'="vg:Authority"', b'="vr:Organisation"')),
+    ("SODA-004", "no such standard", swapped(at("/soda/capabilities"), b"SODA#", b"SODA/")),
+    ("SODA-004", "another interface", swapped(at("/soda/capabilities"), b"vs:ParamHTTP", b"vr:WebBrowser")),
+    ("SODA-004", "no role", swapped(at("/soda/capabilities"), b' role="std"', b"")),
+    ("SODA-005", "perhaps", swapped(at("/soda/availability"), b">true<", b">perhaps<")),
+    ("SODA-015", "is empty", Fault(ask=lambda a: Told(204) if NOWHERE(a) else a)),
+    ("SODA-015", "other words", swapped(NOWHERE, b"UsageError", b"NotFoundFault")),
+    (
+        "SODA-014",
+        "capitals alone",
+        misheard(SODA, lambda a: replace(a, target=a.target.replace("cIr", "xIr"))),
+    ),
+    ("SODA-014", "lower case is ignored", misheard(SODA, _as_elsewhere)),
+    ("SODA-011", "the first one only", misheard(SODA, _first_circle)),
+    ("SODA-011", "another word", swapped(SODA, b"MultiValuedParamNotSupported", b"UsageError")),
+    ("SODA-050", "an error", told(SODA, lambda t: Told(400, {}, b"UsageError") if t.status == 204 else t)),
+    ("SODA-050", "an empty file", told(SODA, lambda t: replace(t, status=200) if t.status == 204 else t)),
+    ("SODA-054", "words of DataLink", swapped(SODA, b"UsageError", b"UsageFault")),
+    ("SODA-054", "no error", told(SODA, lambda t: replace(t, status=200) if t.status == 400 else t)),
     ("REG-051", "not itself", edited(MANAGED, rb'="vg:Registry"', b'="vr:Service"')),
 ]

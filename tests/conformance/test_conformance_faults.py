@@ -1,4 +1,4 @@
-"""Each check of jobs, uploads, logins and the registry finds the fault that it is there for."""
+"""Each check of jobs, uploads, logins, the registry and cut-outs finds the fault that it is there for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conformance.model import Level, Verdict
 from conformance.runner import run
 from conformance.service import Service
 
-SERVICES = ("uws", "uploads", "auth", "registry")
+SERVICES = ("uws", "uploads", "auth", "registry", "soda")
 JUDGED = {check.requirement.id: check for check in CHECKS if check.requirement.service in SERVICES}
 
 

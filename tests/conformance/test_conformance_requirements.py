@@ -13,8 +13,8 @@ from conformance.catalogue import CHECKS
 
 TESTS = Path(__file__).resolve().parents[1]
 REPOSITORY = TESTS.parent
-LISTS = ("tap", "uws-vosi-dali", "votable", "obscore", "auth", "registry")
-AREAS = ("TAP", "UWS", "VOSI", "DALI", "VOT", "OBS", "RAD", "AUTH", "REG")
+LISTS = ("tap", "uws-vosi-dali", "votable", "obscore", "auth", "registry", "soda-datalink")
+AREAS = ("TAP", "UWS", "VOSI", "DALI", "VOT", "OBS", "RAD", "AUTH", "REG", "SODA")
 NAME = re.compile(r"\b([A-Z]{3,4})-(\d{3})\b`?(?:(?:\.\.| to )`?(?:\1-)?(\d{3}))?")
 ROW = re.compile(r"^(?:\| *`?|\*\*)([A-Z]{3,4}-\d{3})\b", re.M)
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from astropy.io import fits
+
 from vo_service.settings import SETTINGS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -53,3 +55,15 @@ def test_the_example_of_the_readme_prints_what_the_readme_says(live_server: str)
     code = example[1].replace("http://127.0.0.1:8000", live_server)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == output[1]
+
+
+def test_the_cut_of_the_readme_is_fits(live_server: str, tmp_path: Path) -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    (cut,) = (block for block in blocks if "part.fits" in block)
+    code = blocks[0].partition("rows = ")[0] + cut
+    code = code.replace("http://127.0.0.1:8000", live_server)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    with fits.open(tmp_path / "part.fits") as found:
+        assert found[0].header["NAXIS"] >= 3
+        assert found[0].data.size > 0

@@ -15,7 +15,7 @@ from typing import Protocol
 import httpx
 import pytest
 
-from vo_service.files.handlers import disposition
+from vo_service.dali.sending import disposition
 from vo_service.settings import Settings
 
 Ask = Callable[..., httpx.Response]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -15,12 +13,10 @@ from vo_service.access import READ_ALL, Viewer
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import usage
 from vo_service.dali.identity import Identity
-from vo_service.dali.sending import OpenBytes, Sendable, send_stored
+from vo_service.dali.sending import OpenBytes, Sendable, disposition, send_stored
 from vo_service.products.digests import Digests, insists
 from vo_service.products.shelf import Closed, Shelf
 from vo_service.products.stored import StoredFile
-
-_TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
 
 
 class FileService:
@@ -96,11 +92,3 @@ def _headers(opened: _OpenFile) -> dict[str, str]:
     if opened.digest is not None:
         headers["Repr-Digest"] = opened.digest
     return headers
-
-
-def disposition(name: str) -> str:
-    """Content-Disposition for a file name, which stands last: clients take the rest of the line."""
-    if _TOKEN.fullmatch(name):
-        return f"attachment; filename={name}"
-    plain = re.sub(r'[^ -~]|["\\]', "_", name)
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}; filename=\"{plain}\""

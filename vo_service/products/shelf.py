@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from vo_service.access import Rights, Viewer
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
 from vo_service.dali.sending import OpenBytes
 from vo_service.engines import Engine, EngineError, StoredRows
-from vo_service.products.stored import StoredFile, WithdrawnFile, find_file, find_withdrawn, open_file
-from vo_service.store import Catalogue, StoreError
+from vo_service.products.datasets import DataSet, KnownDataSets
+from vo_service.products.stored import (
+    OpenSource,
+    StoredFile,
+    WithdrawnFile,
+    find_file,
+    find_withdrawn,
+    open_file,
+    open_source,
+)
+from vo_service.store import Catalogue, RootPlace, StoreError
 
 _log = logging.getLogger(__name__)
+
+_DATA_SETS = 1000  # whose rows are remembered
 
 
 class Closed(Exception):
@@ -39,6 +51,31 @@ class Shelf:
         self._catalogue = catalogue
         self._rights = rights
         self._clock = clock
+        self._known = KnownDataSets(_DATA_SETS)
+
+    def find_dataset(self, name: str, address: str) -> DataSet:
+        """A data set by its dataset_id, or by the product_id of one of its files. Raises ServiceError as
+        `find`."""
+        try:
+            with self._current.use() as (snapshot, engine):
+                rows = StoredRows(engine, snapshot.tables)
+                found = self._known.find(snapshot.number, rows, name)
+                withdrawn = None if found is not None else find_withdrawn(rows, name)
+        except (EngineError, StoreError) as error:
+            raise _away(error) from error
+        if found is None:
+            raise _no_file(withdrawn, None, address)
+        return found
+
+    def rows(self, table: str, columns: Sequence[str], wanted: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Rows of a stored table; whoever shows them has asked the gate. Raises ServiceError (503)."""
+        try:
+            with self._current.use() as (snapshot, engine):
+                found = StoredRows(engine, snapshot.tables).find(table, columns, wanted)
+        except (EngineError, StoreError) as error:
+            raise _away(error) from error
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
 
     def find(self, product_id: str, version: int | None, address: str) -> StoredFile:
         """What the holdings know of a product. ``address`` is that of the service, for links.
@@ -80,11 +117,17 @@ class Shelf:
     def open(self, file: StoredFile) -> OpenBytes:
         """The bytes of a file, for the caller to close. Raises ServiceError as `open_file`, and 503 where the
         catalogue does not say where the files are."""
+        return open_file(file, self._roots())
+
+    def open_source(self, file: StoredFile) -> OpenSource:
+        """The bytes of a file as a source, for the caller to close. Raises as `open`."""
+        return open_source(file, self._roots())
+
+    def _roots(self) -> Mapping[str, RootPlace]:
         try:
-            roots = self._catalogue.roots()
+            return self._catalogue.roots()
         except StoreError as error:
             raise _away(error) from error
-        return open_file(file, roots)
 
 
 def _away(error: Exception) -> ServiceAway:

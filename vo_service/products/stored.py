@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.sending import LocalBytes, OpenBytes
@@ -22,7 +23,9 @@ from vo_service.engines import StoredRows
 from vo_service.holdings.found_files import FOUND_COLUMNS, found_file
 from vo_service.holdings.read import is_as_found, member_source, whole_source
 from vo_service.holdings.records import UNKNOWN_SIZE, FoundFile
+from vo_service.pixels.compute.unpacked import Requests
 from vo_service.pixels.held import HeldFile
+from vo_service.pixels.sources import ByteSource
 from vo_service.products.opened import StreamedBytes
 from vo_service.store import RootPlace
 
@@ -34,6 +37,10 @@ _COLUMNS = (
     "_sha256",
     "origin",
     "obs_release_date",
+    "dataset_id",
+    "role",
+    "is_primary",
+    "error_message",
 )
 _INGEST = "The operator can ingest its directory again; then it is served as it is now."
 
@@ -49,7 +56,8 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """What the holdings know of one file: where it was found, ``sha256`` (hexadecimal) where it was digested
-    when it was ingested, and of a tar what the right to the files in it goes by."""
+    when it was ingested, of a tar what the right to the files in it goes by, and why it could not be
+    described, where that is so (``fault``)."""
 
     product_id: str
     found: FoundFile
@@ -59,6 +67,10 @@ class StoredFile:
     release_date: datetime | None
     sha256: str | None = None
     held: tuple[Claim, ...] = ()
+    dataset_id: str | None = None
+    role: str = "unknown"
+    is_primary: bool = False
+    fault: str | None = None
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -96,10 +108,17 @@ class StoredFile:
 
 def find_file(rows: StoredRows, product_id: str) -> StoredFile | None:
     """The row of a product, None where the holdings list none of that name."""
-    found_rows = rows.find("holdings.product", _COLUMNS, {"product_id": product_id}).to_pylist()
-    if not found_rows:
-        return None
-    row = found_rows[0]
+    found = rows.find("holdings.product", _COLUMNS, {"product_id": product_id}).to_pylist()
+    return _stored(rows, found[0]) if found else None
+
+
+def find_files(rows: StoredRows, dataset_id: str) -> list[StoredFile]:
+    """The rows of all files of a data set, by their names."""
+    found = rows.find("holdings.product", _COLUMNS, {"dataset_id": dataset_id}).to_pylist()
+    return [_stored(rows, row) for row in sorted(found, key=lambda row: str(row["product_id"]))]
+
+
+def _stored(rows: StoredRows, row: Mapping[str, Any]) -> StoredFile:
     found = found_file(row)
     return StoredFile(
         product_id=row["product_id"],
@@ -110,6 +129,10 @@ def find_file(rows: StoredRows, product_id: str) -> StoredFile | None:
         release_date=row["obs_release_date"],
         sha256=row["_sha256"],
         held=() if found.container is not None else _claims_within(rows, found),
+        dataset_id=row["dataset_id"],
+        role=row["role"] or "unknown",
+        is_primary=row["is_primary"] == 1,
+        fault=row["error_message"],
     )
 
 
@@ -138,8 +161,29 @@ def find_withdrawn(rows: StoredRows, product_id: str) -> WithdrawnFile | None:
     return WithdrawnFile(**stones[0]) if stones else None
 
 
-def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:
-    """The bytes of a file, for the caller to close.
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """The bytes of a file as a source that stays open; ``held`` is what is open of it here, ``far``
+    asks for pieces of what is stored as it is behind a URL (if its server gives any)."""
+
+    source: ByteSource
+    held: HeldFile | None
+    far: Requests | None = None
+
+    @property
+    def pieces(self) -> HeldFile | Requests | None:
+        """The stored bytes where they can be had in pieces; None where they have to be unpacked first."""
+        return self.held if self.held is self.source else self.far
+
+    def close(self) -> None:
+        """Nothing is read any more."""
+        if self.held is not None:
+            self.held.close()
+
+
+def open_source(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenSource:
+    """The bytes of a file, for the caller to close: a `HeldFile` where they stand in a file of this machine
+    as they are.
 
     Raises ServiceError: 410 where the file has vanished, 409 where it is no longer what was ingested, 503
     where it cannot be read, 404 where it lies outside its root.
@@ -150,7 +194,8 @@ def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:
             ErrorKind.UNAVAILABLE, "The directory of this product is not known to the service."
         )
     if isinstance(root, str):
-        return _open_remote(file, root)
+        remote = _open_remote(file, root)
+        return OpenSource(remote, None, Requests(remote) if file.found.packing is None else None)
     descriptor = _open_below(file, root, file.found.container or file.found.path)
     try:
         _require_unchanged(file, descriptor)
@@ -159,9 +204,18 @@ def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:
         raise
     found = file.found
     if found.packing is None:
-        return LocalBytes(descriptor, found.offset or 0, found.size_bytes)
+        held = HeldFile(descriptor, file.name, found.offset or 0, found.size_bytes)
+        return OpenSource(held, held)
     held = HeldFile(descriptor, file.name, 0, os.fstat(descriptor).st_size)
-    return StreamedBytes(member_source(found, held), held)
+    return OpenSource(member_source(found, held), held)
+
+
+def open_file(file: StoredFile, roots: Mapping[str, RootPlace]) -> OpenBytes:
+    """The bytes of a file for sending, for the caller to close. Raises as `open_source`."""
+    opened = open_source(file, roots)
+    if opened.held is not None and opened.source is opened.held:
+        return LocalBytes(opened.held.descriptor, opened.held.start, opened.held.size)
+    return StreamedBytes(opened.source, opened.held)
 
 
 def _open_below(file: StoredFile, root: Path, path: str) -> int:
@@ -184,14 +238,14 @@ def _open_below(file: StoredFile, root: Path, path: str) -> int:
         ) from error
 
 
-def _open_remote(file: StoredFile, url: str) -> OpenBytes:
+def _open_remote(file: StoredFile, url: str) -> ByteSource:
     found = file.found
     size = file.size_bytes if not found.container else None
     whole = whole_source(url, found.container or found.path, size, found.query)
     source = whole if found.container is None else member_source(found, whole)
     try:
         if is_as_found(found, whole):
-            return StreamedBytes(source)
+            return source
     except OSError as error:
         raise ServiceError(
             ErrorKind.UNAVAILABLE,

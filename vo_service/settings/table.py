@@ -199,6 +199,28 @@ class Settings:
         byte_size,
         "files up to this size are digested before their first answer, larger ones behind it",
     )
+    cut_slots: int = setting(
+        "2",
+        integer(1, 256),
+        "results of cut-outs and previews that one server process computes at a time; what is sent from a"
+        " file as it lies there needs none",
+    )
+    cuts_queued: int = setting(
+        "64", integer(0, 65536), "results that wait to be computed in one server process; 429 beyond them"
+    )
+    cuts_per_client: int = setting(
+        "16",
+        integer(1, 65536),
+        "results that one client has being computed, or waiting for it, in all processes; 429 beyond them",
+    )
+    cut_seconds: float = setting("300", seconds, "seconds that computing one result may take")
+    cut_memory_bytes: int = setting("1GiB", byte_size, "memory that computing one result may take")
+    cut_bytes: int = setting(
+        "4GiB", byte_size, "size of a computed result at most; what is sent as it lies there has no limit"
+    )
+    cache_bytes: int = setting(
+        "10GiB", byte_size, "size of all computed results that are kept for the next who asks for them"
+    )
     ingest_workers: int = setting(
         "0", integer(0, 1024), "processes that read files during ingest; 0: one per core"
     )

@@ -1,0 +1,1 @@
+"""Quick looks of data sets as PNG."""
