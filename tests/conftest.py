@@ -78,6 +78,16 @@ def stilts() -> str:
     return judge("stilts")
 
 
+@pytest.fixture(scope="session")
+def stilts_classes(stilts: str) -> list[str]:
+    """The command that runs a script of BeanShell with the classes of STILTS, which are TOPCAT's too."""
+    jars = [Path("/usr/share/java", name) for name in ("starlink-ttools.jar", "bsh.jar")]
+    for jar in jars:
+        if not jar.exists():
+            judge_missing(jar.name)
+    return [judge("java"), "-classpath", ":".join(map(str, jars)), "bsh.Interpreter"]
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests an outside judge was missing for."""
     skipped = terminalreporter.stats.get("skipped", [])

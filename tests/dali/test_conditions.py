@@ -29,6 +29,9 @@ LATER = "Mon, 06 May 2024 07:08:10 GMT"
         ({"if-modified-since": SAME}, Verdict.NOT_MODIFIED),
         ({"if-modified-since": EARLIER}, Verdict.SEND),
         ({"if-modified-since": "yesterday"}, Verdict.SEND),
+        ({"if-modified-since": "Mon, 06 May 99999999999999 07:08:09 GMT"}, Verdict.SEND),
+        ({"if-modified-since": "Fri, 31 Dec 9999 23:59:59 -2300"}, Verdict.SEND),
+        ({"if-unmodified-since": "Fri, 31 Dec 9999 23:59:59 -2300"}, Verdict.SEND),
         ({"if-match": ETAG}, Verdict.SEND),
         ({"if-match": "*"}, Verdict.SEND),
         ({"if-match": f"W/{ETAG}"}, Verdict.FAILED),
@@ -52,6 +55,7 @@ def test_conditions_make_this_verdict(headers: dict[str, str], verdict: Verdict)
         (SAME, True),
         (LATER, False),
         ("x", False),
+        ("Mon, 06 May 99999999999 07:08:09 GMT", False),
     ],
 )
 def test_a_range_counts_only_for_the_same_state(if_range: str | None, applies: bool) -> None:

@@ -30,6 +30,9 @@ from vo_service.dali.ranges import NotSatisfiable, Span, wanted_spans
         ("bytes=", 10, ()),
         ("bytes", 10, ()),
         ("bytes=" + ",".join(["0-1"] * 51), 10, ()),
+        (f"bytes={'9' * 5000}-", 10, ()),
+        (f"bytes=-{'9' * 5000}", 10, ()),
+        ("bytes=\N{ARABIC-INDIC DIGIT ONE}-", 10, ()),
     ],
 )
 def test_a_header_asks_for_these_spans(header: str | None, size: int, spans: tuple[Span, ...]) -> None:

@@ -141,6 +141,7 @@ def test_a_range_beyond_the_end_is_416_with_the_size(fetch: Ask, bytes_of: Bytes
     answer = fetch("public", Range="bytes=99999999-")
     assert answer.status_code == 416
     assert answer.headers["Content-Range"] == f"bytes */{len(bytes_of('public'))}"
+    assert "None of the ranges" in answer.text
 
 
 def test_an_interrupted_download_goes_on_only_with_the_same_bytes(fetch: Ask, bytes_of: BytesOf) -> None:

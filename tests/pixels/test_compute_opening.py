@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import tarfile
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -148,6 +149,55 @@ def test_near_pieces_come_with_one_request(plain: Path) -> None:
         assert len(far.asked) == 1
 
 
+@pytest.mark.parametrize("box, requests, size", [
+    (Box(((5, 6), (5, 6), (0, 40))), 40, 160),
+    (Box(((5, 25), (7, 27), (3, 5))), 2, 2 * (19 * 600 + 80)),
+    (Box(((0, 150), (0, 150), (1, 40))), 1, 39 * 90_000),
+], ids=["spectrum", "stamps", "planes"])  # fmt: skip
+def test_what_is_read_of_a_far_file_is_near_what_is_wanted(
+    tmp_path: Path, box: Box, requests: int, size: int
+) -> None:
+    cube = np.random.default_rng(4).normal(size=(40, 150, 150)).astype(">f4")  # 90 kB a plane
+    fits.PrimaryHDU(cube).writeto(tmp_path / "a.fits")
+    far = Far(tmp_path / "a.fits", jumps=True)
+    wanted = cube[tuple(slice(*span) for span in box.spans[::-1])]
+    with opened(far) as found:
+        far.asked.clear()
+        assert np.array_equal(found.reader.read(box), wanted)
+        assert (len(far.asked), sum(far.asked)) == (requests, size)
+        far.asked.clear()
+        assert wanted.tobytes() in written(cut_stored(found, box, ()))
+        assert (len(far.asked), sum(far.asked)) == (requests, size)
+
+
+def test_of_a_far_table_of_tiles_only_those_of_the_box_are_read(tmp_path: Path) -> None:
+    counts = np.random.default_rng(4).integers(0, 30_000, (6, 200, 300)).astype(">i2")
+    made = fits.CompImageHDU(counts, compression_type="GZIP_1")
+    fits.HDUList([fits.PrimaryHDU(), made]).writeto(tmp_path / "a.fits")
+    far = Far(tmp_path / "a.fits", jumps=True)
+    with opened(far) as found:
+        far.asked.clear()
+        assert np.array_equal(found.reader.stored(Box(((3, 9), (5, 8), (1, 2)))), counts[1:2, 5:8, 3:9])
+        assert len(far.asked) == 2 and sum(far.asked) < 4 * 600  # rows of the table, three tiles of 600 bytes
+        far.asked.clear()
+        assert np.array_equal(found.reader.stored(Box.whole((300, 200, 6))), counts)
+        assert len(far.asked) == 2
+
+
+def test_far_tiles_come_together_where_that_is_cheaper_than_a_request(tmp_path: Path) -> None:
+    counts = np.random.default_rng(4).integers(0, 30_000, (5, 60_000)).astype(">i2")
+    made = fits.CompImageHDU(counts, compression_type="GZIP_1", tile_shape=(1, 15_000))  # some 28 kB each
+    fits.HDUList([fits.PrimaryHDU(), made]).writeto(tmp_path / "a.fits")
+    far = Far(tmp_path / "a.fits", jumps=True)
+    with opened(far) as found:
+        # of four tiles of a row two lie between (56 kB), or three (84 kB, more than a request is worth)
+        for columns, requests in (((10_000, 30_000), 1 + 1), ((0, 9), 1 + 5)):
+            far.asked.clear()
+            box = Box((columns, (0, 5)))
+            assert np.array_equal(found.reader.stored(box), counts[:, slice(*columns)])
+            assert len(far.asked) == requests
+
+
 def test_an_index_is_made_on_first_use_and_kept(plain: Path, tmp_path: Path) -> None:
     cube = fits.PrimaryHDU(np.random.default_rng(2).normal(size=(9, 600, 500)).astype(">f4"))
     cube.writeto(tmp_path / "big.fits")
@@ -215,3 +265,21 @@ def test_only_so_much_of_a_stream_is_copied(
             with pytest.raises(FitsError) as caught, reader_of(unpacked, source.name, hdu, most):
                 pass
             assert caught.value.kind == "too_large" and source.name in str(caught.value)
+
+
+def test_a_copy_lies_where_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    data = np.arange(12_000, dtype=">i2").reshape(20, 30, 20)
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(data)]).writeto(tmp_path / "a.fits")
+    source = Far(tmp_path / "a.fits", jumps=False)
+    layout = read_fits(source)
+    folder = tmp_path / "result"
+    folder.mkdir()
+    with (
+        open_unpacked(source, layout, None, folder) as unpacked,
+        reader_of(unpacked, source.name, layout.hdus[1], folder=folder) as reader,
+    ):
+        assert np.array_equal(reader.stored(Box.whole((20, 30, 20))), data)
+        found = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        assert any(folder in path.parents for path in found)
+        assert not list(folder.iterdir())  # without a name: nothing stays when the process is killed

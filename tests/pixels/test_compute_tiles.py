@@ -13,10 +13,12 @@ from astropy.wcs import WCS
 from compute_files import hdus_of, opened, written
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from test_cutout_beams import table_of
 
 from vo_service.pixels import FitsError, read_fits
 from vo_service.pixels.compute import tile_reader
+from vo_service.pixels.compute.blank import cut_blanked
 from vo_service.pixels.compute.cutting import cut_stored
 from vo_service.pixels.compute.reader import slabs_of
 from vo_service.pixels.compute.tile_reader import TileReader
@@ -281,7 +283,8 @@ def test_whatever_astropy_finds_wrong_is_told(
 def test_blank_pixels_that_a_column_tells(tmp_path: Path, dtype: str, blank: int) -> None:
     path = tmp_path / "a.fits"
     data = np.random.default_rng(8).integers(0, 100, (6, 30)).astype(dtype)
-    compressed(path, data, fits.Header(), compression_type="GZIP_1")
+    sky = fits.Header({"CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN"})
+    compressed(path, data, sky, compression_type="GZIP_1")
     with fits.open(path, disable_image_compression=True) as hdus:
         old = hdus[1]
         rows = [np.array(row) for row in old.data["COMPRESSED_DATA"]]
@@ -289,17 +292,26 @@ def test_blank_pixels_that_a_column_tells(tmp_path: Path, dtype: str, blank: int
         column = fits.Column("ZBLANK", "1J", array=data[:, 4].astype(int))  # another one in each row
         made = fits.BinTableHDU.from_columns([tiles, column])
         for key in old.header:
-            if key.startswith("Z"):
+            if key.startswith(("Z", "CTYPE")):
                 made.header[key] = old.header[key]
         fits.HDUList([fits.PrimaryHDU(), made]).writeto(tmp_path / "b.fits")
     none = data == data[:, 4:5]
     with opened(tmp_path / "b.fits") as found:
         values = found.reader.read(Box.whole((30, 6)))
         cut = written(cut_stored(found, Box.whole((30, 6)), []))
+        blanked = written(cut_blanked(found, Box.whole((30, 6)), [], left_half))
     assert np.isnan(values[none]).all() and (values[~none] == data[~none]).all()
     with hdus_of(cut) as after:
         assert after[-1].header["BLANK"] == blank
         assert (after[-1].data[none] == blank).all() and (after[-1].data[~none] == data[~none]).all()
+    with hdus_of(cut) as whole, hdus_of(blanked) as half:
+        assert half[-1].header["BLANK"] == blank and (half[-1].data[:, 15:] == blank).all()
+        assert (half[-1].data[:, :15] == whole[-1].data[:, :15]).all()
+
+
+def left_half(columns: tuple[int, int], rows: tuple[int, int]) -> NDArray[np.bool_]:
+    """The first 15 columns are kept."""
+    return np.broadcast_to(np.arange(*columns) < 15, (rows[1] - rows[0], columns[1] - columns[0]))
 
 
 class Counted(HeldFile):

@@ -12,7 +12,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vo_service.pixels.compute import writing
 from vo_service.pixels.compute.unpacked import Requests
+from vo_service.pixels.compute.writing import pieces_of
 from vo_service.pixels.cutout import gathering
 from vo_service.pixels.cutout.box import Box
 from vo_service.pixels.cutout.gathering import NEAR, cost_of
@@ -79,12 +81,32 @@ def test_any_part_of_a_box_is_what_numpy_takes(
     assert max(far.asked) <= max(most, runs.length)
 
 
+@given(boxes(), st.integers(0, 200), st.integers(1, 400), st.integers(1, 300))
+def test_what_a_process_writes_of_a_box_asks_for_no_more(
+    asked: tuple[tuple[int, ...], Box], near: int, most: int, step: int
+) -> None:
+    axes, box = asked
+    image = np.arange(np.prod(axes), dtype=">i4").reshape(axes[::-1])
+    far = Far(bytes(OFFSET) + image.tobytes())
+    runs = Runs.of(box, axes, 4, OFFSET)
+    with rules(near, most), patch.object(writing, "_STEP", step):
+        content = b"".join(pieces_of(Stored(runs, Requests(far))))
+    assert content == image[tuple(slice(*span) for span in box.spans[::-1])].tobytes()
+    count = runs.count + runs.size // step  # a run may reach through two pieces
+    assert len(far.asked) <= count
+    assert sum(far.asked) <= runs.size + near * (count - len(far.asked))
+
+
 def requests_of(axes: tuple[int, ...], box: Box) -> list[int]:
     far = Far(bytes(OFFSET + 4 * int(np.prod(axes))))
     runs = Runs.of(box, axes, 4, OFFSET)
     plan = PlannedBytes([Stored(runs, Requests(far))], lambda: True, lambda: None)
     assert plan.read_at(0, plan.size) == bytes(runs.size)
-    return far.asked
+    planned = list(far.asked)
+    far.asked.clear()
+    assert b"".join(pieces_of(Stored(runs, Requests(far)))) == bytes(runs.size)
+    assert far.asked == planned  # in a process as in the server
+    return planned
 
 
 def test_rows_that_lie_close_come_with_one_request_and_others_with_their_own() -> None:

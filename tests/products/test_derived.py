@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_an_error_is_told_to_all_who_waited_and_nothing_stays(tmp_path: Path) ->
         first = threads.submit(ask)
         assert begun.wait(60)
         others = [threads.submit(ask) for _ in range(2)]
-        assert until(lambda: len(derived._flights["abc"].waiting) == 2)
+        assert until(lambda: len(derived._flights["abc", inf].waiting) == 2)
         going.set()
         assert [each.result(60) for each in (first, *others)] == ["No."] * 3
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
@@ -112,7 +113,7 @@ def test_who_waits_may_leave_and_who_stays_takes_over(tmp_path: Path) -> None:
         leaving = Cancellation()
         second = threads.submit(derived.get, "abc", writes(b"of nobody"), leaving)
         third = threads.submit(derived.get, "abc", writes(b"of the third"), Cancellation())
-        assert until(lambda: len(derived._flights["abc"].waiting) == 2)
+        assert until(lambda: len(derived._flights["abc", inf].waiting) == 2)
         leaving.cancel()
         with pytest.raises(ClientGone):
             second.result(60)
@@ -174,24 +175,90 @@ def test_what_was_laid_aside_goes_with_the_work_that_is_ended(tmp_path: Path) ->
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
-def test_what_keeps_one_client_from_its_result_is_not_told_to_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [ErrorKind.BUSY, ErrorKind.LIMIT, ErrorKind.UNAVAILABLE])
+def test_what_keeps_one_client_from_its_result_is_not_told_to_another(
+    tmp_path: Path, kind: ErrorKind
+) -> None:
     derived = Derived(tmp_path / "cache", LARGE)
     begun, going = threading.Event(), threading.Event()
 
     def refuse(out: Path) -> None:
         begun.set()
         assert going.wait(60)
-        raise ServiceError(ErrorKind.TIMEOUT, "Too late for a client.")
+        raise ServiceError(kind, "Not for this client.")
 
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(derived.get, "abc", refuse, Cancellation())
         assert begun.wait(60)
-        second = threads.submit(derived.get, "abc", writes(b"for a job"), Cancellation())
-        assert until(lambda: len(derived._flights["abc"].waiting) == 1)
+        second = threads.submit(derived.get, "abc", writes(b"for another"), Cancellation())
+        assert until(lambda: len(derived._flights["abc", inf].waiting) == 1)
         going.set()
-        with pytest.raises(ServiceError, match="Too late"):
+        with pytest.raises(ServiceError, match="Not for this"):
             first.result(60)
-        assert content_of(second.result(60)) == b"for a job"
+        assert content_of(second.result(60)) == b"for another"
+
+
+def test_what_takes_too_long_is_tried_once_for_all_with_the_same_time(tmp_path: Path) -> None:
+    derived = Derived(tmp_path / "cache", LARGE)
+    going, tried = threading.Event(), []
+
+    def be_late(out: Path) -> None:
+        tried.append(out)
+        assert going.wait(60)
+        raise ServiceError(ErrorKind.TIMEOUT, "Too late.")
+
+    def ask() -> str:
+        with pytest.raises(ServiceError) as error:
+            derived.get("abc", be_late, Cancellation(), 300.0)
+        return error.value.message
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(ask) for _ in range(3)]
+        assert until(lambda: tried and len(derived._flights["abc", 300.0].waiting) == 2)
+        job = threads.submit(derived.get, "abc", writes(b"for a job"), Cancellation(), 3600.0)
+        assert content_of(job.result(60)) == b"for a job"  # it has more time, and waits for nobody with less
+        going.set()
+        assert [each.result(60) for each in asked] == ["Too late."] * 3
+    assert len(tried) == 1
+
+
+def test_who_looks_just_before_a_result_is_kept_does_not_make_it_again(tmp_path: Path) -> None:
+    class Late(Derived):
+        """Its first look is before another one keeps the result, what follows is behind that."""
+
+        def find(self, key: str) -> Kept | None:
+            found = super().find(key)
+            if found is None and not others:
+                others.append(content_of(Derived(tmp_path / "cache", LARGE).get(key, writes(b"1"), quiet)))
+            return found
+
+    others: list[bytes] = []
+    quiet = Cancellation()
+    assert content_of(Late(tmp_path / "cache", LARGE).get("abc", writes(b"2"), quiet)) == b"1" == others[0]
+
+
+def test_all_who_wait_have_what_is_too_large_to_be_kept(tmp_path: Path) -> None:
+    derived = Derived(tmp_path / "cache", 10)
+    going, made = threading.Event(), []
+
+    def make(out: Path) -> None:
+        made.append(out)
+        assert going.wait(60)
+        writes(b"larger than that")(out)
+
+    with ThreadPoolExecutor(5) as threads:
+        asked = [threads.submit(derived.get, "abc", make, Cancellation()) for _ in range(4)]
+        assert until(lambda: made and len(derived._flights["abc", inf].waiting) == 3)
+        leaving = Cancellation()
+        gone = threads.submit(derived.get, "abc", make, leaving)
+        assert until(lambda: len(derived._flights["abc", inf].waiting) == 4)
+        leaving.cancel()
+        with pytest.raises(ClientGone):
+            gone.result(60)
+        assert len(derived._flights["abc", inf].waiting) == 3
+        going.set()
+        assert {content_of(each.result(60)) for each in asked} == {b"larger than that"}
+    assert len(made) == 1
 
 
 def test_a_result_larger_than_all_that_is_kept_is_sent_and_gone(tmp_path: Path) -> None:

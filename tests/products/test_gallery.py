@@ -78,6 +78,7 @@ class Studio:
     holdings: Holdings
     drawings: list[Drawing] = field(default_factory=list)
     surveys: int = 0
+    seconds: float = 60.0
 
     def make(self, picture: PictureKind, name: str = "a-set") -> Ready:
         holdings: Any = self.holdings

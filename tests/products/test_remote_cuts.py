@@ -48,11 +48,13 @@ from vo_service.products.stored import OpenSource, StoredFile, open_source
 from vo_service.products.wanted import Wanted
 from vo_service.products.workshop import Computing
 from vo_service.settings import Settings
+from vo_service.sky import Circle
 from vo_service.store import Catalogue, RootPlace, Snapshots
 
 SHAPE = (1, 6, 300, 400)  # 480 kB a plane
 STAMP = Wanted(Constraints(pixels=((101, 120), (51, 70)), channels=(2, 4)), (("PIXELS", "101 120 51 70"),))
 PLANES = Wanted(Constraints(channels=(2, 6)), (("CHANNELS", "2 6"),))
+CIRCLE = Constraints(shape=Circle(10.0, 20.0, 3.0))
 STAMP_PIXELS = np.s_[:, 1:4, 50:70, 100:120]
 
 
@@ -62,6 +64,8 @@ class Computed(Exception):
 
 class NoComputing:
     """Where nothing may be computed."""
+
+    seconds = 1.0
 
     def admitted(self) -> None:
         raise Computed
@@ -392,3 +396,13 @@ def test_an_answer_breaks_off_where_the_cube_changes_under_it(
             assert len(broken.content) < int(broken.headers["content-length"])
     finally:
         app.state.close()
+
+
+def test_a_shape_on_a_map_of_all_the_sky_is_looked_for_in_a_process(cube: Path, tmp_path: Path) -> None:
+    hdu = fits.PrimaryHDU(np.zeros((36, 72), np.float32))
+    hdu.header.update({"CTYPE1": "RA---CAR", "CRPIX1": 36.5, "CDELT1": -5.0, "CRVAL1": 0.0, "BUNIT": "K"})
+    hdu.header.update({"CTYPE2": "DEC--CAR", "CRPIX2": 18.5, "CDELT2": 5.0, "CRVAL2": 0.0})
+    hdu.writeto(cube, overwrite=True)
+    with pytest.raises(Computed):
+        make(results_of(cube.parent, tmp_path), stored(found_at(cube)), Wanted(CIRCLE, ()))
+    all_of(make(results_of(cube.parent, tmp_path), stored(found_at(cube)), Wanted(Constraints(), ())))

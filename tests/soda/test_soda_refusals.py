@@ -99,3 +99,18 @@ def test_a_bug_shows_nothing_of_its_inside(
 def test_addresses_outside_of_soda_have_words_of_their_own(serve: Callable[..., Ask]) -> None:
     answer = serve()("GET", "../files/nothing")
     assert answer.status_code in (404, 503) and not WORD.match(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("MAXREC=0&MAXREC=0", "MultiValuedParamNotSupported"),
+        ("MAXREC=0&ID=a&ID=b", "MultiValuedParamNotSupported"),
+        ("MAXREC=0&FOO=1", "UsageError"),
+    ],
+)
+def test_who_asks_for_the_description_makes_the_same_mistakes(
+    serve: Callable[..., Ask], query: str, word: str
+) -> None:
+    # SODA-011, SODA-096
+    check(serve()("GET", f"sync?{query}"), 400, word)

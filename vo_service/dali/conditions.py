@@ -9,8 +9,6 @@ from email.utils import format_datetime, parsedate_to_datetime
 from enum import Enum
 
 _TAG = re.compile(r'(W/)?("[^"]*")')
-
-
 _READING = ("GET", "HEAD")
 
 
@@ -61,9 +59,9 @@ def http_date(text: str | None) -> datetime | None:
         return None
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or none of our calendar
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def http_text(moment: datetime) -> str:

@@ -21,6 +21,8 @@ class ErrorKind(Enum):
     NOT_FOUND = "not found"
     CONFLICT = "conflict"
     GONE = "gone"
+    CONDITION = "condition"
+    RANGE = "range"
     BODY_TOO_LARGE = "body too large"
     BODY_TYPE = "body type"
     ADDRESS_TOO_LONG = "address too long"
@@ -40,6 +42,8 @@ STATUS: Mapping[ErrorKind, int] = {
     ErrorKind.NOT_FOUND: 404,
     ErrorKind.CONFLICT: 409,
     ErrorKind.GONE: 410,
+    ErrorKind.CONDITION: 412,
+    ErrorKind.RANGE: 416,
     ErrorKind.BODY_TOO_LARGE: 413,
     ErrorKind.BODY_TYPE: 415,
     ErrorKind.ADDRESS_TOO_LONG: 414,

@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -19,9 +19,11 @@ from starlette.types import Receive, Scope, Send
 from vo_service.dali.conditions import Verdict, http_text, judge, range_applies
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.ranges import NotSatisfiable, Span, wanted_spans
+from vo_service.dali.replies import text_reply
 
 _BLOCK = 2 << 20  # each is a turn of a thread, and what a slow client holds of memory
 _HEADER_TEXT = 500
+_OF_THE_BYTES = ("Content-Disposition", "Repr-Digest")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+")
 
 
@@ -67,15 +69,31 @@ class LocalBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownBytes:
+    """Bytes that are held: nobody waits for them."""
+
+    content: bytes | memoryview
+
+    def read_at(self, offset: int, length: int) -> bytes | memoryview:
+        """A piece."""
+        return self.content[offset : offset + length]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sendable:
     """Bytes that are open, and what is known of them: ``size`` None where a server does not tell it, ``etag``
-    strong and in its quotes, ``modified`` UTC in whole seconds or None."""
+    strong and in its quotes, ``modified`` UTC in whole seconds or None. ``threads`` are those that read them,
+    where reading may take long, so that nobody else waits for one; None: those of all that is quick."""
 
     handle: OpenBytes
     size: int | None
     etag: str
     modified: datetime | None
     media_type: str
+    threads: CapacityLimiter | None = None
 
 
 def send_stored(request: Request, stored: Sendable, more: Mapping[str, str]) -> Response:
@@ -97,7 +115,11 @@ def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Resp
     verdict = judge(request.headers, stored.etag, stored.modified, request.method)
     if verdict is not Verdict.SEND:
         stored.handle.close()
-        return Response(status_code=412 if verdict is Verdict.FAILED else 304, headers=headers)
+        return (
+            Response(status_code=304, headers=headers)
+            if verdict is Verdict.NOT_MODIFIED
+            else _not_met(headers)
+        )
     size = stored.size
     if size is None:  # no ranges, and the end is where the bytes end
         headers |= {"Content-Type": stored.media_type, "Accept-Ranges": "none"}
@@ -106,7 +128,7 @@ def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Resp
         spans = _spans(request, stored, size)
     except NotSatisfiable:
         stored.handle.close()
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        return _beyond(size, headers)
     if len(spans) > 1:
         return _several(request, stored, spans, size, headers)
     headers["Content-Type"] = stored.media_type
@@ -114,6 +136,22 @@ def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Resp
         return _StoredResponse(request, stored, [(b"", Span(0, size))], b"", 200, headers)
     headers["Content-Range"] = spans[0].content_range(size)
     return _StoredResponse(request, stored, [(b"", spans[0])], b"", 206, headers)
+
+
+def _not_met(headers: Mapping[str, str]) -> Response:
+    words = "The condition of the request does not hold: this is in another state."
+    return text_reply(ServiceError(ErrorKind.CONDITION, words, headers=_of_any_state(headers)))
+
+
+def _beyond(size: int, headers: Mapping[str, str]) -> Response:
+    words = f"None of the ranges lies within the {size} bytes that there are."
+    told = {**_of_any_state(headers), "Content-Range": f"bytes */{size}"}
+    return text_reply(ServiceError(ErrorKind.RANGE, words, headers=told))
+
+
+def _of_any_state(headers: Mapping[str, str]) -> dict[str, str]:
+    """What an answer tells that has other bytes: neither their name nor their digest."""
+    return {name: value for name, value in headers.items() if name not in _OF_THE_BYTES}
 
 
 def _spans(request: Request, stored: Sendable, size: int) -> tuple[Span, ...]:
@@ -156,11 +194,11 @@ class _StoredResponse(StreamingResponse):
     ) -> None:
         headers = dict(headers)
         if parts is None:
-            body = _rest(stored.handle)
+            body = _rest(stored)
         else:
             length = sum(len(before) + span.length for before, span in parts) + len(end)
             headers["Content-Length"] = str(length)
-            body = _bytes(stored.handle, parts, end)
+            body = _bytes(stored, parts, end)
         if request.method == "HEAD":
             body = _nothing()
         super().__init__(body, status_code=status, headers=headers)
@@ -168,7 +206,10 @@ class _StoredResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            if isinstance(self._handle, KnownBytes):  # soon sent: nobody has to watch the client
+                await self.stream_response(send)
+            else:
+                await super().__call__(scope, receive, send)
         finally:
             self._handle.close()
 
@@ -178,44 +219,46 @@ async def _nothing() -> AsyncIterator[bytes | memoryview]:
         yield b""
 
 
-async def _rest(handle: OpenBytes) -> AsyncIterator[bytes | memoryview]:
+async def _rest(stored: Sendable) -> AsyncIterator[bytes | memoryview]:
     offset = 0
-    while block := await _read(handle, offset, _BLOCK):
+    while block := await _read(stored, offset, _BLOCK):
         offset += len(block)
         yield block
 
 
 async def _bytes(
-    handle: OpenBytes, parts: list[tuple[bytes, Span]], end: bytes
+    stored: Sendable, parts: list[tuple[bytes, Span]], end: bytes
 ) -> AsyncIterator[bytes | memoryview]:
     for number, (before, span) in enumerate(parts, 1):
         if before:
             yield before
         offset = span.start
         while offset < span.stop:
-            block = await _read(handle, offset, min(_BLOCK, span.stop - offset))
+            block = await _read(stored, offset, min(_BLOCK, span.stop - offset))
             if not block:
                 raise _broken_off("the file became shorter while it was sent")
             offset += len(block)
             if number == len(parts) and offset >= span.stop:
-                await _confirm(handle)
+                await _confirm(stored)
             yield block
     if end:
         yield end
 
 
-async def _read(handle: OpenBytes, offset: int, length: int) -> bytes | memoryview:
+async def _read(stored: Sendable, offset: int, length: int) -> bytes | memoryview:
+    if isinstance(stored.handle, KnownBytes):
+        return stored.handle.read_at(offset, length)
     try:
-        return await to_thread.run_sync(handle.read_at, offset, length)
+        return await to_thread.run_sync(stored.handle.read_at, offset, length, limiter=stored.threads)
     except OSError as error:
         raise _broken_off(str(error)) from error
 
 
-async def _confirm(handle: OpenBytes) -> None:
-    if not isinstance(handle, Confirmable):
+async def _confirm(stored: Sendable) -> None:
+    if not isinstance(stored.handle, Confirmable):
         return
     try:
-        await to_thread.run_sync(handle.confirm)
+        await to_thread.run_sync(stored.handle.confirm, limiter=stored.threads)
     except OSError as error:
         raise _broken_off(str(error)) from error
 

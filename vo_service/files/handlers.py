@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,10 +13,14 @@ from vo_service.access import READ_ALL, Viewer
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import usage
 from vo_service.dali.identity import Identity
-from vo_service.dali.sending import OpenBytes, Sendable, disposition, send_stored
+from vo_service.dali.sending import LocalBytes, OpenBytes, Sendable, disposition, send_stored
 from vo_service.products.digests import Digests, insists
 from vo_service.products.shelf import Closed, Shelf
 from vo_service.products.stored import StoredFile
+
+_VERSION_DIGITS = 9
+_THREADS = 32  # in which files are looked up
+_SLOW = 16  # in which those are read that do not lie on this machine as they are
 
 
 class FileService:
@@ -27,6 +31,8 @@ class FileService:
         self._digests = digests
         self._identity = identity
         self._addresses = addresses
+        self._threads = CapacityLimiter(_THREADS)
+        self._slow = CapacityLimiter(_SLOW)
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -40,10 +46,15 @@ class FileService:
         address = self._addresses.of(request)
         viewer = self._identity.viewer(request)
         try:
-            opened = await to_thread.run_sync(self._open, product_id, version, insisted, address, viewer)
+            opened = await to_thread.run_sync(
+                self._open, product_id, version, insisted, address, viewer, limiter=self._threads
+            )
         except Closed as closed:
             raise self._identity.refusal(request, closed.why, scope=READ_ALL) from closed
-        return _answer(request, opened)
+        file = opened.file
+        threads = None if isinstance(opened.handle, LocalBytes) else self._slow
+        stored = Sendable(opened.handle, file.size_bytes, file.etag, file.modified, file.media_type, threads)
+        return send_stored(request, stored, _headers(opened))
 
     def _open(
         self, product_id: str, version: str | None, insisted: bool, address: str, viewer: Viewer
@@ -71,16 +82,9 @@ def _version_number(text: str | None) -> int | None:
     """The number in ``?version=N``, which names one state of the bytes."""
     if text is None:
         return None
-    if not text.isascii() or not text.isdecimal():
-        raise usage("version is no whole number.")
+    if not text.isascii() or not text.isdecimal() or len(text) > _VERSION_DIGITS:
+        raise usage("version is no whole number that a version could have.")
     return int(text)
-
-
-def _answer(request: Request, opened: _OpenFile) -> Response:
-    """The response that the request's conditions and ranges make of an open file."""
-    file = opened.file
-    stored = Sendable(opened.handle, file.size_bytes, file.etag, file.modified, file.media_type)
-    return send_stored(request, stored, _headers(opened))
 
 
 def _headers(opened: _OpenFile) -> dict[str, str]:

@@ -123,6 +123,20 @@ def run_steps(product: Product, header: ImageHeader) -> Product:
     return product
 
 
+def run_each_step(product: Product, header: ImageHeader) -> tuple[Product, dict[Step, ProductError]]:
+    """All steps in order, those behind one that fails, too; and what kept those that failed. The product has
+    the error that `run_steps` gives it."""
+    failures: dict[Step, ProductError] = {}
+    for step in STEPS:
+        try:
+            product = step(product, header)
+        except ProductError as error:
+            failures[step] = error
+    if failures:
+        product = _failed(product, next(iter(failures.values())))
+    return product, failures
+
+
 def _failed(product: Product, error: ProductError) -> Product:
     return replace(product, error_kind=error.kind, error_message=error.message)
 

@@ -31,6 +31,7 @@ EARTH_RADIUS_M = 6.37e6
 _MOMENT_LOG = b"CARTA MOMENT MAP GENERATOR"
 _MOMENT_RANGE = re.compile(rb"Spectral range: \[(\d{1,9}), *(\d{1,9})\] *\(channel\)")
 _UNCONVERTED = frozenset({"SOURCE", "GALACTOC", "LOCALGRP", "CMBDIPOL"})
+_WITHOUT_FREQUENCIES = frozenset({"SPEC-UNREADABLE", "SPEC-LEFTOVER", "SPEC-IMPLAUSIBLE"})
 _RULES = {"TOPOCENT": "SPEC-TOPO-BARY", "LSRK": "SPEC-LSRK-BARY"}
 
 
@@ -129,6 +130,11 @@ def _resolve(coverage: SpectralCoverage, axis: SpectralAxis) -> SpectralCoverage
         power_min=float(powers.min()),
         power_max=float(powers.max()),
     )
+
+
+def why_no_frequencies(product: Product) -> str | None:
+    """Why ``measure_spectrum`` found that the spectral axis gives no frequencies; None where it did not."""
+    return next((each.why for each in product.repairs if each.rule in _WITHOUT_FREQUENCIES), None)
 
 
 def channel_frequencies(header: ImageHeader) -> NDArray[np.float64] | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vo_service.pixels.fits_header import CardFault, Keywords
 
@@ -26,6 +30,10 @@ _SPECTRAL = (
     "BETA",
 )
 _CD = re.compile(r"CD(\d+_\d+|\d{6})$")
+MATRIX = re.compile(r"(PC|CD)(?:(\d+)_(\d+)|(\d{3})(\d{3}))$")
+"""Keywords of the elements of a matrix in both spellings: its name, row and column."""
+MOST_COUPLING = 1e-3
+"""Pixels by which other axes may move a place along an axis of its own unheeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +163,65 @@ def _kind_of(ctype: str) -> str:
     if name in _SPECTRAL:
         return "spectral"
     return "stokes" if name == "STOKES" else "other"
+
+
+def coupling_fault(keys: Keywords, axes: Axes, own: Sequence[Axis]) -> CardFault | None:
+    """The card by which values along ``own`` axes (the spectral one, or the pair of the sky) change along
+    other axes too, so that no pixel of theirs has values of its own (FITS 4.0, section 8.1); or one of those
+    that cannot be read. None where all other axes together move none of them by more than a thousandth of a
+    pixel within the image.
+    """
+    rows = [axis.number for axis in own]
+    for name in ("CD", "PC"):
+        inner = np.eye(len(own))
+        if name == "CD":  # off the sky the increment stands for a diagonal element that is not there
+            inner = np.diag([axis.cdelt if axis.kind == "spectral" else 0.0 for axis in own])
+        others: dict[str, NDArray[np.float64]] = {}
+        for key in keys.stated():
+            match = MATRIX.match(key)
+            if match is None or match[1] != name:
+                continue
+            row, column = int(match[2] or match[4]), int(match[3] or match[5])
+            if row not in rows:
+                continue
+            value = keys.number(key)
+            if value is None and (fault := keys.number_fault(key)) is not None:
+                return fault
+            if column in rows:
+                inner[rows.index(row), rows.index(column)] = value or 0.0
+            elif value:
+                others[key] = np.where(np.array(rows) == row, value * _farthest(keys, axes, column), 0.0)
+        moving = _moving(inner, others) if others else None
+        if moving is not None:
+            return _coupled(keys, axes, moving)
+    return None
+
+
+def _moving(inner: NDArray[np.float64], others: dict[str, NDArray[np.float64]]) -> str | None:
+    """The card that moves pixels most, where all together move them far enough to matter: ``inner`` is the
+    matrix of the own axes, ``others`` what each card adds to their values at most."""
+    try:
+        pixels = {key: np.abs(np.linalg.solve(inner, most)) for key, most in others.items()}
+    except np.linalg.LinAlgError:  # an increment of zero: they move without an end
+        return next(iter(others))
+    if (np.sum(list(pixels.values()), axis=0) <= MOST_COUPLING).all():
+        return None
+    return max(pixels, key=lambda key: float(pixels[key].max()))
+
+
+def _farthest(keys: Keywords, axes: Axes, number: int) -> float:
+    """How many pixels the middles of an axis are away from its reference pixel at most; one beyond the last
+    axis of the image has one pixel."""
+    length = axes.axes[number - 1].length if 1 <= number <= len(axes.axes) else 1
+    reference = keys.number(f"CRPIX{number}") or 0.0
+    return max(abs(1.0 - reference), abs(length - reference))
+
+
+def _coupled(keys: Keywords, axes: Axes, key: str) -> CardFault:
+    match = MATRIX.match(key)
+    assert match is not None
+    row, column = int(match[2] or match[4]), int(match[3] or match[5])
+    names = {axis.number: axis.ctype for axis in axes.axes}
+    along = f"axis {column} ({names[column]})" if names.get(column) else f"axis {column}"
+    written = keys.written(key)
+    return CardFault(key, written, f"{key} = {written} makes {names[row]} change along {along}, too")

@@ -12,7 +12,7 @@ import numpy as np
 from astropy import wcs
 from numpy.typing import NDArray
 
-from vo_service.pixels.axes import Axes, Axis
+from vo_service.pixels.axes import MATRIX, Axes, Axis
 from vo_service.pixels.fits_header import Keywords
 
 _UNITS = {
@@ -29,7 +29,6 @@ LARGEST_LONGITUDE = 720.0
 """Degrees either way: maps across the origin count on beyond a turn, nothing counts on beyond two."""
 LARGEST_POLE = 1000.0
 """Degrees: 999 is how wcslib writes that a pole has no place of its own."""
-_MATRIX = re.compile(r"(PC|CD)(?:(\d+)_(\d+)|(\d{3})(\d{3}))$")
 _PROJECTION = re.compile(r"-([A-Z]{3})$")
 _AIPS_PROJECTIONS = {"GLS": "SFL", "NCP": "SIN"}
 _PARAMETER = re.compile(r"PV(\d+)_(\d+)$")
@@ -180,7 +179,7 @@ def _set_matrix(result: Any, keys: Keywords, pair: list[Axis], latitude: Axis) -
     place = {axis.number: index for index, axis in enumerate(pair)}
     matrices: dict[str, dict[tuple[int, int], float]] = {"PC": {}, "CD": {}}
     for key in keys.stated():
-        match = _MATRIX.match(key)
+        match = MATRIX.match(key)
         if match is None:
             continue
         row, column = int(match.group(2) or match.group(4)), int(match.group(3) or match.group(5))
@@ -209,4 +208,4 @@ def _set_matrix(result: Any, keys: Keywords, pair: list[Axis], latitude: Axis) -
 
 
 def _has_matrix(keys: Keywords, name: str) -> bool:
-    return any(match.group(1) == name for key in keys.stated() if (match := _MATRIX.match(key)))
+    return any(match.group(1) == name for key in keys.stated() if (match := MATRIX.match(key)))

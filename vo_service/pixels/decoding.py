@@ -80,7 +80,8 @@ def computed_bitpix(bitpix: int) -> int:
 
 def assumed_blank(bitpix: int) -> int:
     """BLANK of integers of which only the column ZBLANK of their tiles tells that some are none: the lowest
-    there is, but of bytes the highest, as 0 is what most of them hold for its own sake."""
+    there is, but of bytes the highest, as 0 is what most of them hold for its own sake. A byte of a tile that
+    is that number for its own sake is taken for none: of 256 there is none to spare."""
     return 255 if bitpix == 8 else -(1 << (bitpix - 1))
 
 

@@ -56,7 +56,7 @@ class Boxed:
         """Of the spectral axis, from 1. Raises ServiceError (400) without one."""
         axis = self.view.header.axes.spectral
         if axis is None:
-            raise _no_axis()
+            raise _no_axis(None)
         return axis.number
 
     @property
@@ -68,7 +68,7 @@ class Boxed:
     def spectral(self) -> SpectralView:
         """Its frequencies. Raises as `number`."""
         if self.view.spectral is None:
-            raise _no_axis()
+            raise _no_axis(self.view.spectral_fault)
         return self.view.spectral
 
     def scale(self, wanted: Wanted, definition: VelocityDefinition) -> ChannelScale:
@@ -134,7 +134,7 @@ def write_region_spectrum(
     """The spectrum of the pixels with their centres in the shape that is wanted. Raises as `write_moment`."""
     view, box = boxed.view, boxed.box
     scale = boxed.scale(wanted, spectrum.definition)
-    first, second = sky_axes(view)
+    first, second = _summed_axes(view)
     made = region_spectrum(
         boxed.source.reader,
         box,
@@ -159,8 +159,9 @@ def write_region_spectrum(
     write_spectrum(out, made, spectrum.form, [*([Info("DID", did)] if did else []), *said])
 
 
-def _no_axis() -> ServiceError:
-    return usage("This data set has no spectral axis that can be read, along which this result is made.")
+def _no_axis(fault: str | None) -> ServiceError:
+    why = "." if fault is None else f": {fault}."
+    return usage(f"This data set has no spectral axis that can be read, along which this result is made{why}")
 
 
 def _reference(view: ImageView, spectral: SpectralView, wanted: Wanted) -> float | None:
@@ -177,16 +178,30 @@ def _reference(view: ImageView, spectral: SpectralView, wanted: Wanted) -> float
         raise usage(f"The line cannot be had in the frame of the file: {error}.") from error
 
 
+def _summed_axes(view: ImageView) -> tuple[int, int]:
+    """The two axes that a spectrum is summed up over, from 0: those of the sky, without one the first two of
+    which none has channels or polarisations. Raises ServiceError (400) where there are no two."""
+    if view.header.axes.celestial is not None:
+        return sky_axes(view)
+    apart = [axis.number - 1 for axis in (view.header.axes.spectral, view.header.axes.stokes) if axis]
+    others = [axis for axis in range(len(view.hdu.axes)) if axis not in apart]
+    if len(others) < 2:
+        raise usage(
+            "A spectrum is summed up over two axes beside the spectral one, which this image has not."
+        )
+    return others[0], others[1]
+
+
 def _labels(boxed: Boxed) -> tuple[str | None, ...]:
     """The polarisation of each plane that is neither spectral nor of the sky."""
     view, axes = boxed.view, boxed.view.header.axes
     spectral = axes.spectral
-    apart = {*sky_axes(view), *(() if spectral is None else (spectral.number - 1,))}
+    apart = {*_summed_axes(view), *(() if spectral is None else (spectral.number - 1,))}
     planes = 1
     for axis, length in enumerate(boxed.box.shape):
         planes *= 1 if axis in apart else length
     if view.stokes is not None and axes.stokes is not None:
         start, stop = boxed.box.spans[axes.stokes.number - 1]
-        if stop - start == planes:
-            return view.stokes[start:stop]
+        if stop - start == planes:  # a code without a name has none here
+            return (*view.stokes, *(None,) * stop)[start:stop]
     return (None,) * planes

@@ -32,16 +32,32 @@ def constraints_on(companion: ImageView, science: ImageView, wanted: Constraints
     return replace(wanted, line=_told(wanted.line, science))
 
 
+def bins_on(companion: ImageView, science: ImageView, rebin: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Pixels to a bin of a companion, so that its bins are those of the image: one without channels goes with
+    all of them. Raises ServiceError (400) where bins are counted in pixels and those of the companion are
+    others."""
+    x, y, channels = rebin
+    if (x, y) != (1, 1) and not has_same_sky(science, companion):
+        raise usage("REBIN counts pixels of the image, and its companion has others.", "Leave WITH out.")
+    if _length(companion, "spectral") == 1:
+        return x, y, 1
+    if channels != 1 and not has_same_channels(science, companion):
+        raise usage("REBIN counts channels of the image, and its companion has others.", "Leave WITH out.")
+    return rebin
+
+
 def has_same_sky(one: ImageView, other: ImageView) -> bool:
     """Whether pixels of the same number lie at the same place of the sky."""
+    if one.sky is None or other.sky is None:
+        return False
     lengths = [[view.hdu.axes[axis] for axis in sky_axes(view)] for view in (one, other)]
-    if lengths[0] != lengths[1] or one.sky is None or other.sky is None or one.product.sky is None:
+    if lengths[0] != lengths[1]:
         return False
     columns, rows = lengths[0]
     places = np.array([[1, 1], [columns, 1], [1, rows], [columns, rows], [columns / 2, rows / 2]], np.float64)
     apart = np.abs(one.sky.vectors(places) - other.sky.vectors(places))
     known = np.isfinite(apart)
-    pixel = np.radians(one.product.sky.pixel_scale / 3600.0)
+    pixel = np.radians(one.sky.celestial.pixel_scale())
     return bool(known.any() and (apart[known] <= _SAME_PLACE * pixel).all())
 
 

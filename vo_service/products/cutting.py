@@ -13,12 +13,12 @@ from vo_service.pixels.compute.blank import Keep, cut_blanked
 from vo_service.pixels.compute.cutting import CutSource, cut_stored
 from vo_service.pixels.compute.rebin import bins_along, cut_rebinned
 from vo_service.pixels.compute.writing import Part, UnfitRequest
-from vo_service.pixels.cutout.assemble import CutImage, OpenImage, cut_image, file_of
+from vo_service.pixels.cutout.assemble import CutImage, OpenImage, cut_image, file_of, science_cards
 from vo_service.pixels.cutout.box import Box
 from vo_service.pixels.cutout.cards import cards_of
 from vo_service.pixels.cutout.plan import Held, Segment
 from vo_service.pixels.cutout.select_sky import touching
-from vo_service.products.companions import constraints_on
+from vo_service.products.companions import bins_on, constraints_on
 from vo_service.products.provenance import provenance_cards
 from vo_service.products.selection import Constraints, NoOverlap, RowFacts, select
 from vo_service.products.stored import StoredFile
@@ -61,7 +61,8 @@ def parts_wanted(opened: Sequence[OpenFile], facts: RowFacts, wanted: Wanted) ->
     """The same of images of any kind, pixels changed as they are wanted. Raises as `segments_wanted`, and
     UnfitRequest for changes that cannot be made."""
     boxes = boxes_wanted([each.view for each in opened], facts, wanted.constraints)
-    cuts = [_cut(each, box, wanted) for each, box in zip(opened, boxes, strict=True)]
+    bins = [wanted.rebin, *(bins_on(each.view, opened[0].view, wanted.rebin) for each in opened[1:])]
+    cuts = [_cut(each, box, wanted, rebin) for each, box, rebin in zip(opened, boxes, bins, strict=True)]
     if isinstance(wanted.result, HeaderOf):
         return iter([Held(header_text(cuts[0]))])
     return file_of(cuts[0], _named([each.file for each in opened], cuts))
@@ -84,7 +85,7 @@ def boxes_wanted(views: Sequence[ImageView], facts: RowFacts, wanted: Constraint
 
 def header_text(cut: CutImage[Any]) -> bytes:
     """The cards of a cut one per line, after those of a header that stands before it and a blank line."""
-    headers = [cut.cards] if cut.before is None else [cards_of(cut.before), cut.cards]
+    headers = [science_cards(cut)] if cut.before is None else [cards_of(cut.before), cut.cards]
     texts = [b"".join(card.rstrip() + b"\n" for card in (*cards, b"END")) for cards in headers]
     return b"\n".join(texts)
 
@@ -99,11 +100,11 @@ def _named(files: Sequence[StoredFile], cuts: Sequence[CutImage[Any]]) -> list[t
     return [(file.role, cut) for file, cut in zip(files[1:], cuts[1:], strict=True)]
 
 
-def _cut(one: OpenFile, box: Box, wanted: Wanted) -> CutImage[Any]:
+def _cut(one: OpenFile, box: Box, wanted: Wanted, rebin: tuple[int, int, int]) -> CutImage[Any]:
     provenance = provenance_cards(one.file, _words(wanted))
     keep = _kept(one.view, wanted)
-    if wanted.rebin != UNBINNED:
-        factors = bins_along(one.source.image.axes, *wanted.rebin)
+    if rebin != UNBINNED:
+        factors = bins_along(one.source.image.axes, *rebin)
         return cut_rebinned(one.source, box, provenance, factors, keep)
     if keep is not None:
         return cut_blanked(one.source, box, provenance, keep)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
@@ -23,8 +24,8 @@ from typing import BinaryIO
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.sending import LocalBytes
 from vo_service.dali.streams import Cancellation, ClientGone
-from vo_service.store import StoreError
 from vo_service.store.disk import disk_errors
+from vo_service.store.errors import DiskFull, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +44,18 @@ class Kept:
 
 
 @dataclass(slots=True)
+class _Seat:
+    """Somebody who waits for a flight, and what it brings to those who wait."""
+
+    over: threading.Event = field(default_factory=threading.Event)
+    kept: Kept | None = None
+
+
+@dataclass(slots=True)
 class _Flight:
     """A result that is being made, and who waits for it."""
 
-    waiting: list[threading.Event] = field(default_factory=list)
+    waiting: list[_Seat] = field(default_factory=list)
     error: Exception | None = None
 
 
@@ -58,7 +67,7 @@ class Derived:
         self._directory = directory
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[tuple[str, float], _Flight] = {}
 
     def find(self, key: str) -> Kept | None:
         """A result that is kept, None where it is not; ``key`` is a word fit for a file name."""
@@ -68,39 +77,62 @@ class Derived:
                 os.utime(kept.handle.descriptor)
         return kept
 
-    def get(self, key: str, make: Callable[[Path], object], cancellation: Cancellation) -> Kept:
-        """A result, made by ``make`` where it is not kept: once, whoever asks for it meanwhile.
+    def get(
+        self, key: str, make: Callable[[Path], object], cancellation: Cancellation, seconds: float = inf
+    ) -> Kept:
+        """A result, made by ``make`` where it is not kept: once, whoever asks for it meanwhile with as many
+        ``seconds`` for it.
 
         ``make`` writes the new file that it is given by `write_result`; whatever it leaves beside it is
         removed. Raises what it raises, and ServiceError (503) where the disk has no room for it.
         """
         while (kept := self.find(key)) is None:
-            over = threading.Event()
+            seat, own = _Seat(), _Flight()
             with self._lock:
-                flight = self._flights.get(key)
-                if flight is None:
-                    own = self._flights[key] = _Flight()
-                else:
-                    flight.waiting.append(over)
-            if flight is None:
-                return self._lead(key, make, own)
-            _follow(flight, over, cancellation)
+                flight = self._flights.setdefault((key, seconds), own)
+                if flight is not own:
+                    flight.waiting.append(seat)
+            if flight is own:
+                return self._lead((key, seconds), make, own)
+            kept = self._follow(flight, seat, cancellation)
+            if kept is not None:
+                break
         return kept
 
-    def _lead(self, key: str, make: Callable[[Path], object], flight: _Flight) -> Kept:
+    def _lead(self, name: tuple[str, float], make: Callable[[Path], object], flight: _Flight) -> Kept:
+        kept: Kept | None = None
         try:
-            return self._made(key, make)
+            kept = self.find(name[0]) or self._made(name[0], make)  # another flight may just have ended
+            return kept
         except ClientGone:  # of those who wait another one makes it
             raise
         except Exception as error:
-            if not (isinstance(error, ServiceError) and error.transient):
-                flight.error = error  # of the request itself, and so of all who ask the same
+            if _is_of_all(error):
+                flight.error = error
             raise
         finally:
             with self._lock:
-                del self._flights[key]
-            for waiting in flight.waiting:
-                waiting.set()
+                del self._flights[name]
+                for seat in flight.waiting:
+                    seat.kept = None if kept is None else _copy(kept)
+                    seat.over.set()
+
+    def _follow(self, flight: _Flight, seat: _Seat, cancellation: Cancellation) -> Kept | None:
+        """What a flight brings once it is over; None where it brought nothing that is for all. Raises what
+        became of it, and ClientGone once the client leaves."""
+        cancellation.on_cancel(seat.over.set)
+        seat.over.wait()
+        cancellation.on_cancel(None)
+        if not cancellation.requested:
+            if flight.error is not None:
+                raise flight.error
+            return seat.kept
+        with self._lock:
+            if seat in flight.waiting:
+                flight.waiting.remove(seat)
+        if seat.kept is not None:
+            seat.kept.handle.close()
+        raise ClientGone
 
     def _made(self, key: str, make: Callable[[Path], object]) -> Kept:
         place = self._directory / _NEW / token_hex(16)
@@ -120,10 +152,9 @@ class Derived:
                     raise
                 return kept
         except StoreError as error:
-            _log.error("result not kept reason=%s", error)
-            raise ServiceError(
-                ErrorKind.UNAVAILABLE, "The service has no room on its disk for this result."
-            ) from error
+            _log.error("result not made reason=%s", error)
+            why = "has no room on its disk for" if isinstance(error, DiskFull) else "cannot make"
+            raise ServiceError(ErrorKind.UNAVAILABLE, f"The service {why} this result.") from error
         finally:
             rmtree(place, ignore_errors=True)  # a process that was ended leaves what it had laid aside
 
@@ -172,15 +203,17 @@ def _open_kept(path: Path) -> Kept | None:
     return Kept(LocalBytes(descriptor, 0, size), os.pread(descriptor, _DIGEST_BYTES, size))
 
 
-def _follow(flight: _Flight, over: threading.Event, cancellation: Cancellation) -> None:
-    """Wait until a flight is over, or the client leaves. Raises what became of it."""
-    cancellation.on_cancel(over.set)
-    over.wait()
-    cancellation.on_cancel(None)
-    if cancellation.requested:
-        raise ClientGone
-    if flight.error is not None:
-        raise flight.error
+def _copy(kept: Kept) -> Kept | None:
+    """The same for somebody else; None where the process has no more files to open."""
+    try:
+        return Kept(kept.handle.copy(), kept.sha256)
+    except OSError:
+        return None
+
+
+def _is_of_all(error: Exception) -> bool:
+    """Whether an error is of the request itself, and so of all who ask the same with as much time."""
+    return not (isinstance(error, ServiceError) and error.transient) or error.kind is ErrorKind.TIMEOUT
 
 
 class ResultFile:

@@ -123,5 +123,5 @@ def _key(file: StoredFile) -> _Key:
 
 def insists(want_repr_digest: str | None) -> bool:
     """Whether a Want-Repr-Digest header asks for sha-256 (a preference above 0)."""
-    found = re.search(r"(?:^|,)\s*sha-256\s*=\s*(\d+)", want_repr_digest or "")
-    return found is not None and int(found[1]) > 0
+    found = re.search(r"(?:^|,)\s*sha-256\s*=\s*0*([1-9]?)", want_repr_digest or "", re.ASCII)
+    return found is not None and found[1] != ""

@@ -94,14 +94,20 @@ class Gallery:
             source = Input(found.science, opened.source, self._indexes)
             read = entity_tag([found.science], f"survey {_STYLE}").strip('"')
             survey = self._derived.get(
-                read, lambda out: computing.run(partial(Surveying(source), out), cancellation), cancellation
+                read,
+                lambda out: computing.run(partial(Surveying(source), out), cancellation),
+                cancellation,
+                computing.seconds,
             )
             with closing(survey.handle) as handle:
                 held = HeldFile(handle.descriptor, "survey", 0, handle.size)
                 drawing = Drawing(picture, source, held, subject)
                 key = etag.strip('"')
                 return self._derived.get(
-                    key, lambda out: computing.run(partial(drawing, out), cancellation), cancellation
+                    key,
+                    lambda out: computing.run(partial(drawing, out), cancellation),
+                    cancellation,
+                    computing.seconds,
                 )
 
     def _subject(self, found: DataSet, picture: PictureKind) -> Subject:

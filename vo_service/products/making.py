@@ -56,7 +56,7 @@ class Making:
 
     def _write(self, aside: Path, file: ResultFile) -> None:
         with ExitStack() as stack:
-            opened = [stack.enter_context(open_input(each)) for each in self.inputs]
+            opened = [stack.enter_context(open_input(each, aside.parent)) for each in self.inputs]
             if isinstance(self.wanted.result, Cut | HeaderOf):
                 put_parts(parts_wanted(opened, self.facts, self.wanted), file)
             elif self.wanted.blank or self.wanted.rebin != UNBINNED:
@@ -74,7 +74,7 @@ class Making:
         try:
             with aside.open("xb") as raw:
                 put_parts(cut, ResultFile(raw, self.most_bytes))
-            with open_aside(self.inputs[0].at(aside)) as prepared:
+            with open_aside(self.inputs[0].at(aside), aside.parent) as prepared:
                 box = Box.whole(prepared.view.hdu.axes)
                 self._collapse(Boxed(prepared.view, prepared.source, box, bins), (), file)
         finally:
@@ -89,22 +89,23 @@ class Making:
 
 
 @contextmanager
-def open_input(one: Input) -> Iterator[OpenFile]:
-    """An image with its pixels. Raises ServiceError: what keeps it from being read, 409 where it is not what
-    was ingested until it is closed; and what reading raises."""
+def open_input(one: Input, folder: Path) -> Iterator[OpenFile]:
+    """An image with its pixels; what has to be laid aside to read them lies in ``folder``. Raises
+    ServiceError: what keeps it from being read, 409 where it is not what was ingested until it is closed; and
+    what reading raises."""
     # it may have changed while its turn was waited for, and the result is kept under the tag of what it was
     _require_as_found(one)
-    with open_aside(one) as opened:
+    with open_aside(one, folder) as opened:
         yield opened
     _require_as_found(one)
 
 
 @contextmanager
-def open_aside(one: Input) -> Iterator[OpenFile]:
+def open_aside(one: Input, folder: Path) -> Iterator[OpenFile]:
     """The same of pixels of our own, which were laid aside and do not change."""
     view = understand(one.file, one.source)
     index = index_place(one.indexes, one.file.found)
-    with open_cut(one.source, view.fits, view.hdu, view.header.axes, index) as source:
+    with open_cut(one.source, view.fits, view.hdu, view.header.axes, index, folder) as source:
         yield OpenFile(one.file, view, source)
 
 

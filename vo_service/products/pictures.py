@@ -87,10 +87,10 @@ class Surveying:
     def __call__(self, out: Path) -> None:
         """Write it into a new file. Raises ServiceError: 404 where there is nothing to be seen."""
         with pictures_told():
-            write_result(out, self._write, MOST_BYTES)
+            write_result(out, partial(self._write, out.parent), MOST_BYTES)
 
-    def _write(self, file: ResultFile) -> None:
-        with open_input(self.input) as opened:
+    def _write(self, folder: Path, file: ResultFile) -> None:
+        with open_input(self.input, folder) as opened:
             view = opened.view
             spectral = view.header.axes.spectral
             channels = None if spectral is None else spectral.number - 1
@@ -113,7 +113,7 @@ class Drawing:
             write_result(out, partial(self._write, out.with_suffix(".small")), MOST_BYTES)
 
     def _write(self, aside: Path, file: ResultFile) -> None:
-        with open_input(self.input) as opened:
+        with open_input(self.input, aside.parent) as opened:
             view = opened.view
         survey = survey_of(self.survey.read_at(0, self.survey.size))
         file.write(self._draw(view, survey, aside).png)
@@ -153,14 +153,14 @@ class Drawing:
         """A moment of the whole cube, binned to about the size of the screen first."""
         block = max(1, -(-max(survey.plate.columns, survey.plate.rows) // SIDE))
         try:
-            with open_input(self.input) as opened:
+            with open_input(self.input, aside.parent) as opened:
                 if block == 1:
                     return self._draw_moment_of(opened)
                 factors = bins_along(opened.source.image.axes, block, block, 1)
                 binned = cut_rebinned(opened.source, Box.whole(opened.view.hdu.axes), (), factors)
                 with aside.open("xb") as raw:
                     put_parts(file_of(binned), ResultFile(raw, BINNED_BYTES))
-            with open_aside(self.input.at(aside)) as opened:
+            with open_aside(self.input.at(aside), aside.parent) as opened:
                 return self._draw_moment_of(opened)
         finally:
             aside.unlink(missing_ok=True)
@@ -184,7 +184,8 @@ class Drawing:
         return _plane(moment_map(boxed.source.reader, boxed.box, boxed.number, scale, 0), boxed)
 
     def _velocity(self, boxed: Boxed, scale: ChannelScale) -> Doubles:
-        """(rows, columns) of the first plane, of what stands above the noise alone."""
+        """(rows, columns) of the first plane, of what stands above the noise alone. Bins have less noise than
+        the pixels, whose noise they are compared with: what is shown of them stands above their own, too."""
         if scale.reference is None:
             raise NothingToDraw("the header states no rest frequency, which velocities are relative to")
         reader: PixelReader = boxed.source.reader

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import starmap
 from pathlib import Path
@@ -33,15 +33,16 @@ from vo_service.products.stored import OpenSource, StoredFile
 from vo_service.products.wanted import FORMAT_VERSION, Cut, HeaderOf, MomentOf, SpectrumOf, Wanted
 from vo_service.products.workshop import Computing
 
-_MOST_ASKED = 128 << 20
-"""Bytes, or 2000 requests, that a block of an answer may cost of a file behind a URL: what costs more is left
-to a process that can be ended."""
+_MOST_ASKED = 4 << 20
+"""Bytes, of which a request counts 64 KiB, that a block of an answer may cost of a file behind a URL: what
+costs more is left to a process that can be ended."""
 _PACKED = re.compile(r"(?:\.(?:fits?|fts|gz|fz))+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A result, open for the caller to close; ``sha256`` of its bytes where that is known."""
+    """A result, open for the caller to close; ``sha256`` of its bytes where that is known. One that
+    ``is_far`` is read from another machine."""
 
     handle: OpenBytes
     size: int
@@ -49,6 +50,7 @@ class Ready:
     media_type: str
     name: str
     sha256: bytes | None = None
+    is_far: bool = False
 
     @property
     def extension(self) -> str:
@@ -113,7 +115,8 @@ class Results:
             handle = self._planned(found, wanted, files, opened)
             if handle is not None:
                 opening.pop_all()  # the plan closes them
-                return self._ready(found, wanted, media_type, etag, handle, handle.size)
+                ready = self._ready(found, wanted, media_type, etag, handle, handle.size)
+                return replace(ready, is_far=handle.is_far)
             making = Making(
                 tuple(
                     Input(file, each.source, self._indexes) for file, each in zip(files, opened, strict=True)
@@ -136,7 +139,10 @@ class Results:
             return kept
         with computing.admitted():
             return self._derived.get(
-                key, lambda out: computing.run(partial(making, out), cancellation), cancellation
+                key,
+                lambda out: computing.run(partial(making, out), cancellation),
+                cancellation,
+                computing.seconds,
             )
 
     def _planned(
@@ -150,6 +156,8 @@ class Results:
         for file, each in zip(files, opened, strict=True):
             known = self._images.plain(file, each)
             if known is None or each.pieces is None:
+                return None
+            if wanted.constraints.shape is not None and _is_long_looked_for(known.view):
                 return None
             images.append(known.image(each.pieces))
             views.append(known.view)
@@ -188,6 +196,11 @@ class Results:
     ) -> Ready:
         stem = _PACKED.sub("", found.science.name)
         return Ready(handle, size, etag, media_type, f"{stem}.{_ending(wanted)}", sha256)
+
+
+def _is_long_looked_for(view: ImageView) -> bool:
+    """Whether finding the pixels of a shape may take seconds: in maps of all the sky, without an outline."""
+    return view.sky is not None and view.product.sky is None
 
 
 def _is_dear(segment: Segment) -> bool:

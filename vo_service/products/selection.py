@@ -100,8 +100,10 @@ def select(view: ImageView, facts: RowFacts, wanted: Constraints) -> Box:
     """
     box = Box.whole(view.hdu.axes)
     for axis, span in _spans(view, facts, wanted):
-        start, stop = box.spans[axis]
-        box = box.with_span(axis, max(start, span[0]), min(stop, span[1]))
+        start, stop = max(box.spans[axis][0], span[0]), min(box.spans[axis][1], span[1])
+        if start >= stop:  # of two that are wanted along one axis
+            raise NoOverlap("No pixel of the image is in all that is wanted.")
+        box = box.with_span(axis, start, stop)
     return box
 
 
@@ -127,6 +129,8 @@ def _spans(view: ImageView, facts: RowFacts, wanted: Constraints) -> list[tuple[
 
 def _by_shape(view: ImageView, facts: RowFacts, shape: Region) -> list[tuple[int, Span]]:
     if view.sky is None:
+        if view.sky_fault is not None:
+            raise usage(f"This data set cannot be cut by position: {view.sky_fault}.", "Give PIXELS instead.")
         if facts.shape is None:
             raise NoOverlap("The position of this data set is not known.")
         if not facts.shape.intersects(shape):
@@ -175,6 +179,9 @@ def _by_frequency(
 ) -> list[tuple[int, Span]]:
     axis, spectral = view.header.axes.spectral, view.spectral
     if axis is None or spectral is None:
+        if view.spectral_fault is not None:
+            why = f"This data set cannot be cut by frequency: {view.spectral_fault}."
+            raise usage(why, "Give CHANNELS instead.")
         if frame is not Frame.BARY:
             raise usage(f"Frequencies in {frame.value} need a spectral axis that tells its own.")
         _check_wavelengths(facts, frequencies)

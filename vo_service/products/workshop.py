@@ -33,7 +33,7 @@ class Workshop:
         patience: float,
     ) -> None:
         self._context = context
-        self._limits = limits
+        self.limits = limits
         self._admission = admission
         self._patience = patience
         self._executor = ThreadPoolExecutor(slots, thread_name_prefix="compute")
@@ -65,7 +65,7 @@ class Workshop:
         def do() -> None:
             begun.set()
             try:
-                done.set_result(self.run_now(work, cancellation, self._limits))
+                done.set_result(self.run_now(work, cancellation, self.limits))
             except BaseException as error:
                 done.set_exception(error)
 
@@ -94,7 +94,7 @@ class Workshop:
 
         Raises ServiceError: 503 where the process took too long or died, 400 where it wanted too much memory.
         """
-        limits = limits or self._limits
+        limits = limits or self.limits
         place = Workplace(self._context, work, limits)
         cancellation.on_cancel(place.give_up)
         try:
@@ -134,6 +134,11 @@ def _lost(error: WorkLost, limits: WorkLimits) -> ServiceError:
 class Computing(Protocol):
     """How work is had done for somebody."""
 
+    @property
+    def seconds(self) -> float:
+        """What a piece of work may take."""
+        ...
+
     def admitted(self) -> AbstractContextManager[None]:
         """Stands round the whole wait for a result. Raises ServiceError (429)."""
         ...
@@ -150,6 +155,11 @@ class ForClient:
     workshop: Workshop
     client: str
 
+    @property
+    def seconds(self) -> float:
+        """As the workshop has it."""
+        return self.workshop.limits.seconds
+
     def admitted(self) -> AbstractContextManager[None]:
         """One more that this client waits for."""
         return self.workshop.admitted(self.client)
@@ -165,6 +175,11 @@ class ForJob:
 
     workshop: Workshop
     limits: WorkLimits
+
+    @property
+    def seconds(self) -> float:
+        """As the job has it."""
+        return self.limits.seconds
 
     def admitted(self) -> AbstractContextManager[None]:
         """The job was admitted when it was made."""

@@ -24,6 +24,8 @@ WORDS: Final[Mapping[ErrorKind, Word]] = {
     ErrorKind.NOT_FOUND: "UsageError",
     ErrorKind.CONFLICT: "Error",
     ErrorKind.GONE: "UsageError",
+    ErrorKind.CONDITION: "UsageError",
+    ErrorKind.RANGE: "UsageError",
     ErrorKind.BODY_TOO_LARGE: "UsageError",
     ErrorKind.BODY_TYPE: "UsageError",
     ErrorKind.ADDRESS_TOO_LONG: "UsageError",

@@ -30,7 +30,7 @@ from vo_service.soda.descriptors import self_description
 from vo_service.soda.identifiers import dataset_of
 from vo_service.soda.limits import limits_of
 from vo_service.soda.parameters import ID
-from vo_service.soda.request import Request, read_requests
+from vo_service.soda.request import Request, check_parameters, read_requests
 
 
 class SyncHandler:
@@ -63,6 +63,7 @@ class SyncHandler:
         try:
             form = await self._form(request)
             viewer, address = self._identity.viewer(request), self._addresses.of(request)
+            check_parameters(form, "sync")
             if form.one(MAXREC) == 0:
                 described = await to_thread.run_sync(self._describe, form, viewer, address)
                 return Response(described, headers={"Content-Type": VOTABLE, "Cache-Control": "no-cache"})

@@ -89,9 +89,7 @@ def read_requests(form: Form, mode: Mode, most: int = MOST_RESULTS) -> tuple[Req
     Raises ServiceError (400) for parameters that are unknown, wrong, in the wrong company or missing, and for
     more than ``most`` requests; MultiValuedError where one that takes a single value has more (SODA-011).
     """
-    asked = _Asked(form, mode)
-    _check_names(form)
-    _check_repeats(asked)
+    asked = check_parameters(form, mode)
     _check_company(asked)
     form.one(MAXREC)  # it limits rows, of which there are none here
     runid = form.one(RUNID)
@@ -102,7 +100,7 @@ def read_requests(form: Form, mode: Mode, most: int = MOST_RESULTS) -> tuple[Req
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """A form, read by the rules of an endpoint."""
 
     form: Form
@@ -131,6 +129,15 @@ class _Asked:
         return tuple(shape for name in self.form.values if name in named for shape in self.every(named[name]))
 
 
+def check_parameters(form: Form, mode: Mode) -> Asked:
+    """The form as the endpoint reads it, whatever it asks for: its names are known and those that take a
+    single value have no more. Raises as `read_requests`."""
+    asked = Asked(form, mode)
+    _check_names(form)
+    _check_repeats(asked)
+    return asked
+
+
 def _check_names(form: Form) -> None:
     """Whether all names are known: the product would be another one than was asked for (SODA-096)."""
     strange = [
@@ -144,7 +151,7 @@ def _check_names(form: Form) -> None:
         raise usage(f"{names} {verb} of this service.", f"Known are {', '.join(_KNOWN)}.")
 
 
-def _check_repeats(asked: _Asked) -> None:
+def _check_repeats(asked: Asked) -> None:
     for one in TABLE:
         if not one.repeats(asked.mode):
             _check_single(one.name, asked.count(one))
@@ -166,7 +173,7 @@ def _check_single(name: str, count: int) -> None:
         )
 
 
-def _check_company(asked: _Asked) -> None:
+def _check_company(asked: Asked) -> None:
     if not asked.count(ID):
         raise usage("ID is missing.", "Send the identifier of a data set as the parameter ID.")
     for alternatives in (_CHANNELS, _PRODUCTS):
@@ -197,7 +204,7 @@ def _check_apart(given: list[str], alternatives: tuple[SodaParameter[Any], ...])
         raise usage(f"{' and '.join(given)} cannot be sent together.", f"Of {names} one may be given.")
 
 
-def _check_owned(given: list[str], asked: _Asked, owners: tuple[SodaParameter[Any], ...]) -> None:
+def _check_owned(given: list[str], asked: Asked, owners: tuple[SodaParameter[Any], ...]) -> None:
     if given and not asked.given(*owners):
         names = " or ".join(one.name for one in owners)
         raise usage(
@@ -205,12 +212,12 @@ def _check_owned(given: list[str], asked: _Asked, owners: tuple[SodaParameter[An
         )
 
 
-def _check_without(given: list[str], asked: _Asked, made: SodaParameter[Any]) -> None:
+def _check_without(given: list[str], asked: Asked, made: SodaParameter[Any]) -> None:
     if given and asked.given(made):
         raise usage(f"{given[0]} cannot be sent together with {made.name}.", "Leave one of them out.")
 
 
-def _check_count(asked: _Asked, most: int) -> None:
+def _check_count(asked: Asked, most: int) -> None:
     """Told before any value is read, for there may be many."""
     axes = ((ID,), _SHAPES, (BAND, FREQ), (TIME,))
     count = prod(max(1, asked.count(*axis)) for axis in axes)
@@ -221,7 +228,7 @@ def _check_count(asked: _Asked, most: int) -> None:
         )
 
 
-def _constraints(asked: _Asked) -> Iterator[Constraints]:
+def _constraints(asked: Asked) -> Iterator[Constraints]:
     """What is wanted, for each combination of a shape, a band and a time."""
     labels = set(asked.every(POL))
     polarisations = tuple(label for label in POLARISATIONS if label in labels)
@@ -243,7 +250,7 @@ def _constraints(asked: _Asked) -> Iterator[Constraints]:
         )
 
 
-def _line(asked: _Asked) -> LineWindow | None:
+def _line(asked: Asked) -> LineWindow | None:
     line = asked.only(LINE)
     if line is None:
         return None
@@ -251,14 +258,14 @@ def _line(asked: _Asked) -> LineWindow | None:
     return LineWindow(line.rest_hz, asked.only(Z), width, asked.one(VELDEF, "radio"))
 
 
-def _wanted(asked: _Asked, constraints: Constraints, result: Result) -> Wanted:
+def _wanted(asked: Asked, constraints: Constraints, result: Result) -> Wanted:
     companions = tuple(sorted(set(asked.every(WITH))))
     blank, rebin = asked.one(OUTSIDE, False), asked.one(REBIN, UNBINNED)
     said = said_of(constraints, companions, blank, rebin, result)
     return Wanted(constraints, said, companions, blank, rebin, result)
 
 
-def _result(asked: _Asked) -> tuple[Result, str]:
+def _result(asked: Asked) -> tuple[Result, str]:
     """What is made of the pixels, and the media type that it has."""
     format = asked.form.one(RESPONSEFORMAT)
     order, kind = asked.only(MOMENT), asked.only(SPECTRUM)

@@ -12,6 +12,7 @@ from vo_service.pixels.compute.cutting import CutSource, computed_cut
 from vo_service.pixels.compute.writing import Computed, UnfitRequest
 from vo_service.pixels.cutout.assemble import CutImage
 from vo_service.pixels.cutout.box import Box
+from vo_service.pixels.decoding import Decoder
 
 Flags = NDArray[np.bool_]
 Span = tuple[int, int]
@@ -80,13 +81,8 @@ def _nothing(source: CutSource) -> np.generic:
     dtype = source.reader.dtype
     if dtype.kind == "f":
         return dtype.type(np.nan)
-    keys = source.image.hdu.keywords
-    blank = keys.integer("BLANK")
-    if blank is None and source.is_tiled:
-        blank = keys.integer("ZBLANK")
-    bits = 8 * dtype.itemsize
-    lowest, highest = (0, 255) if bits == 8 else (-(1 << bits - 1), (1 << bits - 1) - 1)
-    if blank is None or not lowest <= blank <= highest:
+    blank = Decoder.of(source.image.hdu).blank
+    if blank is None:
         raise UnfitRequest(
             "Pixels outside the shape cannot be blanked: they are integers, and the header has no BLANK."
         )

@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
+from vo_service.pixels.cutout.beams import channels_in_order
 from vo_service.pixels.fits_file import Hdu
 from vo_service.pixels.fits_header import FitsError
 from vo_service.pixels.fits_table import read_table
@@ -57,9 +58,9 @@ class ChannelBeams:
 def beams_of(table: Hdu, channels: Span, polarisations: Span) -> ChannelBeams:
     """Of the planes of a box, from the table BEAMS of its image (spans from 0, to behind the last).
 
-    Rows tell their plane in CHAN and POL; those of a table without CHAN are the channels in their order, and
-    without POL they hold for each polarisation. Raises FitsError ``bad_header`` for a table without axes of
-    beams, in units that are no angle, or too large to be read.
+    Rows tell their plane in CHAN and POL; those of a table without CHAN are the channels in their order, of
+    each polarisation for itself, and without POL they hold for each. Raises FitsError ``bad_header`` for a
+    table without axes of beams, in units that are no angle, or too large to be read.
     """
     columns = read_table(table)
     if "BMAJ" not in columns or "BMIN" not in columns:
@@ -67,8 +68,8 @@ def beams_of(table: Hdu, channels: Span, polarisations: Span) -> ChannelBeams:
             "bad_header", "the table BEAMS has no columns BMAJ and BMIN that can be read", "BEAMS"
         )
     rows = len(columns["BMAJ"][0])
-    channel = columns["CHAN"][0] if "CHAN" in columns else np.arange(rows)
     polarisation = columns["POL"][0] if "POL" in columns else np.full(rows, polarisations[0])
+    channel = columns["CHAN"][0] if "CHAN" in columns else channels_in_order(polarisation.astype(np.int64))
     shape = (polarisations[1] - polarisations[0] if "POL" in columns else 1, channels[1] - channels[0])
     place = (polarisation - polarisations[0]).astype(np.int64), (channel - channels[0]).astype(np.int64)
     kept = (place[0] >= 0) & (place[0] < shape[0]) & (place[1] >= 0) & (place[1] < shape[1])

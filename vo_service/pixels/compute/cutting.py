@@ -53,11 +53,19 @@ class CutSource:
 
 @contextmanager
 def open_cut(
-    source: ByteSource, fits: FitsFile, hdu: Hdu, axes: Axes, index: Path | None
+    source: ByteSource,
+    fits: FitsFile,
+    hdu: Hdu,
+    axes: Axes,
+    index: Path | None,
+    folder: Path | None = None,
 ) -> Iterator[CutSource]:
-    """An image to take parts from: plain, gzip or tile-compressed, a member of a tar, remote. ``index`` and
-    errors as of `open_unpacked` and `reader_of`."""
-    with open_unpacked(source, fits, index) as unpacked, reader_of(unpacked, source.name, hdu) as reader:
+    """An image to take parts from: plain, gzip or tile-compressed, a member of a tar, remote. ``index``,
+    ``folder`` and errors as of `open_unpacked` and `reader_of`."""
+    with (
+        open_unpacked(source, fits, index, folder) as unpacked,
+        reader_of(unpacked, source.name, hdu, folder=folder) as reader,
+    ):
         yield CutSource(_image(unpacked, fits, hdu, axes), reader)
 
 

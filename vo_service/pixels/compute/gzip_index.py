@@ -12,7 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import Path
@@ -50,6 +50,10 @@ _ENDS = 4096
 _MOST_TABLE = 1 << 30
 
 
+class IndexNotWritten(OSError):
+    """There is no room for an index, or it cannot be written there: no fault of the stream that it is of."""
+
+
 @dataclass(frozen=True, slots=True)
 class GzipIndex:
     """``points`` in their order, a name of bytes each; ``sums`` by cell; sizes in bytes. The windows stay in
@@ -78,18 +82,37 @@ def build_index(source: ByteSource, place: Path, unpacked_bytes: int = 0) -> Non
 
     ``unpacked_bytes`` is what the headers announce, if that is known: of large streams places are farther
     apart. Takes two cores for the time that unpacking takes; memory is 32 KiB for each place and some 20 MB.
-    Raises FitsError ``truncated`` or ``not_gzip`` (also for a stream whose checksums do not agree), OSError.
+    Raises FitsError ``truncated`` or ``not_gzip`` (also for a stream whose checksums do not agree),
+    IndexNotWritten, OSError of the stream.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
     new = place.with_name(f".{place.name}.{token_hex(6)}{UNFINISHED}")
+    with _writing():  # before a long stream is read for nothing
+        place.parent.mkdir(parents=True, exist_ok=True)
+        out = new.open("xb")
     try:
-        with source.open() as stream, new.open("xb") as out:
-            _write_index(stream, source, out, unpacked_bytes)
-        new.replace(place)
+        spacing = -(-max(unpacked_bytes, source.size or 0) // _MOST_POINTS)
+        with closing(PointFinder(min(max(spacing, _SPACING), _WIDEST))) as finder:
+            with source.open() as stream:
+                mark = _mark(stream)
+                sums = _read_through(stream, source.name, finder)
+            with _writing(), out:
+                _write_index(out, source.name, mark, sums, finder)
+        with _writing():
+            new.replace(place)
     except BaseException:
-        with suppress(OSError):
-            new.unlink()
+        for undo in (out.close, new.unlink):
+            with suppress(OSError):
+                undo()
         raise
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Tells what writing raises from what reading the stream does."""
+    try:
+        yield
+    except OSError as error:
+        raise IndexNotWritten(*error.args) from error
 
 
 def load_index(place: Path, stream: BinaryIO) -> GzipIndex | None:
@@ -125,38 +148,37 @@ def _read_index(descriptor: int, stream: BinaryIO) -> GzipIndex | None:
     )
 
 
-def _write_index(stream: BinaryIO, source: ByteSource, out: BinaryIO, announced: int) -> None:
-    mark = _mark(stream)
+def _read_through(stream: BinaryIO, name: str, finder: PointFinder) -> _Sums:
     stream.seek(0)
-    spacing = -(-max(announced, source.size or 0) // _MOST_POINTS)
+    sums = _Sums()
+    with gzip_faults(name):
+        while piece := stream.read(_PIECE):
+            finder.feed(piece)
+            sums.add_packed(piece)
+        sums.end()
+    return sums
+
+
+def _write_index(out: BinaryIO, name: str, mark: bytes, sums: _Sums, finder: PointFinder) -> None:
     windows = _Windows(out)
-    with closing(PointFinder(min(max(spacing, _SPACING), _WIDEST))) as finder:
-        sums = _Sums()
-        packed = 0
-        with gzip_faults(source.name):
-            for piece in _pieces(stream):
-                finder.feed(piece)
-                packed += len(piece)
-                sums.add_packed(piece)
-            sums.end()
-        out.write(bytes(_HEADER.size))
-        try:
-            found = finder.finish(windows.keep) if sums.unpacked else np.zeros(0, FOUND)
-        except OSError as error:
-            if windows.fault is not None:
-                raise windows.fault from error
-            message = f"the gzip stream of {source.name} can be unpacked, but not from within: {error}"
-            raise FitsError("not_gzip", message) from error
+    out.write(bytes(_HEADER.size))
+    try:
+        found = finder.finish(windows.keep) if sums.unpacked else np.zeros(0, FOUND)
+    except OSError as error:
+        if windows.fault is not None:
+            raise windows.fault from error
+        message = f"the gzip stream of {name} can be unpacked, but not from within: {error}"
+        raise FitsError("not_gzip", message) from error
     numbers = np.flatnonzero(found["start"] < sums.unpacked)
     points = np.zeros(len(numbers), _POINT)
-    for name in ("start", "packed", "bits"):
-        points[name] = found[name][numbers]
+    for field in ("start", "packed", "bits"):
+        points[field] = found[field][numbers]
     places = [windows.places.get(int(number), (0, 0)) for number in numbers]
     points["window_at"], points["window_size"] = np.array(places, dtype=np.int64).reshape(-1, 2).T
     table = points.tobytes() + np.array(sums.by_cell, _SUM).tobytes()
     table_at = out.tell()
     out.write(table)
-    facts = (_MAGIC, packed, sums.unpacked, table_at, len(points), len(sums.by_cell), mark)
+    facts = (_MAGIC, sums.packed, sums.unpacked, table_at, len(points), len(sums.by_cell), mark)
     digest = _digest(_HEADER.pack(*facts, bytes(16)), table)
     out.seek(0)
     out.write(_HEADER.pack(*facts, digest))
@@ -182,11 +204,6 @@ class _Windows:
             raise
 
 
-def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    while piece := stream.read(_PIECE):
-        yield piece
-
-
 def _mark(stream: BinaryIO) -> bytes:
     """What tells one gzip stream from another without reading it."""
     size = stream.seek(0, SEEK_END)
@@ -208,11 +225,13 @@ class _Sums:
 
     def __init__(self) -> None:
         self.by_cell: list[int] = []
+        self.packed = 0
         self.unpacked = 0
         self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
 
     def add_packed(self, piece: bytes) -> None:
         """The next packed bytes. Raises zlib.error."""
+        self.packed += len(piece)
         while piece:
             if self._stream.eof:
                 piece = piece.lstrip(b"\0")  # members may be followed by zeros

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from vo_service.pixels.compute.gzip_index import CELL, GzipIndex, build_index, load_index
+from vo_service.pixels.compute.gzip_index import CELL, GzipIndex, IndexNotWritten, build_index, load_index
 from vo_service.pixels.fits_header import FitsError
 from vo_service.pixels.sources import ByteSource
 from vo_service.pixels.streams import Placed
@@ -40,14 +40,18 @@ class IndexedGzip:
     one thread at a time; memory is some 12 MB.
 
     ``index`` is where its index is kept: where there is none, or one that is damaged or of another stream,
-    one is made and put there; where it cannot be kept it is made for this time. What does not agree
+    one is made and put there; where it cannot be written it is made for this time, in ``folder`` (without one
+    where the system has its temporary files). What the source raises meanwhile is raised. What does not agree
     with the sums of the index is read once more by a new one, and then is damage: FitsError ``not_gzip``
     (``truncated`` where the stream breaks off). ``unpacked_bytes`` as of `build_index`.
     """
 
-    def __init__(self, source: ByteSource, index: Path | None, unpacked_bytes: int = 0) -> None:
+    def __init__(
+        self, source: ByteSource, index: Path | None, unpacked_bytes: int = 0, folder: Path | None = None
+    ) -> None:
         self._source = source
         self._place = index
+        self._folder = folder
         self._announced = unpacked_bytes
         self._cells: OrderedDict[int, bytes] = OrderedDict()
         self._unpacking: _Unpacking | None = None
@@ -101,9 +105,9 @@ class IndexedGzip:
     def _build(self) -> GzipIndex:
         self._has_built = True
         if self._place is not None:
-            with suppress(OSError):  # such as a home that is full, or that cannot be written to
+            with suppress(IndexNotWritten):  # such as of a home that is full, or that cannot be written to
                 return self._build_at(self._place)
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=self._folder) as folder:
             return self._build_at(Path(folder) / "index")
 
     def _build_at(self, place: Path) -> GzipIndex:

@@ -35,18 +35,21 @@ def unpacked_bytes(fits: FitsFile) -> int:
 
 
 @contextmanager
-def open_unpacked(source: ByteSource, fits: FitsFile, index: Path | None) -> Iterator[Unpacked]:
+def open_unpacked(
+    source: ByteSource, fits: FitsFile, index: Path | None, folder: Path | None = None
+) -> Iterator[Unpacked]:
     """The plain bytes of a FITS file, whatever way it is kept: offsets are those of its HDUs.
 
     ``index`` is where the index of a gzip stream is kept, made where there is none; without one such a stream
     is only read on, and at the end of the block read to its end: what was taken from it counts only once the
-    block has been left. Raises OSError, FitsError ``truncated`` and ``not_gzip``.
+    block has been left. An index that cannot be kept lies in ``folder`` for this time, as `IndexedGzip` has
+    it. Raises OSError, FitsError ``truncated`` and ``not_gzip``.
     """
     with ExitStack() as stack:
         if isinstance(source, HeldFile) and not fits.compressed:
             yield source
         elif fits.compressed:
-            yield from _open_gzip(source, fits, index)
+            yield from _open_gzip(source, fits, index, folder)
         elif isinstance(_whole(source), HeldFile | LocalFile):
             yield Pieces(source)
         elif _can_jump(source):
@@ -55,14 +58,16 @@ def open_unpacked(source: ByteSource, fits: FitsFile, index: Path | None) -> Ite
             yield stack.enter_context(closing(ReadOn(source, partial(_begin, source))))
 
 
-def _open_gzip(source: ByteSource, fits: FitsFile, index: Path | None) -> Iterator[Unpacked]:
+def _open_gzip(
+    source: ByteSource, fits: FitsFile, index: Path | None, folder: Path | None
+) -> Iterator[Unpacked]:
     """Whatever way is taken, nothing is left unnoticed that a checksum would tell."""
     size = unpacked_bytes(fits)
     content = _read_small(source) if size <= WORTH_AN_INDEX else None
     if content is not None:
         yield InMemory(source, content)
     elif index is not None and _can_jump(source):
-        with IndexedGzip(source, index, size) as indexed:
+        with IndexedGzip(source, index, size, folder) as indexed:
             yield indexed
     else:
         with closing(ReadOn(source, partial(_begin_unzipped, source))) as read_on:
@@ -80,13 +85,18 @@ def _read_small(source: ByteSource) -> bytes | None:
 
 @contextmanager
 def reader_of(
-    unpacked: Unpacked, name: str, hdu: Hdu, most_copied: int = _MOST_COPIED
+    unpacked: Unpacked,
+    name: str,
+    hdu: Hdu,
+    most_copied: int = _MOST_COPIED,
+    folder: Path | None = None,
 ) -> Iterator[StoredReader]:
     """The pixels of an image of which the bytes are open: plain or tile-compressed. ``name`` is that of its
     file.
 
     Tiles in a stream that can only be read on are taken from a temporary copy of at most ``most_copied``
-    bytes. Raises OSError, FitsError ``bad_header`` for an HDU without pixels and for cards that tell no
+    bytes, in ``folder``; without one that is where the system has its temporary files, which may be in
+    memory. Raises OSError, FitsError ``bad_header`` for an HDU without pixels and for cards that tell no
     scale, ``too_large`` for such a stream that is longer and for tiles beyond 128 MB.
     """
     if hdu.kind != "tile":
@@ -96,14 +106,14 @@ def reader_of(
         if isinstance(unpacked, ReadOn):  # tiles lie in no order
             if hdu.data_offset + hdu.data_bytes > most_copied:
                 raise _too_long(name, most_copied)
-            unpacked = _laid_down(unpacked, name, stack, most_copied)
+            unpacked = _laid_down(unpacked, name, stack, most_copied, folder)
         yield TileReader(unpacked, name, hdu)
 
 
-def _laid_down(unpacked: Unpacked, name: str, stack: ExitStack, most: int) -> HeldFile:
+def _laid_down(unpacked: Unpacked, name: str, stack: ExitStack, most: int, folder: Path | None) -> HeldFile:
     """A copy in a temporary file without a name, whole: so the checksum at the end of a gzip stream has
     vouched for it."""
-    with TemporaryFile() as copy, unpacked.open() as stream:
+    with TemporaryFile(dir=folder) as copy, unpacked.open() as stream:
         size = 0
         while piece := stream.read(_COPY):
             size += len(piece)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vo_service.pixels.compute.reader import Stored
 from vo_service.pixels.cutout.box import Box
-from vo_service.pixels.cutout.plan import Readable, read_piece
+from vo_service.pixels.cutout.plan import Readable, read_runs
 from vo_service.pixels.cutout.runs import Runs
 from vo_service.pixels.decoding import Decoder, Values
 from vo_service.pixels.fits_file import Hdu
@@ -40,10 +40,7 @@ class PlainReader:
         """As of StoredReader."""
         runs = Runs.of(box, self._hdu.axes, self.dtype.itemsize, self._hdu.data_offset)
         buffer = memoryview(bytearray(runs.size))
-        done = 0
-        for piece in runs.pieces(0, runs.size):
-            read_piece(self._source, piece, buffer[done : done + piece.size])
-            done += piece.size
+        read_runs(self._source, runs, 0, runs.size, buffer)
         return np.frombuffer(buffer, self.dtype).reshape(box.shape[::-1])
 
     def read(self, box: Box) -> Values:

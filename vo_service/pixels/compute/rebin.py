@@ -116,7 +116,7 @@ def _means(
         )
     )
     sums = np.zeros(bins.shape[::-1])
-    missing = np.zeros(bins.shape[::-1], dtype=np.int32)
+    missing = np.zeros(bins.shape[::-1], dtype=np.int64)  # of a slab alone 32 bits will do
     for slab in slabs_of(pixels, _AT_ONCE):
         values = reader.read(slab)
         if mask is not None:
@@ -143,7 +143,7 @@ def _add(
     pixels: Box,
     factors: tuple[int, ...],
     sums: NDArray[np.float64],
-    missing: NDArray[np.int32],
+    missing: NDArray[np.int64],
 ) -> None:
     """Add a slab to the bins that it reaches into, and how many of its values are not finite. ``values`` may
     be changed."""

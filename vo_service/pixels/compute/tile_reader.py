@@ -25,6 +25,8 @@ from vo_service.pixels.compute.reader import Stored
 from vo_service.pixels.compute.unpacked import Unpacked
 from vo_service.pixels.cutout.box import Box
 from vo_service.pixels.cutout.cards import cards_of, header_of, number_card
+from vo_service.pixels.cutout.plan import Gathering
+from vo_service.pixels.cutout.runs import Piece
 from vo_service.pixels.decoding import Decoder, Values
 from vo_service.pixels.fits_file import Hdu
 from vo_service.pixels.fits_header import BLOCK, FitsError
@@ -36,6 +38,7 @@ _TOGETHER = 8 << 20
 _KEPT = 32 << 20
 """Unpacked bytes that are kept: tiles reach through many planes, and are asked for by the plane."""
 _GAP = 1 << 14
+"""Bytes between two pieces that are read with them where reading costs no request."""
 _SEEDS = 10000
 _NEEDED = re.compile(
     rb"(TTYPE|TFORM|TNULL|TSCAL|TZERO|ZNAME|ZVAL|ZTILE)\d+ *$|ZIMAGE  |ZCMPTYPE|ZBITPIX |ZNAXIS  |ZQUANTIZ|"
@@ -268,6 +271,11 @@ class _Table:
 
 def _gathered(source: Unpacked, offsets: NDArray[Any], sizes: NDArray[Any]) -> bytearray:
     """Pieces one behind the other; those that nearly follow each other are read together."""
+    if isinstance(source, Gathering):
+        found = bytearray(int(sizes.sum()))
+        places = zip(offsets.tolist(), sizes.tolist(), strict=True)
+        source.gather((Piece(offset, size, 1, size) for offset, size in places), memoryview(found))
+        return found
     result = bytearray()
     ends = offsets + sizes
     gaps = offsets[1:] - ends[:-1]

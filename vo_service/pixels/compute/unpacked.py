@@ -1,5 +1,5 @@
 """Plain bytes of sources of every kind: what lies in the file is read where it lies, what is far is asked for
-in few pieces, what can only be read on is read on.
+with few requests, what can only be read on is read on.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ from vo_service.pixels.sources import ByteSource
 from vo_service.pixels.streams import Passing
 
 _STEP = 1 << 20
-_FIRST = 1 << 16
-_LARGEST = 4 << 20
-_NEAR = 1 << 18
-"""Bytes between two pieces that are fetched with them: a request costs as much as these."""
 
 
 class Unpacked(Protocol):
@@ -73,33 +69,20 @@ class InMemory:
 
 
 class Requests:
-    """A source of which each read costs a request: pieces that lie near each other come with one, which
-    becomes larger as the reading goes on."""
+    """A source of which each read costs a request: what is wanted of it is best told all at once, so that
+    runs that lie near each other come with one. Nothing is read ahead."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self.open = source.open
         self.read_at = source.read_at
-        self._piece = b""
-        self._start = 0
-        self._next = _FIRST
 
     def read_into(self, offset: int, view: memoryview) -> None:
         """As of Unpacked."""
-        done = 0
-        while done < len(view):
-            at = offset + done - self._start
-            if not 0 <= at < len(self._piece):
-                self._fetch(offset + done, len(view) - done)
-                at = 0
-                if not self._piece:
-                    raise _too_short(self._source, offset + len(view))
-            part = self._piece[at : at + len(view) - done]
-            view[done : done + len(part)] = part
-            done += len(part)
+        _read_exactly(self._source, offset, view)
 
     def gather(self, pieces: Iterable[Piece], view: memoryview) -> None:
-        """As of Gathering: nothing is read ahead. Raises as `read_into`."""
+        """As of Gathering. Raises as `read_into`."""
         done = 0
         for group in together(pieces):
             start, wanted = group[0].offset, sum(piece.size for piece in group)
@@ -116,12 +99,6 @@ class Requests:
         """Whether the source gives pieces, and not only the whole: one more request. Raises OSError."""
         with self._source.open() as stream:
             return stream.seekable()
-
-    def _fetch(self, offset: int, wanted: int) -> None:
-        goes_on = 0 <= offset - self._start - len(self._piece) <= _NEAR
-        self._next = min(2 * self._next, _LARGEST) if goes_on else _FIRST
-        self._piece = self._source.read_at(offset, min(max(wanted, self._next), _LARGEST))
-        self._start = offset
 
 
 class ReadOn:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from vo_service.pixels.cutout.plan import Held, Stored, read_piece
+from vo_service.pixels.cutout.plan import Held, Stored, read_runs
 
-_STEP = 1 << 20
+_STEP = 4 << 20
+"""Bytes of a piece: as many as are asked for at once where each request costs."""
 
 
 class ByteSink(Protocol):
@@ -42,8 +43,5 @@ def pieces_of(part: Part) -> Iterator[bytes | bytearray]:
     else:
         for start in range(0, part.size, _STEP):
             buffer = bytearray(min(_STEP, part.size - start))
-            done = 0
-            for piece in part.runs.pieces(start, start + len(buffer)):
-                read_piece(part.source, piece, memoryview(buffer)[done : done + piece.size])
-                done += piece.size
+            read_runs(part.source, part.runs, start, start + len(buffer), memoryview(buffer))
             yield buffer

@@ -20,6 +20,7 @@ from vo_service.pixels.cutout.plan import Held, Readable, Segment, Stored, paddi
 from vo_service.pixels.cutout.runs import Runs
 from vo_service.pixels.fits_file import FitsFile, Hdu
 from vo_service.pixels.fits_header import FitsError
+from vo_service.pixels.fits_table import table_shape
 
 Pixels = TypeVar("Pixels", covariant=True)
 
@@ -110,11 +111,9 @@ def file_of(
     table BEAMS that comes behind another has the next EXTVER, so readers that look for the first find that of
     the science image.
     """
-    primary = science.before is None
-    cards = with_extensions(science.cards) if primary and (companions or science.beams) else science.cards
     if science.before is not None:
         yield Held(science.before)
-    yield from _image_parts(cards, science)
+    yield from _image_parts(science_cards(science, bool(companions)), science)
     tables = 0
     if science.beams is not None:
         tables += 1
@@ -126,6 +125,13 @@ def file_of(
         if companion.beams is not None:
             tables += 1
             yield from _table_parts(_as_table(companion.beams.cards, tables), companion.beams)
+
+
+def science_cards(science: CutImage[Pixels], has_companions: bool = False) -> list[bytes]:
+    """The cards of the image that a file is about: where it stands first they say what comes behind it."""
+    if science.before is None and (has_companions or science.beams):
+        return with_extensions(science.cards)
+    return science.cards
 
 
 def _image_parts(cards: list[bytes], image: CutImage[Pixels]) -> Iterator[Held | Pixels]:
@@ -175,7 +181,7 @@ def beams_of(image: OpenImage, box: Box) -> CutTable | None:
     if table is None:
         return None
     spectral, stokes = image.axes.spectral, image.axes.stokes
-    if spectral is None and table.axes[1] > (stokes.length if stokes is not None else 1):
+    if spectral is None and table_shape(table)[1] > (stokes.length if stokes is not None else 1):
         raise FitsError("bad_header", "no axis says that it is the one of the channels of BEAMS", "BEAMS")
     channels = box.spans[spectral.number - 1] if spectral is not None else (0, 1)
     polarisations = box.spans[stokes.number - 1] if stokes is not None else (0, 1)

@@ -24,7 +24,7 @@ def together(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """The same runs in the same order, those of one list worth one request."""
     group: list[Piece] = []
     for piece in pieces:
-        for part in _parts(piece):
+        for part in _parts(piece) if piece.size else ():
             if group and not _joins(group, part):
                 yield group
                 group = []

@@ -101,6 +101,11 @@ class PlannedBytes:
         """Number of bytes of the whole."""
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def is_far(self) -> bool:
+        """Whether a source is far."""
+        return self._is_confirmed is not None
+
     def read_at(self, offset: int, length: int) -> memoryview:
         """A part of the whole, shorter only at its end. Raises SourceChanged, and OSError."""
         length = max(0, min(length, self.size - offset))
@@ -131,13 +136,20 @@ class PlannedBytes:
             view[:] = segment.content[start:stop]
             return
         self._read_since = True
-        if isinstance(segment.source, Gathering):
-            segment.source.gather(segment.runs.pieces(start, stop), view)
-            return
-        done = 0
-        for piece in segment.runs.pieces(start, stop):
-            read_piece(segment.source, piece, view[done : done + piece.size])
-            done += piece.size
+        read_runs(segment.source, segment.runs, start, stop, view)
+
+
+def read_runs(source: Readable, runs: Runs, start: int, stop: int, view: memoryview) -> None:
+    """Fill ``view`` with the bytes ``start`` to ``stop`` of a box; of a source that is far, near runs come
+    with one request. Raises what reading it raises."""
+    pieces = runs.pieces(start, stop)
+    if isinstance(source, Gathering):
+        source.gather(pieces, view)
+        return
+    done = 0
+    for piece in pieces:
+        read_piece(source, piece, view[done : done + piece.size])
+        done += piece.size
 
 
 def read_piece(source: Readable, piece: Piece, view: memoryview) -> None:
@@ -151,8 +163,7 @@ def read_piece(source: Readable, piece: Piece, view: memoryview) -> None:
             start = number * piece.stride
             view[number * piece.length : (number + 1) * piece.length] = whole[start : start + piece.length]
     else:
-        for number in range(piece.count):
-            source.read_into(
-                piece.offset + number * piece.stride,
-                view[number * piece.length : (number + 1) * piece.length],
-            )
+        read_into, length, offset = source.read_into, piece.length, piece.offset
+        for start in range(0, piece.count * length, length):
+            read_into(offset, view[start : start + length])
+            offset += piece.stride
