@@ -35,7 +35,7 @@ import numpy as np
 from benchmarks.measure import RESULTS, run_command, service
 from benchmarks.processes import chars_read, forget_peaks, peak_mb, resident_mb
 from benchmarks.soda_cube import Cube, Cut, write_cube
-from benchmarks.tap_client import Client, Refused
+from benchmarks.tap_client import Client, Refused, read_peer
 from benchmarks.tap_load import get, requests_a_second
 
 FLOOR = "pread+send"
@@ -90,9 +90,8 @@ class Contestant:
     @classmethod
     def read(cls, text: str) -> Contestant:
         """``NAME=URL,ID[,PID...]``. Raises ValueError."""
-        name, _, rest = text.partition("=")
-        url, identifier, *pids = rest.split(",")
-        return cls(name, Client(url), tuple(int(pid) for pid in pids), identifier)
+        name, client, identifier, pids = read_peer(text)
+        return cls(name, client, pids, identifier)
 
 
 @dataclass

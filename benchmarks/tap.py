@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks.measure import RESULTS
 from benchmarks.processes import Memory
 from benchmarks.tap_cases import Case, Goals, cases, small_queries
-from benchmarks.tap_client import Client, Refused, Reply
+from benchmarks.tap_client import Client, Refused, Reply, read_peer
 from benchmarks.tap_load import requests_a_second
 from benchmarks.tap_rows import explore, rows_seen
 
@@ -46,9 +46,8 @@ class Contestant:
     @classmethod
     def read(cls, text: str) -> Contestant:
         """``NAME=URL,TABLE[,PID...]``. Raises ValueError."""
-        name, _, rest = text.partition("=")
-        url, table, *pids = rest.split(",")
-        return cls(name, Client(url), table, tuple(int(pid) for pid in pids))
+        name, client, table, pids = read_peer(text)
+        return cls(name, client, table, pids)
 
 
 @dataclass

@@ -162,3 +162,11 @@ def _sound(reply: Reply) -> Reply:
     if reply.status != 200 or _tells(reply, "ERROR"):
         raise Refused(f"status {reply.status}: {reply.body[:500].decode('utf-8', 'replace')}")
     return reply
+
+
+def read_peer(text: str) -> tuple[str, Client, str, tuple[int, ...]]:
+    """``NAME=URL,WHAT[,PID...]``: a service to be measured, what is asked of it, and its processes. Raises
+    ValueError."""
+    name, _, rest = text.partition("=")
+    url, what, *pids = rest.split(",")
+    return name, Client(url), what, tuple(int(pid) for pid in pids)

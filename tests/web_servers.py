@@ -11,6 +11,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
+from vo_service.pixels import http_source
+
 STILL = 1_700_000_000
 """Seconds since 1970 at which the files of a served folder were changed last."""
 
@@ -119,3 +123,13 @@ def serve(folder: Path, *, ranges: bool = True, heads: bool = True, times: bool 
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def without_patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While the block lasts nothing is tried again after a pause, and sessions are its own."""
+    monkeypatch.setattr(http_source, "_WAIT_SECONDS", 0.0)
+    http_source._session.cache_clear()
+    yield
+    http_source._session().close()
+    http_source._session.cache_clear()

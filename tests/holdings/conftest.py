@@ -9,19 +9,14 @@ from pathlib import Path
 
 import pytest
 from product_files import write_product
-from web_servers import STILL, Web, serve
-
-from vo_service.pixels import http_source
+from web_servers import STILL, Web, serve, without_patience
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Errors come at once, and no session of an earlier test is used."""
-    monkeypatch.setattr(http_source, "_WAIT_SECONDS", 0.0)
-    http_source._session.cache_clear()
-    yield
-    http_source._session().close()
-    http_source._session.cache_clear()
+    with without_patience(monkeypatch):
+        yield
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from cut_files import found_at
 from product_files import FREQUENCY, SKY, STOKES
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
-from web_servers import STILL, Web, serve
+from web_servers import STILL, Web, serve, without_patience
 
 from tap_schema import published
 from vo_service.access import Viewer
@@ -34,7 +34,6 @@ from vo_service.holdings.discover import discover
 from vo_service.holdings.ingest import ingest
 from vo_service.holdings.members import list_members
 from vo_service.holdings.records import FoundFile
-from vo_service.pixels import http_source
 from vo_service.pixels.cutout.plan import PlannedBytes, SourceChanged
 from vo_service.pixels.url_source import look_up
 from vo_service.products import results
@@ -76,11 +75,8 @@ class NoComputing:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Errors come at once, and no session of an earlier test is used."""
-    monkeypatch.setattr(http_source, "_WAIT_SECONDS", 0.0)
-    http_source._session.cache_clear()
-    yield
-    http_source._session().close()
-    http_source._session.cache_clear()
+    with without_patience(monkeypatch):
+        yield
 
 
 @pytest.fixture

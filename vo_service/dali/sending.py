@@ -115,11 +115,9 @@ def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Resp
     verdict = judge(request.headers, stored.etag, stored.modified, request.method)
     if verdict is not Verdict.SEND:
         stored.handle.close()
-        return (
-            Response(status_code=304, headers=headers)
-            if verdict is Verdict.NOT_MODIFIED
-            else _not_met(headers)
-        )
+        if verdict is Verdict.FAILED:
+            return _not_met(headers)
+        return Response(status_code=304, headers=headers)
     size = stored.size
     if size is None:  # no ranges, and the end is where the bytes end
         headers |= {"Content-Type": stored.media_type, "Accept-Ranges": "none"}

@@ -39,15 +39,13 @@ class HeldFile:
 
     def read_into(self, offset: int, view: memoryview) -> None:
         """Fill ``view`` with the bytes from ``offset`` on. Raises OSError where there are not so many."""
-        done = os.preadv(self.descriptor, [view], self.start + offset)
-        if done == len(view) and offset + done <= self.size:  # of thousands of runs nearly all
-            return
-        done = 0
-        while done < len(view):
-            found = os.preadv(self.descriptor, [view[done:]], self.start + offset + done)
-            if not found or offset + done + found > self.size:
-                raise OSError(f"{self.name} ends before byte {offset + len(view)}")
-            done += found
+        end, rest, found = offset + len(view), view, 1
+        while end <= self.size and found:
+            found = os.preadv(self.descriptor, [rest], self.start + end - len(rest))
+            if found == len(rest):
+                return
+            rest = rest[found:]
+        raise OSError(f"{self.name} ends before byte {end}")
 
     def state(self) -> tuple[object, ...]:
         """Size and time of change in nanoseconds of the whole file."""
