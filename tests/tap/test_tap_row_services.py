@@ -13,8 +13,8 @@ from tap_uploads import ONE, sent
 from xsd import Validate
 
 from tap_schema import published
+from vo_service.asking.row_services import described_services
 from vo_service.soda.descriptors import generic_descriptor
-from vo_service.tap.row_services import described_services
 
 Ask = Callable[..., httpx.Response]
 V = "{http://www.ivoa.net/xml/VOTable/v1.3}"

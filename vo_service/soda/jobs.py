@@ -17,12 +17,12 @@ from vo_service.pixels.cutout.plan import SourceChanged
 from vo_service.pixels.processes import WorkLimits
 from vo_service.products.desk import Desk
 from vo_service.products.faults import changed, unreadable
+from vo_service.products.identifiers import dataset_of
 from vo_service.products.results import Ready
 from vo_service.products.selection import NoOverlap
 from vo_service.products.shelf import Closed
 from vo_service.products.workshop import ForJob
 from vo_service.soda.errors import Word, word_of, worded
-from vo_service.soda.identifiers import dataset_of
 from vo_service.soda.parameters import PARAMETERS
 from vo_service.soda.request import Request, read_requests
 from vo_service.store.jobs import Job

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from vo_service.dali import shapes
 from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Parameter, plain
+from vo_service.dali.values import interval
 from vo_service.holdings.obscore_rows import POLARISATIONS
 from vo_service.products.selection import VelocityDefinition
-from vo_service.soda import shapes, values
+from vo_service.soda import values
 from vo_service.spectral import Frame
 
 T = TypeVar("T")
@@ -137,7 +139,7 @@ BAND: Final = SodaParameter(
 )
 TIME: Final = SodaParameter(
     "TIME",
-    values.interval,
+    interval,
     "Interval of time, MJD (UTC), e.g. 58000.0 58000.5 or 58000 +Inf; a data set that was observed at another"
     " time gives nothing. Leave empty for any time.",
     "time.interval;obs.exposure",

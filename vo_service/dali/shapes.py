@@ -1,4 +1,5 @@
-"""Shapes of the sky as SODA writes them, each in one form whatever the spelling (SODA 1.0, 3.3.1 to 3.3.3).
+"""Shapes of the sky as SODA and SIA write them, each in one form whatever the spelling (SODA 1.0, 3.3.1 to
+3.3.3; SIA 2.0, 2.1.1).
 
 Degrees, ICRS. Longitudes may have any size and are reduced modulo 360 (DALI-087). The edges of polygons
 are great circles, those of ranges meridians and parallels (SODA-046). A polygon is the smaller of the two
@@ -16,8 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from vo_service.dali.parameters import shortened
+from vo_service.dali.values import listed, open_real, real
 from vo_service.sky import Circle, Polygon, Range, Region, RegionError
-from vo_service.soda.values import listed, open_real, real
 
 CORNERS: Final = 1000
 """The most corners of a polygon."""

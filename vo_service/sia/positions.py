@@ -1,0 +1,67 @@
+"""POS as a condition in ADQL: a region column meets one of the shapes (SIA-030 to SIA-040).
+
+One shape is written as ADQL has it. Of many, those near each other are written as one union, which is asked
+of the footprints at once; what lies in different parts of the sky is asked apart, so that each question has a
+small part of the sky to look at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from vo_service.sia.conditions import Columns, either, quoted
+from vo_service.sky import Circle, Polygon, Range, Region, Union
+
+_SMALL: Final = math.radians(5.0)
+"""Shapes with a larger cap are asked alone: they would make the part of the sky of a union too large."""
+
+
+def meets(columns: Columns, regions: Sequence[Region]) -> str:
+    """The region of a column shares a point with one of the regions, be it on the border."""
+    (column,) = columns
+    return either(_meets(column, region) for region in _gathered(list(dict.fromkeys(regions))))
+
+
+def _meets(column: str, region: Region) -> str:
+    if _is_whole(region):
+        return f"{column} IS NOT NULL"
+    return f"INTERSECTS({_written(region)}, {column}) = 1"
+
+
+def _is_whole(region: Region) -> bool:
+    match region:
+        case Circle(radius=radius):
+            return radius >= 180.0
+        case Range():
+            return (region.width, region.lat1, region.lat2) == (360.0, -90.0, 90.0)
+    return False
+
+
+def _written(region: Region) -> str:
+    match region:
+        case Circle():
+            return f"CIRCLE({_numbers(region.lon, region.lat, region.radius)})"
+        case Range():
+            return f"RANGE_S2D({_numbers(region.lon1, region.lon2, region.lat1, region.lat2)})"
+        case Polygon():
+            return f"POLYGON({_numbers(*(value for corner in region.vertices for value in corner))})"
+    return f"REGION({quoted(region.to_stcs())})"
+
+
+def _numbers(*values: float) -> str:
+    return ", ".join(repr(float(value)) for value in values)
+
+
+def _gathered(regions: list[Region]) -> Iterator[Region]:
+    """The regions, small ones of one octant of the sky joined."""
+    octants: dict[tuple[bool, bool, bool], list[Region]] = {}
+    for region in regions:
+        cap = region.cap()
+        if cap.radius > _SMALL:
+            yield region
+        else:
+            octants.setdefault((cap.x < 0.0, cap.y < 0.0, cap.z < 0.0), []).append(region)
+    for members in octants.values():
+        yield members[0] if len(members) == 1 else Union(tuple(members))
