@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -11,7 +12,7 @@ from secrets import token_hex
 from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -191,12 +192,13 @@ class _StoredResponse(StreamingResponse):
         headers: Mapping[str, str],
     ) -> None:
         headers = dict(headers)
+        self._reader = _Reader(stored)
         if parts is None:
-            body = _rest(stored)
+            body = _rest(self._reader)
         else:
             length = sum(len(before) + span.length for before, span in parts) + len(end)
             headers["Content-Length"] = str(length)
-            body = _bytes(stored, parts, end)
+            body = _bytes(self._reader, parts, end)
         if request.method == "HEAD":
             body = _nothing()
         super().__init__(body, status_code=status, headers=headers)
@@ -209,6 +211,7 @@ class _StoredResponse(StreamingResponse):
             else:
                 await super().__call__(scope, receive, send)
         finally:
+            await self._reader.settle()
             self._handle.close()
 
 
@@ -217,48 +220,82 @@ async def _nothing() -> AsyncIterator[bytes | memoryview]:
         yield b""
 
 
-async def _rest(stored: Sendable) -> AsyncIterator[bytes | memoryview]:
+class _Reader:
+    """Reads blocks of open bytes, the next one while the one before is sent."""
+
+    def __init__(self, stored: Sendable) -> None:
+        self._stored = stored
+        self._reading: asyncio.Task[bytes | memoryview] | None = None
+
+    def begin(self, offset: int, length: int) -> None:
+        """Read a block behind what is done meanwhile; the next `read` is of that block."""
+        if not isinstance(self._stored.handle, KnownBytes):
+            self._reading = asyncio.create_task(self._in_thread(offset, length))
+
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
+        """A block. Raises ServiceError where the bytes cannot be had."""
+        if isinstance(self._stored.handle, KnownBytes):
+            return self._stored.handle.read_at(offset, length)
+        if self._reading is None:
+            self.begin(offset, length)
+        assert self._reading is not None
+        try:
+            block = await asyncio.shield(self._reading)  # its thread reads on, whoever leaves: see settle
+        except OSError as error:
+            raise _broken_off(str(error)) from error
+        self._reading = None
+        return block
+
+    async def confirm(self) -> None:
+        """Ask whether the bytes were of one state. Raises ServiceError where they were not."""
+        handle = self._stored.handle
+        if not isinstance(handle, Confirmable):
+            return
+        try:
+            await to_thread.run_sync(handle.confirm, limiter=self._stored.threads)
+        except OSError as error:
+            raise _broken_off(str(error)) from error
+
+    async def settle(self) -> None:
+        """Wait for a block that nobody will take: its thread still reads what is to be closed."""
+        if self._reading is not None:
+            with CancelScope(shield=True):
+                await asyncio.wait({self._reading})
+            if not self._reading.cancelled():
+                self._reading.exception()  # seen, so that nobody reports it as lost
+
+    async def _in_thread(self, offset: int, length: int) -> bytes | memoryview:
+        read_at = self._stored.handle.read_at
+        return await to_thread.run_sync(read_at, offset, length, limiter=self._stored.threads)
+
+
+async def _rest(reader: _Reader) -> AsyncIterator[bytes | memoryview]:
     offset = 0
-    while block := await _read(stored, offset, _BLOCK):
+    while block := await reader.read(offset, _BLOCK):
         offset += len(block)
+        reader.begin(offset, _BLOCK)
         yield block
 
 
 async def _bytes(
-    stored: Sendable, parts: list[tuple[bytes, Span]], end: bytes
+    reader: _Reader, parts: list[tuple[bytes, Span]], end: bytes
 ) -> AsyncIterator[bytes | memoryview]:
     for number, (before, span) in enumerate(parts, 1):
         if before:
             yield before
         offset = span.start
         while offset < span.stop:
-            block = await _read(stored, offset, min(_BLOCK, span.stop - offset))
+            block = await reader.read(offset, min(_BLOCK, span.stop - offset))
             if not block:
                 raise _broken_off("the file became shorter while it was sent")
             offset += len(block)
-            if number == len(parts) and offset >= span.stop:
-                await _confirm(stored)
+            if offset < span.stop:
+                reader.begin(offset, min(_BLOCK, span.stop - offset))
+            elif number == len(parts):
+                await reader.confirm()
             yield block
     if end:
         yield end
-
-
-async def _read(stored: Sendable, offset: int, length: int) -> bytes | memoryview:
-    if isinstance(stored.handle, KnownBytes):
-        return stored.handle.read_at(offset, length)
-    try:
-        return await to_thread.run_sync(stored.handle.read_at, offset, length, limiter=stored.threads)
-    except OSError as error:
-        raise _broken_off(str(error)) from error
-
-
-async def _confirm(stored: Sendable) -> None:
-    if not isinstance(stored.handle, Confirmable):
-        return
-    try:
-        await to_thread.run_sync(stored.handle.confirm, limiter=stored.threads)
-    except OSError as error:
-        raise _broken_off(str(error)) from error
 
 
 def _broken_off(why: str) -> ServiceError:
