@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from capabilities.records import DataService, data_services
 from vo_service import __version__
 from vo_service.access import Rights
 from vo_service.access.tokens import Tokens
@@ -36,6 +37,7 @@ from vo_service.dali.uws.runner import JobRunner
 from vo_service.datalink.row_services import row_services as link_services
 from vo_service.datalink.service import DataLink
 from vo_service.datalink.service import Surroundings as LinkSurroundings
+from vo_service.datalink.services import Cuts
 from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
 from vo_service.files.handlers import FileService
 from vo_service.packages.service import Packages
@@ -50,7 +52,9 @@ from vo_service.registry.service import open_registry
 from vo_service.settings import Settings
 from vo_service.sia.service import Sia
 from vo_service.sia.service import Surroundings as SiaSurroundings
+from vo_service.soda.descriptors import own_descriptors as own_cuts
 from vo_service.soda.descriptors import row_services as cut_services
+from vo_service.soda.descriptors import shared_descriptors
 from vo_service.soda.examples import HoldingsExamples
 from vo_service.soda.service import Soda
 from vo_service.soda.service import Surroundings as SodaSurroundings
@@ -119,21 +123,23 @@ class Service:
         self.tap = Tap(settings, Surroundings(queries, door, self.tokens, self.health, self._readiness))
         job_catalogue = Catalogue.open(settings.catalogue_address, _JOB_BUSY_SECONDS, settings.home)
         parts.callback(job_catalogue.close)
-        self.registry = open_registry(
-            settings,
-            self.current,
-            Asking(self._rights, self._query_limits, _now),
-            job_catalogue,
-            self.tap.described,
-            self._addresses,
-        )
         self._authority = Authority(catalogue, settings.authority)
         self.shelf = Shelf(self.current, catalogue, self._rights, _now)
         digests = Digests(catalogue, settings.digest_bytes)
         parts.callback(digests.close)
         self.files = FileService(self.shelf, digests, self.identity, self._addresses)
         desk = open_desk(settings, self.shelf, board, parts)
+        self._cones = Cone(settings, ConeSurroundings(queries, door, self.health))
         self._discovery = self._open_discovery(queries, door, desk, digests)
+        self.registry = open_registry(
+            settings,
+            self.current,
+            Asking(self._rights, self._query_limits, _now),
+            job_catalogue,
+            self.tap.described,
+            self._described,
+            self._addresses,
+        )
         self.soda = self._open_soda(desk, place)
         self.previews = PreviewService(desk, self.identity, self._addresses)
         self.jobs = self._open_jobs(job_catalogue, parts)
@@ -147,13 +153,30 @@ class Service:
     def _open_discovery(self, queries: Queries, door: Door, desk: Desk, digests: Digests) -> list[Route]:
         """The addresses of the services that lead to data sets, and to what belongs to them."""
         settings, health, rights = self._settings, self.health, self._rights
-        images = Sia(settings, SiaSurroundings(queries, door, health))
-        cones = Cone(settings, ConeSurroundings(queries, door, health))
-        links = DataLink(settings, LinkSurroundings(self.shelf, desk, rights, door, health, self._authority))
+        images = Sia(settings, SiaSurroundings(queries, door, health, self._authority.name))
+        examples = HoldingsExamples(self.current, rights, self._query_limits, _now)
+        links = DataLink(
+            settings,
+            LinkSurroundings(
+                self.shelf,
+                desk,
+                rights,
+                door,
+                health,
+                self._authority,
+                Cuts(own_cuts, shared_descriptors),
+                examples,
+            ),
+        )
         packages = Packages(
             settings, PackageSurroundings(queries, self.shelf, digests, rights, door, self._authority)
         )
-        return [*images.routes(), *cones.routes(), *links.routes(), *packages.routes()]
+        return [*images.routes(), *self._cones.routes(), *links.routes(), *packages.routes()]
+
+    def _described(self, address: str) -> tuple[DataService, ...]:
+        """What the services beside TAP at a base address say of themselves. May block."""
+        cones = self._cones.described(address)
+        return data_services(address, self.identity.declared(), cones)
 
     def _open_soda(self, desk: Desk, place: Path) -> Soda:
         """Cut-outs."""
