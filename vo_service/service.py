@@ -140,7 +140,7 @@ class Service:
             self._described,
             self._addresses,
         )
-        self.soda = self._open_soda(desk, place)
+        self.soda = self._open_soda(desk, place, queries)
         self.previews = PreviewService(desk, self.identity, self._addresses)
         self.jobs = self._open_jobs(job_catalogue, parts)
         job_door = JobDoor(self._addresses, door.body, place)
@@ -178,7 +178,7 @@ class Service:
         cones = self._cones.described(address)
         return data_services(address, self.identity.declared(), cones)
 
-    def _open_soda(self, desk: Desk, place: Path) -> Soda:
+    def _open_soda(self, desk: Desk, place: Path, queries: Queries) -> Soda:
         """Cut-outs."""
         return Soda(
             self._settings,
@@ -192,6 +192,8 @@ class Service:
                 self.health,
                 HoldingsExamples(self.current, self._rights, self._query_limits, _now),
                 _now,
+                self.shelf,
+                queries,
             ),
         )
 

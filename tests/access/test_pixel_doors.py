@@ -4,7 +4,9 @@ right, nor anything by which one answer differs from another; with the right, an
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,6 +107,18 @@ DOORS = (
     Door("preview-packed", "/previews/{set}.png", "packed"),
     Door("preview-of-tar", "/previews/{file}.png", "within"),
     *(Door(kind, picture(kind)) for kind in KINDS),
+    Door("package", "/packages/tar?ID={file}"),
+    Door("package-of-set", "/packages/tar?ID={set}"),
+    Door("package-of-role", "/packages/tar?ID={set}&ROLE=pb"),
+    Door("package-of-query", "/packages/tar?QUERY=SELECT+DISTINCT+dataset_id+FROM+holdings.product"
+         "+WHERE+product_id='{file}'"),
+    Door("package-range", "/packages/tar?ID={file}", also={"Range": "bytes=2880-2999"}, status=206),
+    Door("package-any", "/packages/tar?ID={file}", also={"If-None-Match": "*"}, status=304),
+    Door("package-other", "/packages/tar?ID={file}", also={"If-Match": '"other"'}, status=412),
+    Door("package-of-packed", "/packages/tar?ID={file}", "packed"),
+    Door("package-companion", "/packages/tar?ID={file}", "public-pb"),
+    Door("package-of-tar", "/packages/tar?ID={file}", "within"),
+    Door("package-tar", "/packages/tar?ID={file}", "tar"),
 )  # fmt: skip
 NO_PIXELS = {
     "/", "/tap", "/soda", "/healthz", "/metrics",
@@ -119,6 +133,8 @@ OF_JOBS = ("", *(f"/{name}" for name in (
 )))  # fmt: skip
 ASKED_BELOW = {
     "/tap/sync",
+    "/packages/list",
+    "/packages/script",
     *(f"/{service}/async" for service in ("tap", "soda")),
     *(f"/{service}/async/{{job_id}}{name}" for service in ("tap", "soda") for name in OF_JOBS),
 }
@@ -335,6 +351,46 @@ def test_a_job_sees_by_the_clock(house: House) -> None:
     assert image_of(house.ask(f"{make_job(house, 'nobody', **form)}/results/cutout-001")).shape[1] == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["list?RESPONSEFORMAT=votable/td&", "list?RESPONSEFORMAT=csv&", "script?FORM=sh&", "script?FORM=py&"],
+)
+def test_lists_of_files_show_what_is_for_everybody(house: House, words: str) -> None:
+    """Rows of files are; digests and entity tags of those that are closed are not."""
+    of_file = f"ID={house.products['closed']}"
+    address = f"/packages/{words}{of_file}"
+    listed = house.ask(f"/packages/list?RESPONSEFORMAT=csv&{of_file}", "ann").text
+    (sha256,) = re.findall(r"\b[0-9a-f]{64}\b", listed)
+    tag = house.ask(f"/files/{house.products['closed']}", "ann").headers["ETag"].strip('"')
+    texts = {}
+    for person in ("nobody", "bob"):
+        house.touched.clear()
+        answer = house.ask(address, person)
+        assert answer.status_code == 200 and house.touched == []
+        texts[person] = answer.text
+        assert REASON in answer.text
+        assert sha256 not in answer.text and tag not in answer.text
+    assert texts["nobody"] == texts["bob"]
+    assert sha256 in house.ask(address, "ann").text
+    house.now = AFTER
+    assert sha256 in house.ask(address).text
+    assert house.ask(address).text == house.ask(address, "bob").text
+
+
+def test_a_package_has_of_each_data_set_what_may_be_had(house: House) -> None:
+    address = f"/packages/tar?ID={house.data_sets['public']}&ID={house.data_sets['closed']}"
+    told = {}
+    for person in ("nobody", "bob", "ann"):
+        answer = house.ask(address, person)
+        assert answer.status_code == 200
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
+            told[person] = sorted(name.rpartition("/")[2] for name in tar.getnames())
+    assert told["nobody"] == told["bob"] and len(told["bob"]) == 3 and len(told["ann"]) == 6
+    assert not [name for name in told["bob"] if ".spw17." in name or name.endswith(".pb.fits")]
+    house.now = AFTER
+    assert house.ask(address).content == house.ask(address, "ann").content
+
+
 def test_measured_columns_follow_the_same_rights(house: House) -> None:
     adql = "SELECT peak FROM holdings.measurement WHERE product_id = '{}'".format(house.products["closed"])
     form = {"LANG": "ADQL", "QUERY": adql, "RESPONSEFORMAT": "csv"}
@@ -362,6 +418,7 @@ def test_every_address_is_tried_here_or_serves_no_pixels(house: House) -> None:
         "/soda/sync",
         "/previews/{name}.png",
         "/previews/{name}/{kind}.png",
+        "/packages/tar",
     }
     there = {route.path for route in routes}
     assert there - tried - NO_PIXELS - ASKED_BELOW == set()

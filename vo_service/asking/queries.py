@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vo_service.access import Rights, Viewer
-from vo_service.asking.answers import Account, Answering, Told, Wording, plainly
+from vo_service.asking.answers import Account, Answering, Describe, Told, Wording, as_published, plainly
 from vo_service.asking.row_services import RowServices, no_services
 from vo_service.dali.current import Current
 from vo_service.dali.multipart import Part
@@ -42,7 +42,8 @@ class Asked:
 
     ``standard_id`` is that of the protocol, ``echo`` what of the request the answer repeats in front of its
     rows (TAP-104, SIA-076), ``resources`` what stands behind the table beside the services that take a row,
-    ``wording`` the text of an error as the protocol tells it.
+    ``wording`` the text of an error as the protocol tells it, ``describe`` a column as it does (types and
+    names stay).
     """
 
     adql: str
@@ -54,6 +55,7 @@ class Asked:
     echo: tuple[Info, ...] = ()
     resources: tuple[bytes, ...] = ()
     wording: Wording = plainly
+    describe: Describe = as_published
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Queries:
             services=self.services,
             resources=asked.resources,
             wording=asked.wording,
+            describe=asked.describe,
         )
 
     def context(self, asker: Asker, seconds: float) -> Context:

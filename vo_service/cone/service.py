@@ -1,4 +1,4 @@
-"""The Simple Cone Search 1.03 service of one process: its parts put together from the settings."""
+"""The Simple Cone Search service of one process: its parts put together from the settings."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
+from capabilities.cone import ConeSearch
+from tap_schema import published
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Queries
+from vo_service.cone.handlers import ConeHandler
+from vo_service.cone.metadata import ConeMetadata
+from vo_service.cone.samples import SampleCones
+from vo_service.cone.tables import cone_tables
 from vo_service.dali.vosi import Health
 from vo_service.settings import Settings
 
@@ -22,11 +28,34 @@ class Surroundings:
 
 
 class Cone:
-    """Simple Cone Search 1.03 as the settings want it."""
+    """Simple Cone Search as the settings want it, in every published table that has positions."""
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
-        self._around = around
+        door = around.door
+        tables = cone_tables(published())
+        find = SampleCones(around.queries, door.clock, door.seconds)
+        self._search = ConeHandler(door, around.queries, tables)
+        self._login = door.identity.declared
+        self._metadata = {
+            name: ConeMetadata(
+                table,
+                settings.maxrec_hard,
+                find,
+                around.health,
+                door.identity,
+                door.clock,
+                door.addresses,
+            )
+            for name, table in tables.items()
+        }
+
+    def described(self, base_url: str) -> dict[str, ConeSearch]:
+        """What the searches say of themselves at this moment, by the names of their tables; ``base_url`` is
+        that of the whole service. May block. Registry records say the same (SCS-024)."""
+        login = self._login()
+        return {name: one.described(f"{base_url}/cone/{name}", login) for name, one in self._metadata.items()}
 
     def routes(self) -> list[Route]:
         """All addresses of it."""
-        return []
+        documents = [route for one in self._metadata.values() for route in one.routes()]
+        return [*self._search.routes(), *documents]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.routing import Route
 
 from vo_service.access import Rights
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Queries
+from vo_service.packages.contents import Packer
+from vo_service.packages.handlers import PackageHandlers
+from vo_service.packages.limits import PackageLimits
+from vo_service.packages.listing import Listing
+from vo_service.packages.scripts import Scripts
+from vo_service.packages.tars import Tars
 from vo_service.products.authority import Authority
 from vo_service.products.digests import Digests
+from vo_service.products.reading import FileReader
 from vo_service.products.shelf import Shelf
 from vo_service.settings import Settings
 
@@ -31,8 +39,20 @@ class Packages:
     """Packages as the settings want them."""
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
-        self._around = around
+        limits = PackageLimits(
+            files=settings.package_files,
+            bytes=settings.package_bytes,
+            query_characters=settings.query_characters,
+        )
+        packer = Packer(around.queries, around.shelf, around.authority.name, limits)
+        self._handlers = PackageHandlers(
+            around.door,
+            Listing(packer, around.digests, around.rights),
+            Scripts(packer, around.digests),
+            Tars(packer),
+            partial(FileReader, around.shelf, around.digests),
+        )
 
     def routes(self) -> list[Route]:
         """All addresses of them."""
-        return []
+        return self._handlers.routes()

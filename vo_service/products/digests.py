@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20
 _REMEMBERED = 10_000  # digests in memory; beyond, the catalogue is asked again
+_SOON_MADE = 1 << 20  # bytes
 _Key = tuple[str, int, int, int]
 
 
@@ -47,7 +48,7 @@ class Digests:
         the tar that it is a part of, is one of this machine.
         """
         key = _key(file)
-        sha256 = file.sha256 or self._find(key)
+        sha256 = self.known(file)
         if sha256 is None and isinstance(opened, LocalBytes):
             if insisted or opened.size <= self._at_once_bytes:
                 sha256 = self._make(key, opened)
@@ -56,6 +57,18 @@ class Digests:
         if sha256 is None:
             return None
         return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode('ascii')}:"
+
+    def known(self, file: StoredFile) -> str | None:
+        """The digest of a file (hexadecimal), None while nobody has made it. Nothing of the file is read."""
+        return file.sha256 or self._find(_key(file))
+
+    def keep(self, file: StoredFile, sha256: str) -> None:
+        """Remember the digest (hexadecimal) of a file that somebody has read whole, in the state in which it
+        was ingested; that of a small one, which is soon made again, in this process alone."""
+        key = _key(file)
+        self._remember(key, sha256)
+        if file.found.size_bytes > _SOON_MADE:
+            self._keep(key, sha256)
 
     def _find(self, key: _Key) -> str | None:
         with self._lock:
@@ -88,11 +101,14 @@ class Digests:
             return None
         sha256 = summed.hexdigest()
         self._remember(key, sha256)
+        self._keep(key, sha256)
+        return sha256
+
+    def _keep(self, key: _Key, sha256: str) -> None:
         try:
             self._catalogue.keep_digest(*key, sha256)
         except StoreError as error:  # the digest is right even where it cannot be kept
             _log.warning("digest not kept product=%s reason=%s", key[0], error)
-        return sha256
 
     def _make_behind(self, key: _Key, opened: LocalBytes) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from vo_service.dali.sending import OpenBytes
 from vo_service.engines import Engine, EngineError, StoredRows
 from vo_service.products.datasets import DataSet, KnownDataSets
 from vo_service.products.named import Named, find_named
+from vo_service.products.remembered import RememberedNow
 from vo_service.products.stored import (
     OpenSource,
     StoredFile,
@@ -28,6 +29,10 @@ from vo_service.store import Catalogue, RootPlace, StoreError
 _log = logging.getLogger(__name__)
 
 _DATA_SETS = 1000  # whose rows are remembered
+
+
+Roots = Mapping[str, RootPlace]
+"""Places of ingest roots by their names."""
 
 
 class Closed(Exception):
@@ -53,6 +58,7 @@ class Shelf:
         self._rights = rights
         self._clock = clock
         self._known = KnownDataSets(_DATA_SETS)
+        self._remembered = RememberedNow()
 
     def find_dataset(self, name: str, address: str) -> DataSet:
         """A data set by its dataset_id, or by the product_id of one of its files. Raises ServiceError as
@@ -73,7 +79,8 @@ class Shelf:
         (503)."""
         try:
             with self._current.use() as (snapshot, engine):
-                return find_named(StoredRows(engine, snapshot.tables), texts, authority, address)
+                rows, remembered = StoredRows(engine, snapshot.tables), self._remembered.of(snapshot.number)
+                return find_named(rows, texts, authority, address, remembered)
         except (EngineError, StoreError) as error:
             raise _away(error) from error
 
@@ -127,13 +134,20 @@ class Shelf:
     def open(self, file: StoredFile) -> OpenBytes:
         """The bytes of a file, for the caller to close. Raises ServiceError as `open_file`, and 503 where the
         catalogue does not say where the files are."""
-        return open_file(file, self._roots())
+        return open_file(file, self.roots())
 
-    def open_source(self, file: StoredFile) -> OpenSource:
-        """The bytes of a file as a source, for the caller to close. Raises as `open`."""
-        return open_source(file, self._roots())
+    def open_source(self, file: StoredFile, roots: Roots | None = None) -> OpenSource:
+        """The bytes of a file as a source, for the caller to close. Whoever opens many has asked for the
+        ``roots`` once. Raises as `open`."""
+        return open_source(file, self.roots() if roots is None else roots)
 
-    def _roots(self) -> Mapping[str, RootPlace]:
+    def is_far(self, root: str) -> bool:
+        """Whether the files of a root lie with another server: each look at one costs a request. Raises
+        ServiceError (503)."""
+        return isinstance(self.roots().get(root), str)
+
+    def roots(self) -> Roots:
+        """Where files are now: directories of this machine, or (texts) URLs. Raises ServiceError (503)."""
         try:
             return self._catalogue.roots()
         except StoreError as error:

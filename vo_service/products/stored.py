@@ -113,8 +113,9 @@ def find_file(rows: StoredRows, product_id: str) -> StoredFile | None:
     return next(iter(find_files(rows, {"product_id": product_id})), None)
 
 
-def find_files(rows: StoredRows, wanted: Mapping[str, str | Sequence[str]]) -> list[StoredFile]:
-    """The rows of all files whose columns have the values that are ``wanted``, by their names."""
+def find_files(rows: StoredRows, wanted: Mapping[str, str | Sequence[str] | None]) -> list[StoredFile]:
+    """The rows of all files whose columns have the values that are ``wanted`` (None: none at all), by their
+    names."""
     found = rows.find("holdings.product", _COLUMNS, wanted).to_pylist()
     held = _claims_within(rows, [found_file(row) for row in found])
     return [_stored(row, held) for row in sorted(found, key=lambda row: str(row["product_id"]))]
@@ -148,6 +149,8 @@ def _claims_within(rows: StoredRows, files: Sequence[FoundFile]) -> Mapping[_Pla
     paths = sorted({file.path for file in files if file.container is None})
     columns = ["root", "_container", "origin", "obs_release_date"]
     members = rows.find("holdings.product", columns, {"_container": paths})
+    if not members.num_rows:  # grouping costs as much as asking
+        return {}
     held: dict[_Place, tuple[Claim, ...]] = {}
     for row in members.group_by(columns).aggregate([]).to_pylist():
         place = row["root"], row["_container"]

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from vo_service.dali.values import Pair
 
 Columns = tuple[str, ...]
+
+_NAMED: Final = "SELECT obs_publisher_did FROM ivoa.obscore WHERE "
+_KEYED: Final = (
+    "SELECT r.obs_publisher_did FROM ivoa.obscore AS r JOIN holdings.observation AS s"
+    " ON s.member_ous_uid = r.member_ous_uid AND s.target_name = r.target_name WHERE "
+)
 
 
 def overlaps(columns: Columns, spans: Sequence[Pair]) -> str:
@@ -45,12 +52,9 @@ def known_as(columns: Columns, names: Sequence[str]) -> str:
     Observations tell their targets by member and name: a row without a member has its own name alone.
     """
     (column,) = columns
-    keyed = (
-        "SELECT r.obs_publisher_did FROM ivoa.obscore AS r JOIN holdings.observation AS s"
-        f" ON s.member_ous_uid = r.member_ous_uid AND s.target_name = r.target_name"
-        f" WHERE {equal(('s.canonical_target',), names)}"
-    )
-    return either((equal((column,), names), f"obs_publisher_did IN ({keyed})"))
+    named = _NAMED + equal((column,), names)
+    keyed = _KEYED + equal(("s.canonical_target",), names)
+    return f"obs_publisher_did IN ({named} UNION ALL {keyed})"
 
 
 def both(terms: Iterable[str]) -> str:

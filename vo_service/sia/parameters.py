@@ -26,8 +26,8 @@ class SiaParameter(Generic[T]):
     """A constraint: how its values are read (raising ValueError), and what has to be true of which columns of
     ``ivoa.obscore``.
 
-    ``rule`` makes a condition in ADQL of the columns and one value or more. The rest is as in VOTable's PARAM.
-    ``listed``: the values that there are in the column are few as a rule, and are told (SIA-091).
+    ``rule`` makes a condition in ADQL of the columns and one value or more. The rest is as in VOTable's
+    PARAM. ``listed``: the values that there are in the column are few as a rule, and are told (SIA-091).
     """
 
     name: str

@@ -20,14 +20,16 @@ _SMALL: Final = math.radians(5.0)
 
 def meets(columns: Columns, regions: Sequence[Region]) -> str:
     """The region of a column shares a point with one of the regions, be it on the border."""
+    return either(meetings(columns, regions))
+
+
+def meetings(columns: Columns, regions: Sequence[Region]) -> tuple[str, ...]:
+    """The same as a few conditions, one of which has to hold."""
     (column,) = columns
-    return either(_meets(column, region) for region in _gathered(list(dict.fromkeys(regions))))
-
-
-def _meets(column: str, region: Region) -> str:
-    if _is_whole(region):
-        return f"{column} IS NOT NULL"
-    return f"INTERSECTS({_written(region)}, {column}) = 1"
+    if any(_is_whole(region) for region in regions):  # SIA-036
+        return (f"{column} IS NOT NULL",)
+    found = _gathered(list(dict.fromkeys(regions)))
+    return tuple(f"INTERSECTS({_written(region)}, {column}) = 1" for region in found)
 
 
 def _is_whole(region: Region) -> bool:

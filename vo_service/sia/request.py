@@ -11,13 +11,17 @@ from vo_service.dali.parameters import MAXREC, RUNID, Form
 from vo_service.formats import Format, Info
 from vo_service.holdings.finish import did_of
 from vo_service.products.identifiers import dataset_of
-from vo_service.sia.conditions import both
-from vo_service.sia.parameters import CONTROLS, ID, MOST_VALUES, TABLE, SiaParameter
+from vo_service.sia.conditions import both, either
+from vo_service.sia.parameters import CONTROLS, ID, MOST_VALUES, POS, TABLE, TARGET, SiaParameter
+from vo_service.sia.positions import meetings
 
-KINDS: Final = ("image", "cube")
-"""The values of dataproduct_type that SIA finds (SIA-056)."""
+IMAGES: Final = "dataproduct_type IN ('image', 'cube')"
+"""What SIA finds, with DPTYPE or without (SIA-056)."""
 
-_IMAGES: Final = f"dataproduct_type IN ('{KINDS[0]}', '{KINDS[1]}')"
+_ROWS: Final = "SELECT * FROM ivoa.obscore"
+_NAMES: Final = "SELECT obs_publisher_did FROM ivoa.obscore"
+_APART: Final = 20
+"""Places in at most so many parts of the sky are looked for one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +37,33 @@ class SiaRequest:
 
     def adql(self, authority: str) -> str:
         """The request as a query for whole rows of ``ivoa.obscore``; ``authority`` is that of identifiers
-        here."""
-        terms = [_IMAGES]
+        here.
+
+        Where the engine has to join to know what is found (names of targets, several places), it does so on
+        identifiers alone: whole rows are some hundred columns wide, and an engine that holds the wrong side
+        of a join may hold all of them.
+        """
+        places: tuple[str, ...] = ()
+        terms = []
         for parameter, values in self.constraints:
-            wanted = _spellings(values, authority) if parameter is ID else values
-            terms.append(parameter.rule(parameter.columns, wanted))
-        return f"SELECT * FROM ivoa.obscore WHERE {both(terms)}"
+            if parameter is POS:
+                places = meetings(parameter.columns, values)
+            else:
+                wanted = _spellings(values, authority) if parameter is ID else values
+                terms.append(parameter.rule(parameter.columns, wanted))
+        terms.append(IMAGES)
+        if len(places) > _APART:
+            places = (either(places),)
+        wheres = [both((place, *terms)) for place in places] or [both(terms)]
+        if len(wheres) == 1 and not any(parameter is TARGET for parameter, _ in self.constraints):
+            return f"{_ROWS} WHERE {wheres[0]}"
+        found = " UNION ALL ".join(f"{_NAMES} WHERE {where}" for where in wheres)
+        return f"{_ROWS} WHERE obs_publisher_did IN ({found})"
 
 
 def read_request(form: Form, format: Format) -> SiaRequest:
     """The request of a form, the format of its answer being known. Raises ServiceError (400)."""
-    constraints = tuple(
-        (parameter, values) for parameter in TABLE if (values := _values(form, parameter))
-    )
+    constraints = tuple((parameter, values) for parameter in TABLE if (values := _values(form, parameter)))
     return SiaRequest(constraints, form.one(MAXREC), form.one(RUNID), format, tuple(_echo(form)))
 
 
@@ -76,5 +94,5 @@ def _spellings(texts: tuple[str, ...], authority: str) -> tuple[str, ...]:
     found: list[str] = []
     for text in (text.strip() for text in texts):
         name = dataset_of(text, authority)
-        found += [text] if name == text else [did_of(authority, name), did_of(authority, name.lower())]
+        found.append(text if name == text else did_of(authority, name.lower()))
     return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""How values of parameters are read here, beside the shapes of `vo_service.dali.shapes` (SIA 2.0, section 2.1).
+"""How values of parameters are read here, beside shapes of the sky (SIA 2.0, section 2.1).
 
 All readers raise ValueError with what would be right.
 """

@@ -81,6 +81,8 @@ class SyncHandler:
         body = await read_body(request, self._body, self._place)
         for name in body.parts:
             body.parts.close()
+            if "UPLOAD" in body.form.values:
+                raise usage("UPLOAD makes one job of the rows of a table.", "Send it to /soda/async.")
             raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
         return body.form
 

@@ -22,6 +22,14 @@ WIDTH: Final = 1_000.0
 """The full width of a band round a line where none is given, km/s."""
 _NAME_LENGTH: Final = 80
 
+MOST: Final = 100
+"""Data sets that a row of an uploaded table is cut from where nothing is said."""
+MOST_AT_ALL: Final = 10_000
+PART_BYTES: Final = 1 << 30
+"""Size of a tar where nothing is said."""
+LEAST_PART_BYTES: Final = 1 << 20
+LARGEST_PART_BYTES: Final = 1 << 34
+
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.IGNORECASE | re.ASCII)
 
 
@@ -91,6 +99,31 @@ def width(text: str) -> float:
     value = real(text.strip())
     if not 0.0 < value <= WIDEST:
         raise ValueError(f"a width is above 0 and at most {WIDEST:.0f} km/s")
+    return value
+
+
+def radius(text: str) -> float:
+    """A radius of a circle of the sky in degrees."""
+    value = real(text.strip())
+    if not 0.0 <= value <= 180.0:
+        raise ValueError(f"a radius is from 0 to 180 degrees, not {value!r}")
+    return value
+
+
+def most(text: str) -> int:
+    """How many data sets a row may be cut from."""
+    return _between(text, 1, MOST_AT_ALL)
+
+
+def part_size(text: str) -> int:
+    """Bytes of a tar."""
+    return _between(text, LEAST_PART_BYTES, LARGEST_PART_BYTES)
+
+
+def _between(text: str, least: int, largest: int) -> int:
+    value = whole(text.strip())
+    if not least <= value <= largest:
+        raise ValueError(f"a whole number from {least} to {largest} is wanted")
     return value
 
 

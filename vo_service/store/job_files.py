@@ -76,6 +76,21 @@ class JobFiles:
         with disk_errors("removing an attempt"):
             remove_tree(place)
 
+    def drop_others(self, job_id: str, files: Collection[str]) -> None:
+        """Remove what all attempts of a job wrote, but for these files below `place`; uploads stay."""
+        place = self.place(job_id)
+        kept = {place / file for file in files}
+        with disk_errors("removing attempts"):
+            for attempt in _attempts(place, float("inf")):
+                if not any(attempt in file.parents for file in kept):
+                    remove_tree(attempt)
+                    continue
+                for child in attempt.iterdir():
+                    if child.is_dir():
+                        remove_tree(child)
+                    elif child not in kept:
+                        child.unlink(missing_ok=True)
+
     def remove(self, job_id: str) -> None:
         """Remove all files of a job."""
         with disk_errors("removing a job"):

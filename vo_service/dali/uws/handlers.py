@@ -39,7 +39,7 @@ from vo_service.dali.uws.listing import (
 )
 from vo_service.dali.uws.runner import JobRunner
 from vo_service.dali.uws.work import JobService
-from vo_service.store.jobs import Job, ListedJob
+from vo_service.store.jobs import Job, ListedJob, StoredResult
 
 T = TypeVar("T")
 
@@ -240,15 +240,28 @@ class JobHandlers:
 
     async def result(self, request: Request) -> Response:
         """One result (TAP-147, DALI-015)."""
-        job = await self._found(request)
         name = request.path_params["name"]
-        for result in job.results:
-            if result.result_id == name:
-                path = self._runner.files.place(job.job_id) / result.file
-                saved = f"{name}{path.suffix}"
-                made = JobFile(path, result.media_type, result.size, result.etag, job.ended, saved)
-                return await self._file(request, made, "inline")
-        raise ServiceError(ErrorKind.NOT_FOUND, "The job has no such result, or not yet.")
+        job = await self._found(request)
+        result = _named_result(job, name)
+        if result.grows:
+            content = await self._grown(job, result)
+            if content is not None:
+                return Response(content, headers={"Content-Type": result.media_type, **_NOT_KEPT})
+            job = await self._found(request)  # it has ended just now
+            result = _named_result(job, name)
+        path = self._runner.files.place(job.job_id) / result.file
+        saved = name if name.endswith(path.suffix) else f"{name}{path.suffix}"
+        made = JobFile(path, result.media_type, result.size, result.etag, job.ended, saved)
+        return await self._file(request, made, "inline")
+
+    async def _grown(self, job: Job, result: StoredResult) -> bytes | None:
+        """A result as it is at this moment; None where what it is made of is no longer there."""
+        make = self._service.growing[result.result_id]
+        path = self._runner.files.place(job.job_id) / result.file
+        try:
+            return await self._in_thread(lambda: make(job, path))
+        except FileNotFoundError:
+            return None
 
     async def _file(self, request: Request, file: JobFile, disposition: str) -> Response:
         return file_reply(request, file, await to_thread.run_sync(open_file, file), disposition)
@@ -317,6 +330,13 @@ class JobHandlers:
 
     def _see_job(self, request: Request) -> Response:
         return _see(self._job_address(request))
+
+
+def _named_result(job: Job, name: str) -> StoredResult:
+    for result in job.results:
+        if result.result_id == name:
+            return result
+    raise ServiceError(ErrorKind.NOT_FOUND, "The job has no such result, or not yet.")
 
 
 _NOT_KEPT = {"Cache-Control": "no-store"}  # a job changes

@@ -7,10 +7,11 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
 from vo_service.dali.streams import Cancellation
-from vo_service.dali.uws.sink import JobSink, no_room
+from vo_service.dali.uws.sink import Board, JobSink, no_room
 from vo_service.dali.uws.work import JobService
 from vo_service.store.errors import DiskFull, StoreError
 from vo_service.store.job import Held, Job, JobError, Phase, StoredResult
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _TRIES = 50  # of a job that does not find what it needs: that it may begin was an error then
 _TRIES_BEGUN = 3  # of one that has lost it on its way: it may be the cause of that
+_TRIES_RESUMED = 1000  # of one that goes on where it stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ class Execution:
             self._tidy(True)
             outcome = self._failed(error)
             told = self._tell(outcome)
-        if told is False or outcome.phase is not Phase.COMPLETED:
+        if self._sink is not None and self._sink.has_shown:
+            self._tidy_shown()
+        elif told is False or outcome.phase is not Phase.COMPLETED:
             self._tidy(bool(told) and outcome.phase is not Phase.QUEUED)
         _log.info(
             "job state=%s service=%s seconds=%.4f attempt=%d runid=%s request=%s",
@@ -112,6 +116,7 @@ class Execution:
                 place,
                 self._service.limits.result_bytes,
                 self.cancellation,
+                Board(partial(self._queue.show, self.held), partial(self._queue.note_progress, self.held)),
             )
             self._service.work(self._job, self.cancellation, self._sink)
             self._files.flush_attempt(place)
@@ -123,8 +128,12 @@ class Execution:
         """Whether the job is to wait for what it needs, once more; but not for ever."""
         if not isinstance(error, ServiceAway) or self.cancellation.requested:
             return False
+        if self._sink is None:
+            return False
+        if self._sink.has_shown:  # it goes on where it stopped, and has had attempts that were cut short
+            return self.held.attempt < _TRIES_RESUMED
         tries = _TRIES_BEGUN if error.begun else _TRIES
-        return self._sink is not None and not self._sink.written and self.held.attempt < tries
+        return not self._sink.written and self.held.attempt < tries
 
     def _failed(self, error: BaseException) -> _Outcome:
         if self._expired or (isinstance(error, ServiceError) and error.kind is ErrorKind.TIMEOUT):
@@ -177,6 +186,20 @@ class Execution:
         if outcome.error is None:
             return self._queue.complete(self.held, self.snapshot, outcome.results)
         return self._queue.fail(self.held, outcome.phase, self.snapshot, outcome.error)
+
+    def _tidy_shown(self) -> None:
+        """Remove what a job that goes on where it stopped has left behind, once it goes on no more."""
+        if self._leaving.is_set():
+            return
+        try:
+            named = self._queue.final_files(self._job.job_id)
+            if named is None:
+                return
+            self._files.drop_others(self._job.job_id, named)
+            if self._job.job_id not in self._queue.look((self._job.job_id,), None, ()).versions:
+                self._files.remove(self._job.job_id)
+        except StoreError as error:  # the sweeper comes by later
+            _log.warning("files of a job stay until they are swept: %s", error)
 
     def _tidy(self, ours: bool) -> None:
         """Remove what this attempt wrote; and where the job is not ours because it was deleted, all of it."""
