@@ -43,7 +43,8 @@ class ConeSearch:
     """Everything that the cone search in one table declares.
 
     ``base_url`` is its address, such as ``https://host/cone/schema.table``; a slash at its end is dropped.
-    ``most_rows`` is what an answer has at most, ``test`` a cone that gives rows, None where none is known.
+    ``most_rows`` is what an answer without MAXREC has at most, ``test`` a cone that gives rows, None where
+    none is known.
     """
 
     base_url: str

@@ -36,7 +36,7 @@ _MEMBERS = ("uid://A001/X1/Xa", "uid://A001/X1/Xb", "uid://A001/X1/Xc", None)
 
 
 def made_rows() -> list[Row]:
-    """Rows round (10, -5) and round longitude 0, as ivoa.obscore has them; positions are all known."""
+    """Rows round (10, -5) and round longitude 0, as ivoa.obscore has them; some without a position."""
     chance = random.Random(83)
 
     def perhaps(value: Any) -> Any:
@@ -55,8 +55,8 @@ def made_rows() -> list[Row]:
                 "obs_collection": chance.choice(("ALMA", "alma", "VLA")),
                 "calib_level": chance.choice((0, 1, 2, 2, 3, 4)),
                 "dataproduct_type": chance.choice(("image", "cube", "cube", "cube", "spectrum", None)),
-                "s_ra": lon,
-                "s_dec": lat,
+                "s_ra": None if number % 24 in (7, 11) else lon,
+                "s_dec": None if number % 24 in (7, 19) else lat,
                 "s_region": perhaps(_region(chance, number, lon, lat)),
                 "s_fov": perhaps(chance.choice((0.001, 0.01, 0.05, 0.1))),
                 "s_resolution": perhaps(chance.choice((0.05, 0.3, 1.0, 5.0))),
@@ -73,7 +73,9 @@ def made_rows() -> list[Row]:
                 "target_name": chance.choice(_NAMES),
                 "member_ous_uid": chance.choice(_MEMBERS),
                 "access_format": perhaps(
-                    chance.choice(("application/fits", "application/x-votable+xml;content=datalink"))
+                    chance.choice(
+                        ("application/fits", "Application/FITS", "application/x-votable+xml;content=datalink")
+                    )
                 ),
                 "origin": "archive",
                 "obs_release_date": datetime(2020, 1, 1),

@@ -82,9 +82,15 @@ _PLACES = (
     ("/soda/async", "many of them as one job"),
     ("/soda/capabilities", "what they offer"),
     ("/sia2/query", "images and cubes by position, band, time, resolution: POS=CIRCLE ..., BAND=..."),
-    ("/cone/ivoa.obscore", "any table with positions: RA=..., DEC=..., SR=..."),
+    (
+        "/cone/ivoa.obscore/capabilities",
+        "tables by position, /cone/{schema.table}: RA=..., DEC=..., SR=...",
+    ),
     ("/datalink/sync", "what belongs to a data set: ID=..."),
-    ("/packages/list", "files of many data sets with sizes and digests; /packages/script, /packages/tar"),
+    (
+        "/packages/list?QUERY=SELECT+TOP+5+dataset_id+FROM+ivoa.obscore",
+        "files of many data sets with sizes and digests: ID=..., QUERY=...; /packages/script and tar",
+    ),
     ("/registry?verb=Identify", "records of the services, for registries (OAI-PMH)"),
 )
 
@@ -130,7 +136,7 @@ class Service:
         self.files = FileService(self.shelf, digests, self.identity, self._addresses)
         desk = open_desk(settings, self.shelf, board, parts)
         self._cones = Cone(settings, ConeSurroundings(queries, door, self.health))
-        self._discovery = self._open_discovery(queries, door, desk, digests)
+        self._discovery = self._open_discovery(queries, door, desk, digests, parts)
         self.registry = open_registry(
             settings,
             self.current,
@@ -150,7 +156,9 @@ class Service:
         ]
         self.figures = MetricsDoor(self.metrics, settings.metrics, self._known)
 
-    def _open_discovery(self, queries: Queries, door: Door, desk: Desk, digests: Digests) -> list[Route]:
+    def _open_discovery(
+        self, queries: Queries, door: Door, desk: Desk, digests: Digests, parts: ExitStack
+    ) -> list[Route]:
         """The addresses of the services that lead to data sets, and to what belongs to them."""
         settings, health, rights = self._settings, self.health, self._rights
         images = Sia(settings, SiaSurroundings(queries, door, health, self._authority.name))
@@ -171,6 +179,7 @@ class Service:
         packages = Packages(
             settings, PackageSurroundings(queries, self.shelf, digests, rights, door, self._authority)
         )
+        parts.callback(packages.close)
         return [*images.routes(), *self._cones.routes(), *links.routes(), *packages.routes()]
 
     def _described(self, address: str) -> tuple[DataService, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.findings import judged
+from conformance.findings import judged, not_applicable
 from conformance.images import SOME, ask, finds, found_in, is_refused, sound_image, where_images_are_found
 from conformance.model import Check, Finding, Level, requirement
 from conformance.service import Service, rows_of
@@ -134,10 +134,15 @@ def names_are_exact(service: Service) -> Iterator[Finding]:
     image = sound_image(service)
     columns = {"COLLECTION": "obs_collection", "FACILITY": "facility_name", "INSTRUMENT": "instrument_name"}
     for name, column in columns.items():
-        value = image.row.get(column)
-        if value:
-            yield finds(service, image, (name, str(value)))
-            yield finds(service, image, (name, str(value).swapcase()), found=False)
+        value = str(image.row.get(column) or "")
+        if not value:
+            yield not_applicable(f"the row has no {column}")
+            continue
+        yield finds(service, image, (name, value))
+        if value.swapcase() == value:
+            yield not_applicable(f"{column} {value!r} has no letters")
+        else:
+            yield finds(service, image, (name, value.swapcase()), found=False)
 
 
 @requirement("SIA-056", clause="SIA 2.0, 2.1.14", level=Level.MUST, service="sia")

@@ -43,6 +43,17 @@ def _without_body(asked: Asked) -> Asked:
     return replace(asked, body=b"")
 
 
+def _few_for_many(asked: Asked) -> Asked:
+    others = {"1": "3", "3": "1"}
+    return replace(asked, target=re.sub(r"(?<=VERB=)[13]", lambda found: others[found[0]], asked.target))
+
+
+def _halved(asked: Asked) -> Asked:
+    return replace(
+        asked, target=re.sub(r"(?<=SR=)[^&]+", lambda found: repr(float(found[0]) / 2.0), asked.target)
+    )
+
+
 SEARCH_FAULTS: list[tuple[str, str, Fault]] = [
     ("SIA-110", "no such standard", swapped(at("/sia2/capabilities"), b"SIA#query-2.0", b"SIA#query")),
     ("SIA-110", "no role", swapped(at("/sia2/capabilities"), b' role="std"', b"")),
@@ -107,8 +118,10 @@ SEARCH_FAULTS: list[tuple[str, str, Fault]] = [
     ("SCS-021", "always 200", _good(CONE)),
     ("SCS-006", "an error", kept(at("SR=0$"), 400)),
     ("SCS-009", "no key", swapped(at("VERB=3"), b"meta.id;meta.main", b"meta.id")),
-    ("SCS-009", "the wrong way round", turned(CONE, "VERB=3", "VERB=1")),
+    ("SCS-009", "no position", swapped(at("VERB=1"), b"pos.eq.dec;meta.main", b"pos.eq.dec")),
+    ("SCS-009", "the wrong way round", misheard(CONE, _few_for_many)),
     ("SCS-011", "is ignored", turned(ASKED, "SR=", "SR=180&x=")),
+    ("SCS-011", "diameters are taken for radii", misheard(at(r"&SR=(?!180)"), _halved)),
     ("SCS-011", "nothing is found", turned(at(r"SR=0\.001$"), "DEC=", "DEC=-0&x=")),
     ("SCS-014", "no type", edited(CONE, rb'RESOURCE type="\w+"', b"RESOURCE")),
     (

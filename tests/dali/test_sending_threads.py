@@ -162,3 +162,48 @@ def test_bytes_are_closed_when_nobody_reads_them_any_more() -> None:
     assert watched.closed
     assert not watched.closed_while_read
     assert watched.begun == [0, 2 << 20]
+
+
+@dataclass
+class Doubtful:
+    """Bytes of which each range may be of another source; it notes what it was asked."""
+
+    asked: list[object] = field(default_factory=list)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self.asked.append((offset, length))
+        return bytes(length)
+
+    def confirm(self) -> None:
+        self.asked.append("confirm")
+
+    def leave(self) -> None:
+        self.asked.append("leave")
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+def ask_doubtful(method: str, range_methods: tuple[str, ...] | None = None) -> tuple[int, list[object]]:
+    """The status of an answer of two ranges, and what its bytes were asked."""
+    doubtful = Doubtful()
+    more = {} if range_methods is None else {"range_methods": range_methods}
+
+    async def send(request: Request) -> Response:
+        return send_stored(request, Sendable(doubtful, 1000, '"d"', None, "text/plain"), {}, **more)
+
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app=Starlette(routes=[Route("/", send, methods=["GET", "POST"])]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as browser:
+            return (await browser.request(method, "/", headers={"Range": "bytes=0-9,500-509"})).status_code
+
+    return anyio.run(ask), doubtful.asked
+
+
+def test_each_range_is_confirmed_before_its_last_bytes() -> None:
+    assert ask_doubtful("GET") == (206, [(0, 10), "confirm", (500, 10), "confirm", "leave", "close"])
+
+
+def test_ranges_count_for_the_methods_of_a_door() -> None:
+    assert ask_doubtful("POST") == (200, [(0, 1000), "confirm", "leave", "close"])
+    assert ask_doubtful("POST", ("GET", "POST"))[0] == 206

@@ -9,7 +9,7 @@ import pytest
 from link_house import NOW, House, application, open_house
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def made_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with open_house(tmp_path_factory.mktemp("links")) as house:
         yield house
@@ -22,7 +22,7 @@ def house(made_house: House) -> House:
     return made_house
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def sample(holdings: Any) -> Iterator[House]:
     """The application on the sample holdings."""
     with application(holdings.home, authority="vo-service.invalid") as house:

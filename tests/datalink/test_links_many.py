@@ -38,6 +38,7 @@ def mixed(house: House, count: int) -> list[tuple[str, str]]:
     chance = random.Random(5)
     with house.app.state.service.current.use() as (snapshot, _):
         stones = snapshot.read("holdings.tombstone").to_pylist()
+    assert stones
     known = [
         (house.did(CUBE), "fine"),
         (house.data_sets[ALONE], "fine"),
@@ -56,8 +57,8 @@ def mixed(house: House, count: int) -> list[tuple[str, str]]:
     return found
 
 
-def told_of(links: Links) -> dict[str, str]:
-    """What rows tell of each identifier."""
+def told_of(links: Links, successor: str) -> dict[str, str]:
+    """What rows tell of each identifier; what was withdrawn has to lead to its ``successor``."""
     told: dict[str, str] = {}
     for row in links.rows:
         message = str(row.error_message or "")
@@ -66,6 +67,7 @@ def told_of(links: Links) -> dict[str, str]:
                 kind = "malformed"
             case "NotFoundFault":
                 kind = "withdrawn" if "withdrawn" in message else "unknown"
+                assert (successor in message) == (kind == "withdrawn"), message
             case _:
                 kind = "closed" if row.semantics == "#this" and row.link_authorized == "F" else "fine"
         if told.get(str(row.ID)) != "closed":
@@ -85,7 +87,7 @@ def test_many_identifiers_are_told_each_rightly(house: House, how: str) -> None:
     links = Links(answer.content)
     check_rows(links)
     assert links.statuses == ["OK"]
-    told = told_of(links)
+    told = told_of(links, f"http://t/files/{house.products[ALONE]}")
     assert list(told.items()) == wanted
     assert len(links.services) <= 6 + 50
 

@@ -80,6 +80,22 @@ def test_without_identifiers_the_service_says_what_it_is(house: House, path: str
         assert list(inputs_of(one)) == ["ID", "RESPONSEFORMAT"]
 
 
+def test_identifiers_that_look_alike_in_the_answer_have_a_row_each(house: House) -> None:
+    # DL-003, DL-066: what was sent counts, not what there is room for
+    links = house.links("a\x00b", "a\x01b", "\U0001f600", "\U0001f601", "a\x00b")
+    assert len(links.rows) == 4 and links.statuses == ["OK"]
+    assert [row.ID for row in links.rows][:2] == ["a\ufffdb"] * 2
+
+
+def test_more_values_than_are_answered_are_cut_and_not_refused(house: House) -> None:
+    # DL-007
+    ids = [f"nothing-{number}" for number in range(50_003)]
+    answer = house.ask(SYNC, "POST", data={"ID": ids})
+    assert answer.status_code == 200
+    links = Links(answer.content)
+    assert links.statuses[-1] == "OVERFLOW" and [row.ID for row in links.rows] == ids[: request.MOST_IDS]
+
+
 def test_examples_work(sample: House) -> None:
     # DL-087
     (this, _) = Links(sample.ask(SYNC).content).root.findall(f"{V}RESOURCE")[1:]
@@ -108,7 +124,7 @@ def test_identifiers_come_back_as_they_were_sent(house: House, texts: list[str])
     path = f"{SYNC}?" + "&".join(f"ID={quote(text, safe='')}" for text in texts)
     for links in (house.links(*texts), Links(house.ask(path).content)):
         check_rows(links)
-        wanted = list(dict.fromkeys(NO_PLACE.sub("\ufffd", text) for text in texts))
+        wanted = [NO_PLACE.sub("\ufffd", text) for text in dict.fromkeys(texts)]  # one for each that was sent
         assert [row.ID for row in links.rows] == wanted
         assert [echo_of(text) for text in wanted] == wanted
         for row in links.rows:

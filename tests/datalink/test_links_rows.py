@@ -210,6 +210,7 @@ def test_what_was_withdrawn_leads_to_its_successor(house: House) -> None:
     # DL-036, DL-066
     for name in ("old-image", "old"):
         withdrawn = [stone for stone in _stones(house) if stone.startswith(name)]
+        assert withdrawn, f"nothing called {name}"
         for identifier in withdrawn:
             (row,) = house.links(identifier).rows
             assert row.semantics == "#this" and row.access_url is None

@@ -9,7 +9,7 @@ import pytest
 from package_house import NOW, House, bytes_of, open_house
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with open_house(tmp_path_factory.mktemp("packages")) as house:
         yield house

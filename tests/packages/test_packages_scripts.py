@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -319,3 +325,63 @@ def test_other_shells_read_it_too(small_web: str, tmp_path: Path) -> None:
         done = subprocess.run([program, *words, file, place], capture_output=True, text=True)
         assert done.returncode == 0, (program, done.stderr)
         assert (place / "a/b c").read_bytes() == b"content"
+
+
+@KINDS
+def test_a_name_as_long_as_names_may_be_is_fetched(kind: str, small_web: str, tmp_path: Path) -> None:
+    names = ["n" * 255, "m" * 251, "é" * 127, "d/" + "n" * 255]
+    files = [FileWanted(name, small_web, 7) for name in names]
+    done = run(kind, WRITERS[kind](WishList("p", files)), tmp_path / "here")
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / "here" / name).read_bytes() == b"content" for name in names)
+    assert sum(path.is_file() for path in (tmp_path / "here").rglob("*")) == len(names)
+
+
+class _Abrupt(BaseHTTPRequestHandler):
+    """Tells of an error in fewer bytes than it has announced, and ends the connection; then has the file."""
+
+    answered: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        is_first = not self.answered
+        self.answered.append(1)
+        self.send_response(503 if is_first else 200)
+        self.send_header("Content-Length", "400" if is_first else "7")
+        self.end_headers()
+        self.wfile.flush()
+        if is_first:
+            self.wfile.write(b"sorry")
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        else:
+            self.wfile.write(b"content")
+
+    def log_message(self, *_arguments: object) -> None:
+        """Says nothing."""
+
+
+@KINDS
+def test_an_error_that_breaks_off_is_tried_again(kind: str, tmp_path: Path) -> None:
+    _Abrupt.answered.clear()
+    with HTTPServer(("127.0.0.1", 0), _Abrupt) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}/x"
+            done = run(kind, WRITERS[kind](WishList("p", [FileWanted("x", address, 7)])), tmp_path / "here")
+        finally:
+            server.shutdown()
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert (tmp_path / "here" / "x").read_bytes() == b"content"
+
+
+def test_words_of_an_error_that_do_not_come_are_none() -> None:
+    class Broken(io.BytesIO):
+        def read(self, *_arguments: object) -> bytes:
+            raise ConnectionResetError
+
+    names: dict[str, Any] = {"__name__": "script"}
+    exec(compile(python_script(WishList("p", [])), "script", "exec"), names)
+    error = urllib.error.HTTPError("http://x", 503, "busy", None, Broken())  # type: ignore[arg-type]
+    assert names["words_of"](error) == ""

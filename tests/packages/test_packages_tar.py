@@ -7,6 +7,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -425,7 +426,7 @@ def test_limits_are_told(house: Any, limits: PackageLimits, words: str) -> None:
     limited = Packer(packer.queries, packer.shelf, packer.authority, limits)
     with (
         patch.object(handlers, "_limits", limits),
-        patch.object(handlers, "_tars", type(handlers._tars)(limited)),
+        patch.object(handlers, "_tars", replace(handlers._tars, packer=limited)),
     ):
         answer = house.ask(everything(house))
     assert answer.status_code == 400 and words in answer.text
@@ -439,4 +440,4 @@ def test_who_has_left_is_waited_for_no_more(house: Any) -> None:
         Request((UID,), "", "2.1"), Asker(ANONYMOUS, house.now, "http://t", 5, None), Cancellation()
     )
     with patch.object(type(packer.shelf), "open_source", side_effect=AssertionError):
-        assert packer.looked_at(package, gone, ask_servers=True) == package
+        assert packer.looked_at(package, gone) == package

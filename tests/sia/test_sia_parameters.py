@@ -16,7 +16,7 @@ from vo_service.dali.faults import faulted
 from vo_service.dali.parameters import Form
 from vo_service.formats import FORMATS
 from vo_service.sia.conditions import equal, overlaps, within
-from vo_service.sia.parameters import MOST_VALUES, TABLE
+from vo_service.sia.parameters import MOST_VALUES, NUMBERS, TABLE
 from vo_service.sia.positions import meets
 from vo_service.sia.request import read_request
 from vo_service.sia.values import media_type, span
@@ -120,6 +120,9 @@ def test_intervals_that_are_none(name: str, text: str) -> None:
         ("POS", "CIRCLE 12 34 -1", "radius"),  # SIA-039
         ("POS", "CIRCLE 12 34 181", "radius"),
         ("POS", "RANGE 1 2 4 3", "lower latitude"),  # SIA-037
+        ("POS", "RANGE -10 +Inf -1 1", "beside an open end a longitude is from 0 to 360"),  # SIA-036
+        ("POS", "RANGE -Inf -10 -1 1", "beside an open end a longitude is from 0 to 360"),
+        ("POS", "RANGE 361 +Inf -1 1", "beside an open end a longitude is from 0 to 360"),
         ("POS", "POLYGON 1 2 3 4", "three or more pairs"),  # SIA-033
         ("POS", "POLYGON 1 2 3 4 5", "three or more pairs"),
         ("POL", "Stokes", "one of I Q U V"),  # SIA-044
@@ -181,6 +184,12 @@ def test_media_types_are_compared_in_one_spelling(text: str) -> None:
     assert media_type(text) == "application/x-votable+xml;content=datalink"
 
 
+def test_media_types_are_stored_in_any_case() -> None:
+    # SIA-060
+    assert adql_of(("FORMAT", "Application/FITS")) == "LOWER(access_format) = 'application/fits'"
+    assert adql_of(("FORMAT", "a/b"), ("FORMAT", "C/d")) == "LOWER(access_format) IN ('a/b', 'c/d')"
+
+
 def test_one_shape_is_written_as_it_is() -> None:
     # SIA-031 to SIA-033
     assert adql_of(("POS", "circle 10 -20 .5")) == "INTERSECTS(CIRCLE(10.0, -20.0, 0.5), s_region) = 1"
@@ -200,27 +209,24 @@ def test_the_whole_sky_is_any_region(text: str) -> None:
 
 
 def test_parts_of_the_sky_are_asked_one_by_one() -> None:
-    # SIA-007, SIA-063: each with all that has to be met beside it
+    # SIA-007, SIA-063: what has to be met beside them is written once
     one, other = ("POS", "CIRCLE 10 20 1"), ("POS", "CIRCLE 200 -20 1")
-    both = adql_of(one, other, ("FOV", "1"))
-    assert (
-        both
-        == f" AND s_fov = 1.0 AND {ALWAYS} UNION ALL {NAMES}".join(
-            f"INTERSECTS(CIRCLE({place}, 1.0), s_region) = 1" for place in ("10.0, 20.0", "200.0, -20.0")
-        )
-        + " AND s_fov = 1.0"
+    places = f" UNION ALL {NAMES}".join(
+        f"INTERSECTS(CIRCLE({place}, 1.0), s_region) = 1" for place in ("10.0, 20.0", "200.0, -20.0")
     )
+    found = f"obs_publisher_did IN ({NAMES}{places})"
+    assert adql_of(one, other, ("FOV", "1")) == f"{found} AND s_fov = 1.0"
     assert "UNION ALL" not in adql_of(one, ("POS", "CIRCLE 11 21 1"))
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 359.9), st.floats(-90.0, 90.0)), min_size=1, max_size=60))
 def test_many_shapes_are_few_questions(places: list[tuple[float, float]]) -> None:
-    # SIA-063: at most one for each octant of the sky, none of which is far larger than it
-    circles = [Circle(lon, lat, 0.1) for lon, lat in places]
+    # SIA-063: at most one for each octant of the sky, and one for all that is large
+    circles = [Circle(lon, lat, 0.1 if place % 2 else 20.0) for place, (lon, lat) in enumerate(places)]
     condition = meets(("s_region",), circles)
-    assert condition.count("INTERSECTS(") <= min(8, len(set(circles)))
+    assert condition.count("INTERSECTS(") <= min(9, len(set(circles)))
     for one in set(circles):
-        assert repr(one.radius) in condition
+        assert f"{one.radius:g}" in condition
     parse(f"SELECT s_ra FROM ivoa.obscore WHERE {condition}")
 
 
@@ -230,6 +236,49 @@ def test_there_is_a_limit_to_the_values() -> None:
     assert adql_of(*many).count("ivo://") == MOST_VALUES
     told = refusal(*many, ("id", "one more"))
     assert re.search(rf"^UsageFault: ID was given {MOST_VALUES + 1} times.* {MOST_VALUES} values", told)
+
+
+def corners(count: int, lat: float = 10.0) -> str:
+    return " ".join(f"{360.0 * turn / count!r} {lat!r}" for turn in range(count))
+
+
+def test_the_corners_of_all_polygons_are_limited() -> None:
+    # SIA-063: told before any of them is read
+    most = [
+        ("POS", f"POLYGON {corners(1000)}"),
+        ("POS", f"POLYGON {corners(NUMBERS // 2 - 1000, 30.123456789)}"),
+    ]
+    assert adql_of(*most).count("Polygon") == 2
+    told = refusal(*most, ("POS", "nonsense 1"))
+    assert told.startswith(f"UsageFault: The shapes of POS have {NUMBERS + 1} numbers together")
+    assert f"at most {NUMBERS} in a request" in told
+    shapes = [("POS", f"RANGE {turn / 2} {turn / 2 + 0.1} -80 80") for turn in range(MOST_VALUES)]
+    assert adql_of(*shapes).count("PositionInterval") == MOST_VALUES
+
+
+def test_identifiers_beside_places_far_apart() -> None:
+    # SIA-063: the identifiers are asked once, and not for each place again
+    dids = [("ID", f"ivo://almascience.org/dap?uid___A001_X{n:05}_Xabc.member.calibrated_final_cont") for n in
+            range(MOST_VALUES)]  # fmt: skip
+    places = [("POS", f"CIRCLE {lon} {lat} 0.1") for lon, lat in ((10, 20), (200, -20), (300, 60))]
+    assert adql_of(*dids, *places).count("ivo://") == MOST_VALUES
+
+
+def test_values_that_are_too_long_together_are_told() -> None:
+    # SIA-063, SIA-100: by the name of the longest, not by the place in a query that nobody wrote
+    request = read_request(
+        Form.of([("TARGET", f"{number} {'x' * 200}") for number in range(400)] + [("FOV", "1")]), FORMATS[0]
+    )
+    with pytest.raises(ServiceError) as raised:
+        request.adql(AUTHORITY)
+    told = faulted(raised.value)
+    assert told.startswith("UsageFault: The values of TARGET are too long") and "at most 100000" in told
+
+
+@pytest.mark.parametrize("name", ["TARGET", "ID", "FORMAT", "COLLECTION", "POL", "POS"])
+def test_a_nul_character_is_in_no_value(name: str) -> None:
+    # SIA-104
+    assert refusal((name, "a\x00b")).startswith(f"UsageFault: {name} has a NUL character")
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

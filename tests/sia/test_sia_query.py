@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx
+import numpy as np
 import pytest
+from astropy.coordinates import angular_separation
 from astropy.io import votable
 from lxml import etree
 from made_archive import AUTHORITY, BASE, MadeArchive, form, made_archive, publish_made
@@ -21,7 +25,6 @@ from tap_schema import published
 from vo_service.asking import answers
 from vo_service.engines import QueryTimeout
 from vo_service.sia import present
-from vo_service.sia.description import self_description
 from vo_service.sia.parameters import CONTROLS, MOST_VALUES, TABLE
 
 QUERY = "/sia2/query"
@@ -197,9 +200,37 @@ def test_values_are_read_once_of_each_snapshot(tmp_path, monkeypatch) -> None:
         assert len(asked) == 12
 
 
-def test_a_list_that_would_be_too_long_is_left_out() -> None:
-    text = self_description(BASE, {"DPTYPE": ("cube",)}).decode()
-    assert text.count("<OPTION") == 1
+def test_a_list_that_would_be_too_long_is_left_out(tmp_path, monkeypatch) -> None:
+    # SIA-091: a part of the values would be taken for all
+    for most, shown in ((3, True), (2, False)):
+        monkeypatch.setattr(present, "MOST_OPTIONS", most)
+        with made_archive(tmp_path / f"home{most}") as archive:
+            assert len({row["obs_collection"] for row in archive.rows}) == 3
+            text = archive.ask(QUERY, params={"MAXREC": "0"}).text
+        assert ('<OPTION value="alma"' in text) is shown and '<OPTION value="cube"' in text
+
+
+def test_nobody_waits_for_values_that_another_reads(tmp_path, monkeypatch) -> None:
+    # SIA-091: the answer is what is wanted, and the list of values can do without for once
+    began, go_on = threading.Event(), threading.Event()
+    own = present.ask
+
+    def slow(*asked):
+        began.set()
+        assert go_on.wait(60.0)
+        return own(*asked)
+
+    monkeypatch.setattr(present, "ask", slow)
+    with made_archive(tmp_path / "home") as archive, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(archive.ask, QUERY, params={"MAXREC": "0"})
+        try:
+            assert began.wait(60.0)
+            second = archive.ask(QUERY, params={"MAXREC": "1"})
+            assert not first.done()
+        finally:
+            go_on.set()
+        assert second.status_code == 200 and '<OPTION value="cube"' not in second.text
+        assert '<OPTION value="cube"' in first.result().text
 
 
 def test_long_lists_are_answered(made: MadeArchive) -> None:
@@ -207,11 +238,102 @@ def test_long_lists_are_answered(made: MadeArchive) -> None:
     ids = [("ID", row["obs_publisher_did"].upper()) for row in made.rows]
     found = [row for row in made.rows if row["dataproduct_type"] in ("image", "cube")]
     assert len(made.sia(*ids)) == len(found)
-    circles = [("POS", f"CIRCLE {row['s_ra']} {row['s_dec']} 0.0") for row in made.rows]
-    with_region = [row for row in found if row["s_region"] is not None]
-    assert len(made.sia(*circles)) >= len(with_region)
+    placed = [row for row in made.rows if None not in (row["s_ra"], row["s_dec"])]
+    places = np.array([(row["s_ra"], row["s_dec"], 0.0) for row in placed])
+    known, open_ = set(), set()
+    for row in (row for row in found if row["s_region"] is not None):
+        if row["s_region"].startswith("Circle"):
+            (known if meets_a_circle(row, places) else set()).add(row["obs_publisher_did"])
+        else:  # a quadrangle holds its own middle, and perhaps that of others
+            (known if row in placed else open_).add(row["obs_publisher_did"])
+    circles = [("POS", f"CIRCLE {row['s_ra']!r} {row['s_dec']!r} 0.0") for row in placed]
+    near = {row["obs_publisher_did"] for row in made.sia(*circles)}
+    assert known <= near <= known | open_
+    assert any(row["s_region"] and row["obs_publisher_did"] not in near for row in found)
     answer = made.ask(QUERY, method="POST", data=form([("ID", "x")] * (MOST_VALUES + 1)))
     assert answer.status_code == 400 and "UsageFault: ID was given" in answer.text
+
+
+def meets_a_circle(row: dict[str, Any], circles: np.ndarray) -> bool:
+    """Whether a footprint that is a circle meets one of others (lon, lat, radius; degrees)."""
+    _, _, lon, lat, radius = row["s_region"].split()
+    away = angular_separation(
+        *np.radians([float(lon), float(lat)]), np.radians(circles[:, 0]), np.radians(circles[:, 1])
+    )
+    return bool((np.degrees(away) <= circles[:, 2] + float(radius)).any())
+
+
+@pytest.mark.parametrize("apart", [0.0, 40.0])
+def test_many_large_circles_are_answered(made: MadeArchive, apart: float) -> None:
+    # SIA-007, SIA-063: as a filter in plain Python finds them; small ones elsewhere change nothing
+    chance = np.random.default_rng(5)
+    lon, lat = chance.uniform(10.0, 350.0, MOST_VALUES), chance.uniform(-60.0, 60.0, MOST_VALUES)
+    radius = np.where(np.arange(MOST_VALUES) % 2 * apart > 0.0, 0.5, 6.0)
+    circles = np.column_stack([lon, lat, radius])
+    found = made.sia(*(("POS", f"CIRCLE {x!r} {y!r} {r!r}") for x, y, r in circles.tolist()))
+    round_ones = {
+        row["obs_publisher_did"]: meets_a_circle(row, circles)
+        for row in made.rows
+        if row["dataproduct_type"] in ("image", "cube") and (row["s_region"] or "").startswith("Circle")
+    }
+    ours = {row["obs_publisher_did"] for row in found} & set(round_ones)
+    assert ours == {did for did, meets in round_ones.items() if meets}
+    assert 5 < len(ours) < len(round_ones) - 5
+
+
+def test_many_tall_ranges_are_answered(made: MadeArchive) -> None:
+    # SIA-032, SIA-063: points are found by their longitudes
+    ranges = [(360.0 * turn / MOST_VALUES, 360.0 * (turn + 0.4) / MOST_VALUES) for turn in range(MOST_VALUES)]
+    found = made.sia(*(("POS", f"RANGE {low!r} {high!r} -80 80") for low, high in ranges))
+    points = [
+        row
+        for row in made.rows
+        if row["dataproduct_type"] in ("image", "cube") and (row["s_region"] or "").endswith(" 0.0")
+    ]
+    known = {
+        row["obs_publisher_did"]
+        for row in points
+        if any(low <= float(row["s_region"].split()[2]) <= high for low, high in ranges)
+    }
+    assert {row["obs_publisher_did"] for row in found} & {row["obs_publisher_did"] for row in points} == known
+    assert 5 < len(known) < len(points) - 5
+
+
+def test_places_far_apart_find_what_each_finds(made: MadeArchive) -> None:
+    # SIA-007: asked one by one, small and large, beside what else has to be met
+    places = [
+        "CIRCLE 3 4 2",
+        "CIRCLE 12 -6 3",
+        "RANGE 355 359 -Inf +Inf",
+        "CIRCLE 350 -10 6",
+        "CIRCLE 20 2 1",
+    ]
+    alone = [
+        {row["obs_publisher_did"] for row in made.sia(("POS", place), ("CALIB", "2"))} for place in places
+    ]
+    together = [row["obs_publisher_did"] for row in
+                made.sia(*(("POS", place) for place in places), ("CALIB", "2"))]  # fmt: skip
+    assert len(together) == len(set(together)) and set(together) == set().union(*alone)
+    assert sum(map(bool, alone)) >= 3 and len(together) > max(map(len, alone))
+
+
+def test_every_constraint_may_have_all_its_values(made: MadeArchive) -> None:
+    # SIA-063: more values than other services take in a request
+    pairs = [
+        (name, str(number)) for name in ("FOV", "ID", "EXPTIME", "CALIB") for number in range(MOST_VALUES)
+    ]
+    assert made.sia(*pairs) == []
+    parts = [(name, (None, value)) for name, value in pairs]
+    assert made.ask(QUERY, method="POST", files=parts).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["POS", "pos", "MAXREC"])
+def test_a_constraint_that_came_as_a_file(made: MadeArchive, name: str) -> None:
+    # SIA-062: passed over, it would give the whole archive
+    answer = made.ask(QUERY, method="POST", files=[(name, ("pos.txt", b"CIRCLE 1 2 3"))])
+    assert answer.status_code == 400 and f"UsageFault: {name} came as a file" in answer.text
+    unused = made.ask(QUERY, method="POST", files=[("UPLOAD", (None, "t,param:pos2")), ("pos2", (None, "x"))])
+    assert unused.status_code == 200
 
 
 @pytest.mark.parametrize(

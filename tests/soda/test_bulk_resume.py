@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.sending import KnownBytes
+from vo_service.soda.bulk.extensions import PRIMARY, as_extensions
 from vo_service.soda.bulk.journal import NAME, Make, read_journal
 from vo_service.soda.bulk.parts import Member, Parts, framing_of
 from vo_service.soda.bulk.resume import Progress, begin, take_over
@@ -205,6 +206,23 @@ def test_one_fits_file(tmp_path: Path, stop: int | None) -> None:
                 assert hdus[f"s{number}_PRIMARY", number].header["OBSERVER"] == "X"
             placed = record.outcomes[number].placed
             assert placed is not None and placed.name == f"s{number},{number}"
+
+
+@pytest.mark.parametrize("label", ["PB", "pb", "Beams", "PB_2", "pb_primary"])
+def test_no_two_extensions_have_one_name(label: str) -> None:
+    # FITS 4.0, 4.4.2.6: names are the same whatever their case
+    pixels = np.zeros((2, 3), np.int16)
+    names = ("SCI", "PB", "PB_2", "pb", "PB_PRIMARY", "BEAMS", "MASK")
+    hdus = fits.HDUList([fits.PrimaryHDU(), *(fits.ImageHDU(pixels, name=name) for name in names)])
+    hdus[0].header["OBSERVER"] = "X"
+    file = io.BytesIO()
+    hdus.writeto(file)
+    raw = file.getvalue()
+    made = PRIMARY + b"".join(map(bytes, as_extensions(KnownBytes(raw), len(raw), label, 7)))
+    with fits.open(io.BytesIO(made)) as found:
+        found.verify("exception")
+        assert len({hdu.name.upper() for hdu in found}) == len(found) == len(names) + 2
+        assert found[2].header["EXTNAME"] == label and {hdu.ver for hdu in found[1:]} == {7}
 
 
 def test_what_cannot_be_read_leaves_no_trace(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from vo_service.cone.request import read_request
 from vo_service.cone.tables import ConeTable
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.formats import response_format
+from vo_service.dali.parameters import Form
+from vo_service.formats import Format
 
 STANDARD_ID = "ivo://ivoa.net/std/ConeSearch"
 
@@ -37,14 +40,26 @@ class ConeHandler:
         """The rows of a table in a cone; errors in the format that was asked for."""
         table = self._tables.get(request.path_params["table"].lower())
         if table is None:
-            missing = ServiceError(
-                ErrorKind.NOT_FOUND,
-                "There is no table of this name that has positions.",
-                f"Those are {', '.join(self._tables)}.",
-            )
-            return cone_reply(missing, None)
+            return await self._door.answer(request, Manners(self._format, self._refused, cone_reply))
         manners = Manners(response_format, partial(self._answering, table), cone_reply)
         return await self._door.answer(request, manners)
+
+    def _format(self, form: Form) -> Format:
+        """The format that the missing of a table is told in; a wrong one is the lesser trouble."""
+        try:
+            return response_format(form)
+        except ServiceError as error:
+            raise self._missing() from error
+
+    def _refused(self, wish: Wish) -> NoReturn:
+        raise self._missing()
+
+    def _missing(self) -> ServiceError:
+        return ServiceError(
+            ErrorKind.NOT_FOUND,
+            "There is no table of this name that has positions.",
+            f"Those are {', '.join(self._tables)}.",
+        )
 
     def _answering(self, table: ConeTable, wish: Wish) -> Answering:
         for part in wish.asker.parts.values():  # files mean nothing here

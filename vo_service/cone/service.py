@@ -39,7 +39,7 @@ class Cone:
         self._metadata = {
             name: ConeMetadata(
                 table,
-                settings.maxrec_hard,
+                around.queries.limits.rows(None),
                 find,
                 around.health,
                 door.identity,

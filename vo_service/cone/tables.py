@@ -39,6 +39,16 @@ class ConeTable:
         near = f"DISTANCE({self.lon.adql_name}, {self.lat.adql_name}, {lon!r}, {lat!r}) <= {radius!r}"
         return f"SELECT {wanted} FROM {self.table.adql_name} WHERE {near}"  # noqa: S608 - names and numbers
 
+    def first_place(self) -> str:
+        """A query for ``lon`` and ``lat`` of the first row by its key that has a position: the same row,
+        whoever asks."""
+        lon, lat = self.lon.adql_name, self.lat.adql_name
+        return (
+            f"SELECT TOP 1 {lon} AS lon, {lat} AS lat FROM {self.table.adql_name}"  # noqa: S608 - published names
+            f" WHERE {lon} IS NOT NULL AND {lat} IS NOT NULL"
+            f" ORDER BY {', '.join(column.adql_name for column in self.key)}"
+        )
+
     def columns(self, verbosity: Verbosity) -> tuple[Column, ...]:
         """The columns of an answer: principal ones, those of standards too, all; the key and the position
         always (SCS-009)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -43,7 +43,16 @@ class Confirmable(Protocol):
     """Bytes of which only a look behind the last of them tells whether they were of one state."""
 
     def confirm(self) -> None:
-        """Asked before the last bytes of an answer are sent. Raises OSError where they must not be."""
+        """Asked before the last bytes of a range are sent. Raises OSError where they must not be."""
+
+
+@runtime_checkable
+class Leavable(Protocol):
+    """Bytes of which a piece may take long to make."""
+
+    def leave(self) -> None:
+        """Nobody takes the piece that is being read, in another thread perhaps: it need not be made to its
+        end, and reading it may raise OSError. Called before ``close``, however an answer ended."""
 
 
 @dataclass(slots=True)
@@ -87,32 +96,39 @@ class KnownBytes:
 class Sendable:
     """Bytes that are open, and what is known of them: ``size`` None where a server does not tell it, ``etag``
     strong and in its quotes, ``modified`` UTC in whole seconds or None. ``threads`` are those that read them,
-    where reading may take long, so that nobody else waits for one; None: those of all that is quick."""
+    where reading may take long, so that nobody else waits for one; None: those of all that is quick. Where
+    that is not the same for all parts it is asked for once before each, by its offset and length."""
 
     handle: OpenBytes
     size: int | None
     etag: str
     modified: datetime | None
     media_type: str
-    threads: CapacityLimiter | None = None
+    threads: CapacityLimiter | Callable[[int, int], CapacityLimiter | None] | None = None
 
 
-def send_stored(request: Request, stored: Sendable, more: Mapping[str, str]) -> Response:
+def send_stored(
+    request: Request, stored: Sendable, more: Mapping[str, str], range_methods: Collection[str] = ("GET",)
+) -> Response:
     """The answer that the request's conditions and ranges make of stored bytes; it closes them.
 
-    ``more`` are headers that stand on every answer, on 304 and 412 too.
+    ``more`` are headers that stand on every answer, on 304 and 412 too. Ranges count for ``range_methods``:
+    HTTP defines them for GET alone (RFC 9110, 14.2), but a door may honour them for a POST that changes
+    nothing, whose form is only too long for an address.
     """
     headers = {"Accept-Ranges": "bytes", "ETag": stored.etag, **more}
     if stored.modified is not None:
         headers["Last-Modified"] = http_text(stored.modified)
     try:
-        return _answer(request, stored, headers)
+        return _answer(request, stored, headers, range_methods)
     except BaseException:
         stored.handle.close()
         raise
 
 
-def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Response:
+def _answer(
+    request: Request, stored: Sendable, headers: dict[str, str], range_methods: Collection[str]
+) -> Response:
     verdict = judge(request.headers, stored.etag, stored.modified, request.method)
     if verdict is not Verdict.SEND:
         stored.handle.close()
@@ -124,7 +140,7 @@ def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Resp
         headers |= {"Content-Type": stored.media_type, "Accept-Ranges": "none"}
         return _StoredResponse(request, stored, None, b"", 200, headers)
     try:
-        spans = _spans(request, stored, size)
+        spans = _spans(request, stored, size) if request.method in range_methods else ()
     except NotSatisfiable:
         stored.handle.close()
         return _beyond(size, headers)
@@ -155,7 +171,7 @@ def _of_any_state(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _spans(request: Request, stored: Sendable, size: int) -> tuple[Span, ...]:
     asked = request.headers.get("if-range")
-    if request.method != "GET" or not range_applies(asked, stored.etag, stored.modified):
+    if not range_applies(asked, stored.etag, stored.modified):
         return ()
     return wanted_spans(request.headers.get("range"), size)
 
@@ -211,6 +227,8 @@ class _StoredResponse(StreamingResponse):
             else:
                 await super().__call__(scope, receive, send)
         finally:
+            if isinstance(self._handle, Leavable):
+                self._handle.leave()
             await self._reader.settle()
             self._handle.close()
 
@@ -226,6 +244,7 @@ class _Reader:
     def __init__(self, stored: Sendable) -> None:
         self._stored = stored
         self._reading: asyncio.Task[bytes | memoryview] | None = None
+        self._threads: CapacityLimiter | None = None  # of the block that was read last
 
     def begin(self, offset: int, length: int) -> None:
         """Read a block behind what is done meanwhile; the next `read` is of that block."""
@@ -252,7 +271,7 @@ class _Reader:
         if not isinstance(handle, Confirmable):
             return
         try:
-            await to_thread.run_sync(handle.confirm, limiter=self._stored.threads)
+            await to_thread.run_sync(handle.confirm, limiter=self._threads)
         except OSError as error:
             raise _broken_off(str(error)) from error
 
@@ -265,8 +284,11 @@ class _Reader:
                 self._reading.exception()  # seen, so that nobody reports it as lost
 
     async def _in_thread(self, offset: int, length: int) -> bytes | memoryview:
-        read_at = self._stored.handle.read_at
-        return await to_thread.run_sync(read_at, offset, length, limiter=self._stored.threads)
+        read_at, threads = self._stored.handle.read_at, self._stored.threads
+        if threads is not None and not isinstance(threads, CapacityLimiter):
+            threads = threads(offset, length)
+        self._threads = threads
+        return await to_thread.run_sync(read_at, offset, length, limiter=threads)
 
 
 async def _rest(reader: _Reader) -> AsyncIterator[bytes | memoryview]:
@@ -280,7 +302,7 @@ async def _rest(reader: _Reader) -> AsyncIterator[bytes | memoryview]:
 async def _bytes(
     reader: _Reader, parts: list[tuple[bytes, Span]], end: bytes
 ) -> AsyncIterator[bytes | memoryview]:
-    for number, (before, span) in enumerate(parts, 1):
+    for before, span in parts:
         if before:
             yield before
         offset = span.start
@@ -291,7 +313,7 @@ async def _bytes(
             offset += len(block)
             if offset < span.stop:
                 reader.begin(offset, min(_BLOCK, span.stop - offset))
-            elif number == len(parts):
+            else:  # of each range: those behind it may be of other sources
                 await reader.confirm()
             yield block
     if end:

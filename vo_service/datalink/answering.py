@@ -29,7 +29,7 @@ from vo_service.datalink.making import links_of
 from vo_service.datalink.of_files import Document
 from vo_service.datalink.request import Asked
 from vo_service.datalink.services import Cuts, ServiceChoice
-from vo_service.datalink.table import batch_of, table_columns
+from vo_service.datalink.table import batch_of, echo_of, table_columns
 from vo_service.formats import OK, Encoder, EncodingError, Format, Info, Outcome, TableDescription, failed
 from vo_service.holdings.image_view import ImageView
 from vo_service.products.authority import Authority
@@ -146,7 +146,7 @@ class LinkAnswer:
         if self.describes:
             yield [], None, True
             return
-        ids = iter(self.asked.ids.items())
+        ids = iter(self.asked.ids)
         document: Document | None = None
         room = self.room
         left = len(self.asked.ids)
@@ -155,12 +155,14 @@ class LinkAnswer:
                 raise ServiceError(
                     ErrorKind.TIMEOUT, "The links took longer than an answer may.", "Ask for fewer."
                 )
-            some = dict(islice(ids, _AT_A_TIME))
+            some = list(islice(ids, _AT_A_TIME))
             left -= len(some)
-            named = self._find(list(some.values()))
+            named = self._find(some)
             if document is None:
                 document = self._document(named, not left)
-            answered = [(echo, links_of(document, each)) for echo, each in zip(some, named, strict=True)]
+            answered = [
+                (echo_of(text), links_of(document, each)) for text, each in zip(some, named, strict=True)
+            ]
             within = room.within(answered)
             yield within, document, not left or room.is_full
 
@@ -191,7 +193,9 @@ class LinkAnswer:
             Info("server", f"vo-service/{__version__}"),
             Info("QUERY_TIMESTAMP", f"{asker.now:%Y-%m-%dT%H:%M:%SZ}"),
         )
-        return TableDescription(table_columns(self.asked.ids), infos, _TABLE, resources=resources)
+        return TableDescription(
+            table_columns(map(echo_of, self.asked.ids)), infos, _TABLE, resources=resources
+        )
 
     def _examples(self) -> Iterable[Mapping[str, str]]:
         """Without the holdings the service can still say what it is."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from vo_service.dali.errors import usage
 from vo_service.dali.parameters import MAXREC, RUNID, Form, Parameter, plain, shortened
-from vo_service.datalink.table import echo_of
 
 MOST_IDS: Final = 5000
 """Identifiers that one answer has links of."""
-MOST_VALUES: Final = 50_000
-"""Values that a request may have: beyond the identifiers that are answered, so that these are."""
+MOST_VALUES: Final = 1_000_000
+"""Values that a request may have: far beyond the identifiers that are answered, so that these are, with the
+word that there were more; what bounds a request is the bytes of its form."""
 _ID: Final = Parameter(
     "ID", plain, "identifier of a data set, a file or a member", many=True, keep_empty=True
 )
@@ -22,10 +22,10 @@ _ID: Final = Parameter(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``ids``: the identifiers that are answered, as they were sent, by what stands for them in column ID, in
-    their order. ``cut``: there were more. ``maxrec``: rows wanted at most."""
+    """``ids``: the identifiers that are answered, as they were sent, each once, in their order. ``cut``:
+    there were more. ``maxrec``: rows wanted at most."""
 
-    ids: Mapping[str, str]
+    ids: Sequence[str]
     cut: bool
     maxrec: int | None
     runid: str | None
@@ -41,9 +41,8 @@ def read_request(form: Form, parts: Mapping[str, object] | None = None) -> Asked
     (400)."""
     for name in parts or ():
         raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
-    sent: dict[str, str] = {}
-    for text in form.every(_ID):
-        if text:  # an empty value is as good as none (DALI-043)
-            sent.setdefault(echo_of(text), text)
-    answered = dict(islice(sent.items(), MOST_IDS))
+    sent = dict.fromkeys(
+        text for text in form.every(_ID) if text
+    )  # an empty one is as good as none (DALI-043)
+    answered = tuple(islice(sent, MOST_IDS))
     return Asked(answered, len(sent) > len(answered), form.one(MAXREC), form.one(RUNID))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from tap_schema import published
@@ -25,22 +26,30 @@ IDENTIFIERS: Final = ("obs_publisher_did", "dataset_id", "product_id", "member_o
 """The columns of published tables that name what a package can hold."""
 
 
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """The different identifiers in the answer to a query, sorted, and how many of its rows have none."""
+
+    ids: list[str]
+    nulls: int
+
+
 def identifiers_of(
     asked: Request, most: int, queries: Queries, asker: Asker, cancellation: Cancellation
-) -> list[str]:
+) -> Identifiers:
     """The different identifiers in the answer to a query, sorted. Raises ServiceError: 400 for a query that
     is wrong, has no column of identifiers, or gives more than ``most`` of them; those of queries else."""
     told, started, state = Told(), time.perf_counter(), "failed"
     try:
         with _asked(asked, queries, asker, cancellation) as answer:
-            found = _identifiers(answer, most, told)
+            found, nulls = _identifiers(answer, most, told)
             if answer.overflowed:
                 raise usage(
                     f"The query has more than {told.rows} rows, of which this service reads no more.",
                     "Ask for the identifiers alone, by SELECT DISTINCT.",
                 )
         state = "done"
-        return sorted(found)
+        return Identifiers(sorted(found), nulls)
     finally:
         state = "gone" if cancellation.requested else state
         tell_end(state, time.perf_counter() - started, told, queries.account, asked.runid)
@@ -63,18 +72,23 @@ def _asked(asked: Request, queries: Queries, asker: Asker, cancellation: Cancell
         raise service_error(error) from error
 
 
-def _identifiers(answer: Answer, most: int, told: Told) -> set[str]:
+def _identifiers(answer: Answer, most: int, told: Told) -> tuple[set[str], int]:
     place = _place(answer.origins)
     found: set[str] = set()
+    nulls = 0
     for batch in answer.batches:
         told.rows += batch.num_rows
-        found.update(text for text in batch.column(place).unique().to_pylist() if text)
+        for each in batch.column(place).value_counts().to_pylist():
+            if each["values"]:
+                found.add(each["values"])
+            else:
+                nulls += each["counts"]
         if len(found) > most:
             raise usage(
                 f"The query gives more than {most} identifiers, the most that a request may have.",
                 "Divide it, by project for example.",
             )
-    return found
+    return found, nulls
 
 
 def _place(origins: Sequence[Origin]) -> int:

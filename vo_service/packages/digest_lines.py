@@ -4,7 +4,7 @@ digest is."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, Generic, TypeVar
 
@@ -25,6 +25,13 @@ class DigestLines(Generic[T]):
     def size(self) -> int:
         """Number of bytes."""
         return self._ends[-1] if self._ends else 0
+
+    def within(self, offset: int, length: int) -> Iterator[T]:
+        """The files of which a line, or a part of one, stands there."""
+        for number in range(bisect_right(self._ends, offset), len(self._files)):
+            if number and self._ends[number - 1] >= offset + length:
+                return
+            yield self._files[number][1]
 
     def read(
         self, offset: int, length: int, at_hand: Callable[[T], str | None], made: Callable[[T], str]

@@ -26,6 +26,7 @@ TRIES = 8  # without a byte more
 WHOLE_TRIES = 2  # of a file whose bytes are not what they are to be
 SECONDS = 120  # without a byte
 BLOCK = 1 << 20
+LONGEST = 250  # bytes of a name that leave room for an ending
 FINAL = frozenset((400, 401, 403, 404, 409, 410, 414))
 
 
@@ -88,8 +89,12 @@ def place_of(folder: Path, path: str) -> Path:
 
 
 def part_of(place: Path) -> Path:
-    """Where the beginning of a file lies until it is whole."""
-    return place.with_name(place.name + ".part")
+    """Where the beginning of a file lies until it is whole; beside it, by a short name where its own is as
+    long as names may be."""
+    name = place.name
+    if len(os.fsencode(name)) > LONGEST:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return place.with_name(name + ".part")
 
 
 def fetch(place: Path, url: str, size: int | None, sha256: str | None, etag: str | None, reason: str) -> str:
@@ -157,8 +162,7 @@ def read_on(part: Path, url: str, etag: str | None, token: str) -> str | None:
         with OPENER.open(request, timeout=SECONDS) as answer:
             return keep(answer, part, begin)
     except urllib.error.HTTPError as error:
-        with error:
-            words = error.read(500).decode("utf-8", "replace").strip().partition("\n")[0]
+        words = words_of(error)
         if error.code == 416:
             part.unlink()
         if error.code in FINAL or 300 <= error.code < 400:
@@ -166,6 +170,15 @@ def read_on(part: Path, url: str, etag: str | None, token: str) -> str | None:
         return f"{error.code} {words}"
     except (OSError, http.client.HTTPException) as error:
         return f"the connection broke off: {error}"
+
+
+def words_of(error: urllib.error.HTTPError) -> str:
+    """The first line of what a server says of an error, as far as it comes."""
+    try:
+        with error:
+            return error.read(500).decode("utf-8", "replace").strip().partition("\n")[0]
+    except (OSError, http.client.HTTPException):
+        return ""
 
 
 def keep(answer: http.client.HTTPResponse, part: Path, begin: int) -> str | None:

@@ -3,10 +3,13 @@ request handler gives them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import asyncio
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,9 +17,10 @@ from starlette.routing import Route
 from vo_service.access import READ_ALL
 from vo_service.asking.door import Door, Manners
 from vo_service.asking.queries import Asker
-from vo_service.dali.errors import usage
+from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.dali.formats import wanted_format
 from vo_service.dali.forms import read_body
+from vo_service.dali.leaving import client_left
 from vo_service.dali.parameters import Form, shortened
 from vo_service.dali.replies import table_reply
 from vo_service.dali.sending import Sendable, disposition, send_stored
@@ -25,26 +29,40 @@ from vo_service.packages.listing import Listing
 from vo_service.packages.request import FORM, read_request
 from vo_service.packages.scripts import Scripts
 from vo_service.packages.tar_bytes import TarBytes
-from vo_service.packages.tars import NothingOpen, Tars
+from vo_service.packages.tars import Begun, NothingOpen, ReadyTar, Tars
 from vo_service.products.reading import FileReader
 
 T = TypeVar("T")
 
+_OTHER_VALUES: Final = 1000  # of parameters beside identifiers
 _READERS: Final = 16  # threads for tars whose files are fetched or unpacked
+_DIGESTERS: Final = 2  # that read whole files for some digests of them
+_ASKERS: Final = 16  # that wait for the answers of other servers, before a tar begins
+_PLANNERS: Final = 4  # of tars of which all files are here
 
 
 class PackageHandlers:
     """The handlers, with what they need."""
 
     def __init__(
-        self, door: Door, listing: Listing, scripts: Scripts, tars: Tars, reader: Callable[[], FileReader]
+        self,
+        door: Door,
+        listing: Listing,
+        scripts: Scripts,
+        tars: Tars,
+        reader: Callable[[Mapping[str, str]], FileReader],
     ) -> None:
-        self._door = door
+        limits = listing.packer.limits
+        values = limits.identifiers + _OTHER_VALUES
+        self._door = replace(door, body=replace(door.body, values=values))
         self._scripts = scripts
         self._tars = tars
         self._reader = reader
-        self._limits = listing.packer.limits
+        self._limits = limits
         self._slow = CapacityLimiter(_READERS)
+        self._digesting = CapacityLimiter(_DIGESTERS)
+        self._asking = CapacityLimiter(_ASKERS)
+        self._planning = CapacityLimiter(_PLANNERS)
         self._manners = Manners(wanted_format, listing.query, table_reply)
 
     def routes(self) -> list[Route]:
@@ -81,19 +99,29 @@ class PackageHandlers:
         """The files in one tar, whole or in ranges."""
         form, asker = await self._asked(request)
         asked = read_request(form, self._limits)
-        ready = await self._in_lane(request, lambda cancellation: self._tars.plan(asked, asker, cancellation))
-        if isinstance(ready, Response):
-            return ready
-        if isinstance(ready, NothingOpen):
-            raise self._door.identity.refusal(request, ready.why, scope=READ_ALL)
-        handle = TarBytes(ready.planned, self._reader())
+        until = time.monotonic() + asker.seconds
+        begun = await self._in_lane(
+            request, lambda cancellation: self._tars.begin(asked, asker, cancellation)
+        )
+        if isinstance(begun, Response):
+            return begun
+        if isinstance(begun, NothingOpen):
+            raise self._door.identity.refusal(request, begun.why, scope=READ_ALL)
+        ready = await self._planned(request, begun, until)
+        if asked.tag is not None and asked.tag != ready.planned.etag.strip('"'):
+            raise _other_state(ready)
+        handle = TarBytes(ready.planned, self._reader(ready.digests))
         headers = {
             "Content-Disposition": disposition(f"{ready.name}.tar"),
             "Cache-Control": "no-cache",  # the gate is asked each time; the ETag saves the bytes
         }
-        threads = self._slow if ready.is_slow else None
+        usual = self._slow if ready.is_slow else None
+
+        def threads(offset: int, length: int) -> CapacityLimiter | None:
+            return self._digesting if handle.may_take_long(offset, length) else usual
+
         stored = Sendable(handle, handle.size, ready.planned.etag, None, "application/x-tar", threads)
-        return send_stored(request, stored, headers)
+        return send_stored(request, stored, headers, range_methods=("GET", "POST"))
 
     async def _asked(self, request: HttpRequest) -> tuple[Form, Asker]:
         """The parameters, and who asks. Raises ServiceError as `read_body`, and (400) for files."""
@@ -104,6 +132,22 @@ class PackageHandlers:
             raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
         viewer, address = door.identity.viewer(request), door.addresses.of(request)
         return body.form, Asker(viewer, door.clock(), address, door.seconds, door.place)
+
+    async def _planned(self, request: HttpRequest, begun: Begun, until: float) -> ReadyTar:
+        """The tar, planned where no query waits for it; a client who has left makes an end of it."""
+        cancellation = Cancellation()
+
+        async def watch() -> None:
+            await client_left(request.receive)
+            cancellation.cancel()
+
+        watching = asyncio.create_task(watch())
+        threads = self._asking if begun.far else self._planning
+        try:
+            return await to_thread.run_sync(self._tars.plan, begun, until, cancellation, limiter=threads)
+        finally:
+            cancellation.cancel()
+            watching.cancel()
 
     async def _in_lane(self, request: HttpRequest, work: Callable[[Cancellation], T]) -> T | Response:
         """What the work gives, done where queries are and within their limits; the answer to a client who has
@@ -117,3 +161,11 @@ class PackageHandlers:
         client = self._door.identity.client(request)
         left = await self._door.lane.answer(request, client, pieces, {"Content-Type": "text/plain"})
         return found[0] if found else left
+
+
+def _other_state(ready: ReadyTar) -> ServiceError:
+    return ServiceError(
+        ErrorKind.CONFLICT,
+        f"The package is in another state than TAG says: now its entity tag is {ready.planned.etag}.",
+        "What was fetched of the former state cannot be gone on with: begin anew.",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
@@ -29,6 +30,7 @@ from vo_service.products.stored import StoredFile
 
 _FILE: Final = Path(__file__).resolve().parent / "list_columns.yaml"
 _BATCH_ROWS: Final = 1000
+_NULLS: Final = "Rows of the query whose identifier is null; they name nothing."
 
 
 @cache
@@ -68,12 +70,15 @@ class Listing:
         most = self.packer.limits.files if most is None else min(most, self.packer.limits.files)
         return ListQuery(self, asked, wish.asker, wish.format, 0 if wish.head else most)
 
-    def rows(self, package: Package, asker: Asker) -> Iterator[dict[str, Any]]:
-        """A row for each file, then one for each identifier without."""
-        yield from (self._of_item(item, asker) for item in package.items)
+    def rows(self, package: Package, asker: Asker, most: int) -> Iterator[dict[str, Any]]:
+        """A row for each file, then one for each identifier without, then those for identifiers whose files
+        are listed under others; no more than ``most`` are taken."""
+        known = self.digests.known_of(item.file for item in package.items[:most] if not item.is_closed)
+        yield from (self._of_item(item, known, asker) for item in package.items)
         yield from (self._of_absent(absent, asker) for absent in package.absent)
+        yield from ({"id": each.id, "listed_under": each.other} for each in package.listed)
 
-    def _of_item(self, item: Item, asker: Asker) -> dict[str, Any]:
+    def _of_item(self, item: Item, known: Mapping[str, str], asker: Asker) -> dict[str, Any]:
         file = item.file
         return {
             "id": item.id,
@@ -84,7 +89,7 @@ class Listing:
             "role": file.role,
             "media_type": file.media_type,
             "size_bytes": file.size_bytes,
-            "sha256": None if item.is_closed else self.digests.known(file),
+            "sha256": None if item.is_closed else known.get(file.product_id),
             "access_url": file_address(asker.base_url, file),
             "version": file.version,
             "data_rights": self._rights_word(file, asker),
@@ -128,12 +133,13 @@ class ListQuery:
         """The bytes of the list. Raises ServiceError before the first of them."""
         packer = self._shared.packer
         package = packer.pack(self._asked, self._asker, cancellation)
-        package = packer.looked_at(package, cancellation, ask_servers=False, most=self._most)
-        rows = islice(self._shared.rows(package, self._asker), self._most)
+        package = packer.looked_at(package, cancellation, self._most)
+        rows = islice(self._shared.rows(package, self._asker, self._most), self._most)
         encoder = self._format.make(self._asker.place)
-        is_cut = len(package.items) + len(package.absent) > self._most or self._most == 0
+        count = len(package.items) + len(package.absent) + len(package.listed)
+        is_cut = count > self._most or self._most == 0
         try:
-            held = [*encoder.begin(_described(self._asked, package))]
+            held = [*encoder.begin(_described(self._asked, package, self._asker.now))]
             for batch in _batches(rows):
                 held += encoder.rows(batch)
                 self.told.rows += batch.num_rows
@@ -155,15 +161,18 @@ def archive_address(base_url: str, row: Mapping[str, Any]) -> str | None:
     return path if path is None or "://" in path else f"{base_url}/{path}"
 
 
-def _described(asked: Request, package: Package) -> TableDescription:
+def _described(asked: Request, package: Package, now: datetime) -> TableDescription:
     given = package.given
     infos = (
         *((Info("QUERY", asked.adql),) if asked.adql else ()),
+        Info("QUERY_TIMESTAMP", f"{now:%Y-%m-%dT%H:%M:%SZ}"),
         Info("server", f"vo-service/{__version__}"),
+        *((Info("snapshot", str(package.snapshot)),) if package.snapshot is not None else ()),
         Info("package", package.name, "Folder of the files in /packages/tar and /packages/script."),
         Info("files", str(len(given)), "Files that are given to whoever asks."),
         Info("bytes", str(package.size), "Bytes of these files, as far as their sizes are known."),
         Info("left_out", str(len(package.items) - len(given) + len(package.absent)), "Rows without a file."),
+        *((Info("null_identifiers", str(package.nulls), _NULLS),) if asked.adql else ()),
     )
     return TableDescription(list_columns(), infos, "package", "Files of a package, and what has none.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Final
@@ -26,20 +27,24 @@ def paths_of(files: Mapping[str, StoredFile], projects: Mapping[str, str]) -> di
     They are in the order of their paths, but for members of a packed tar, which are in that in which they lie
     in it: else each of them would cost a pass of its own. Beside a tar that is in the package itself its
     members lie in a folder ``NAME.members``. A file where others need a folder, or which is another's
-    namesake, goes into a folder that is called after its product_id.
+    namesake, goes into a folder that is called after its product_id; names that some file systems do not tell
+    apart, by their case or the Unicode form of their letters, are namesakes.
     """
     folders = {name: _folder(file, projects) for name, file in files.items()}
     tars = {(file.found.root, file.found.path) for file in files.values() if file.found.container is None}
     ordered = sorted(files, key=lambda name: _order(folders[name], files[name]))
     plain = [f"{folders[name]}/{_safe(_below(files[name], tars))}" for name in ordered]
-    needed = {folder for path in plain for folder in _folders(path)}
+    needed = {_sameness(folder) for folder in {each for path in plain for each in _folders(path)}}
+    others = needed | set(map(_sameness, plain))
     taken: set[str] = set()
     found: dict[str, str] = {}
     for name, path in zip(ordered, plain, strict=True):
-        if path in needed or path in taken:
-            path = _aside(path, name, needed | taken | set(plain))
-            needed.update(_folders(path))
-        taken.add(path)
+        if (same := _sameness(path)) in needed or same in taken:
+            path = _aside(path, name, others)
+            made = set(map(_sameness, _folders(path)))
+            needed |= made
+            others |= made | {_sameness(path)}
+        taken.add(_sameness(path))
         found[name] = path
     return found
 
@@ -86,6 +91,11 @@ def _component(name: str) -> str:
     return "_" * len(shown) if shown in ("", ".", "..") else shown
 
 
+def _sameness(path: str) -> str:
+    """What is equal for paths that one file system or another takes for the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
 def _folders(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
@@ -95,6 +105,6 @@ def _aside(path: str, product_id: str, others: set[str]) -> str:
     folder, _, name = path.rpartition("/")
     for number in count():
         aside = f"{folder}/{product_id}{'_' * number}"
-        if aside not in others and f"{aside}/{name}" not in others:
+        if _sameness(aside) not in others and _sameness(f"{aside}/{name}") not in others:
             return f"{aside}/{name}"
     raise AssertionError  # count() does not end

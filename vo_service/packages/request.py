@@ -70,14 +70,31 @@ WITH: Final = Parameter(
     many=True,
 )
 FORM: Final = Parameter("FORM", _form, "kind of script: sh or py")
+TAG: Final = Parameter(
+    "TAG",
+    plain,
+    "ETag of the tar as it was before, with or without its quotes: another state of it is answered with 409",
+)
 
-PARAMETERS: Final[tuple[Parameter[Any], ...]] = (ID, QUERY, LANG, VERSION, ROLE, WITH, MAXREC, FORM, RUNID)
+PARAMETERS: Final[tuple[Parameter[Any], ...]] = (
+    ID,
+    QUERY,
+    LANG,
+    VERSION,
+    ROLE,
+    WITH,
+    MAXREC,
+    FORM,
+    TAG,
+    RUNID,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a package is to be made of: ``ids`` as they were sent, or the query that gives them (the other is
-    empty). ``roles`` and ``companions`` None: files of every role."""
+    empty). ``roles`` and ``companions`` None: files of every role. ``tag``: the entity tag (without quotes)
+    that a tar has to have, None where any will do."""
 
     ids: tuple[str, ...]
     adql: str
@@ -85,6 +102,7 @@ class Request:
     roles: frozenset[str] | None = None
     companions: frozenset[str] | None = None
     runid: str | None = None
+    tag: str | None = None
 
     def wants(self, role: str, is_primary: bool) -> bool:
         """Whether a file of that role is to be in the package."""
@@ -98,7 +116,7 @@ def read_request(form: Form, limits: PackageLimits) -> Request:
     """The request of a form. Raises ServiceError (400)."""
     ids = tuple(dict.fromkeys(text.strip() for text in form.every(ID)))
     adql = (form.one(QUERY) or "").strip()
-    language, version = form.one(LANG), form.one(VERSION)
+    language, version, tag = form.one(LANG), form.one(VERSION), form.one(TAG)
     if bool(ids) == bool(adql):
         told = "There is neither ID nor QUERY" if not ids else "There are both ID and QUERY"
         raise usage(f"{told}.", "Send ID=..., as often as you like, or one QUERY in ADQL.")
@@ -117,6 +135,7 @@ def read_request(form: Form, limits: PackageLimits) -> Request:
         _joined(form.every(ROLE)),
         _joined(form.every(WITH)),
         form.one(RUNID),
+        None if tag is None else tag.strip().removeprefix("W/").strip('"'),
     )
 
 

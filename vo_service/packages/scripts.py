@@ -45,13 +45,14 @@ class Scripts:
         Nothing that only he may know of other files is. Raises ServiceError as `Packer`."""
         package = self.packer.pack(asked, asker, cancellation)
         self.packer.require_bearable(package)
-        package = self.packer.looked_at(package, cancellation, ask_servers=False)
+        package = self.packer.looked_at(package, cancellation)
         written, media_type = _WRITERS[kind]
         text = written(self._wish_list(package, asker))
         return Script(f"{package.name}.{kind}", media_type, text.encode("utf-8", "surrogateescape"))
 
     def _wish_list(self, package: Package, asker: Asker) -> WishList:
         wanted = [item for item in package.items if item.fault is None or item.is_closed]
+        digests = self.digests.known_of(item.file for item in wanted if not item.is_closed)
         absent = [(item.path, _told(item)) for item in package.items if item.fault and not item.is_closed]
         known = {item.id for item in package.items}
         elsewhere: list[tuple[str, str]] = []
@@ -61,20 +62,9 @@ class Scripts:
             (elsewhere if each.row is not None and each.id in known else absent).append(line)
         return WishList(
             package.name,
-            [self._wanted(package.name, item, asker) for item in wanted],
+            [_wanted(package.name, item, digests, asker) for item in wanted],
             list(dict.fromkeys(absent)),
             list(dict.fromkeys(elsewhere)),
-        )
-
-    def _wanted(self, folder: str, item: Item, asker: Asker) -> FileWanted:
-        file = item.file
-        return FileWanted(
-            f"{folder}/{item.path}",
-            f"{file_address(asker.base_url, file)}?version={file.version}",
-            file.size_bytes,
-            None if item.is_closed else self.digests.known(file),
-            None if item.is_closed else file.etag,
-            _one_line(item.fault.message) if item.fault is not None else "",
         )
 
 
@@ -94,6 +84,18 @@ def python_script(wanted: WishList) -> str:
 @cache
 def _template() -> str:
     return _PYTHON.read_text(encoding="utf-8")
+
+
+def _wanted(folder: str, item: Item, digests: Mapping[str, str], asker: Asker) -> FileWanted:
+    file = item.file
+    return FileWanted(
+        f"{folder}/{item.path}",
+        f"{file_address(asker.base_url, file)}?version={file.version}",
+        file.size_bytes,
+        None if item.is_closed else digests.get(file.product_id),
+        None if item.is_closed else file.etag,
+        _one_line(item.fault.message) if item.fault is not None else "",
+    )
 
 
 def _told(item: Item) -> str:

@@ -11,6 +11,7 @@ from vo_service.access import Rights
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Queries
 from vo_service.packages.contents import Packer
+from vo_service.packages.far_looks import FarLooks
 from vo_service.packages.handlers import PackageHandlers
 from vo_service.packages.limits import PackageLimits
 from vo_service.packages.listing import Listing
@@ -45,14 +46,19 @@ class Packages:
             query_characters=settings.query_characters,
         )
         packer = Packer(around.queries, around.shelf, around.authority.name, limits)
+        self._looks = FarLooks()
         self._handlers = PackageHandlers(
             around.door,
             Listing(packer, around.digests, around.rights),
             Scripts(packer, around.digests),
-            Tars(packer),
+            Tars(packer, self._looks, around.digests),
             partial(FileReader, around.shelf, around.digests),
         )
 
     def routes(self) -> list[Route]:
         """All addresses of them."""
         return self._handlers.routes()
+
+    def close(self) -> None:
+        """Ask no other server any more."""
+        self._looks.close()

@@ -55,6 +55,15 @@ is_whole() {  # file, bytes, SHA-256
     [ -z "$found" ] || [ "$found" = "$3" ]
 }
 
+part_of() {  # name; where its beginning lies until it is whole: by a short name where its own is too long
+    name=${1##*/}
+    if [ "$(printf '%s' "$name" | wc -c)" -gt 250 ]; then
+        printf '%s.part' "${1%"$name"}$(printf '%s' "$name" | cksum | tr ' ' '-')"
+    else
+        printf '%s.part' "$1"
+    fi
+}
+
 make_way() {  # name; its folders are made, and nothing is followed that leads elsewhere
     case "/$1/" in *//* | */./* | */../*) return 1 ;; esac
     at=. rest=$1
@@ -64,7 +73,7 @@ make_way() {  # name; its folders are made, and nothing is followed that leads e
         [ ! -L "$at" ] || return 1
         [ -d "$at" ] || mkdir "$at" || return 1
     done
-    [ ! -L "$at/$rest" ] && [ ! -L "$at/$rest.part" ]
+    [ ! -L "$at/$rest" ] && [ ! -L "$(part_of "$at/$rest")" ]
 }
 
 get() {  # address, file, entity tag; prints the status of the answer
@@ -95,7 +104,7 @@ fetch() {  # name, address, bytes, SHA-256, entity tag, why it needs a token
         fail "$1" "$6 Put a token into the environment variable VO_SERVICE_TOKEN."
         return
     fi
-    part=./$1.part tries=0 wrong=0 trouble=
+    part=$(part_of "./$1") tries=0 wrong=0 trouble=
     while [ "$tries" -lt "$tries_most" ] && [ "$wrong" -lt 2 ]; do
         before=$(bytes "$part") status=200 ended=0
         if [ -n "$3" ] && [ "$before" -gt "$3" ]; then rm -f "$part"; before=0; fi

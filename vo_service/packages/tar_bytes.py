@@ -10,7 +10,7 @@ from typing import Final
 from vo_service.packages.digest_lines import DigestLines
 from vo_service.products.reading import FileReader
 from vo_service.products.stored import StoredFile
-from vo_service.products.tarring import EntryPart, TarEntry, TarLayout
+from vo_service.products.tarring import END, EntryPart, TarEntry, TarLayout, padding_behind
 
 MANIFEST: Final = "MANIFEST.txt"
 DIGESTS: Final = "manifest-sha256.txt"
@@ -49,18 +49,34 @@ class TarBytes:
     def __init__(self, planned: PlannedTar, reader: FileReader) -> None:
         self._planned = planned
         self._reader = reader
+        self._next: int | None = 0  # what a reading from the start has next, None where it is none
         self.confirm = reader.confirm
         self.close = reader.close
+        self.leave = reader.leave
 
     @property
     def size(self) -> int:
         """Number of bytes of the whole."""
         return self._planned.layout.size
 
+    def may_take_long(self, offset: int, length: int) -> bool:
+        """Whether whole files may have to be read for the part that is read next: for digests that are not
+        known, and were not made of what came in front of them. Asked once for each part."""
+        self._next = offset + length if offset == self._next else None
+        digests = self._planned.contents[-1]
+        assert isinstance(digests, DigestLines)
+        behind = len(END) + padding_behind(digests.size)
+        start = max(0, offset - (self.size - behind - digests.size))
+        stop = offset + length - (self.size - behind - digests.size)
+        if self._next is not None or stop <= start:
+            return False
+        files = digests.within(start, stop - start)
+        return any(isinstance(file, StoredFile) and not self._reader.has_digest(file) for file in files)
+
     def read_at(self, offset: int, length: int) -> bytes:
         """A part of the whole. It is shorter at the end, and among the digests where one of them has to be
         made, by reading a file that was not sent just now. Raises SourceChanged where a file is no longer
-        what was planned, and OSError."""
+        what was planned, NobodyWaits behind `leave`, and OSError."""
         parts: list[bytes | memoryview] = []
         for piece in self._planned.layout.pieces(offset, offset + length):
             if isinstance(piece, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,9 +10,11 @@ from vo_service.asking.queries import Asker
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.faults import link_faulted
 from vo_service.dali.streams import Cancellation
-from vo_service.packages.contents import Absent, Item, Package, Packer, is_far
+from vo_service.packages.contents import Absent, Item, Package, Packer
+from vo_service.packages.far_looks import FarLooks
 from vo_service.packages.request import Request
 from vo_service.packages.tar_bytes import DIGESTS, PlannedTar, plan_tar
+from vo_service.products.digests import Digests
 from vo_service.shown_names import shown_name
 
 _UNSIZED: Final = ServiceError(
@@ -23,11 +26,13 @@ _UNSIZED: Final = ServiceError(
 
 @dataclass(frozen=True, slots=True)
 class ReadyTar:
-    """A tar about to be sent. ``is_slow``: some of its files have to be fetched or unpacked."""
+    """A tar about to be sent. ``is_slow``: some of its files have to be fetched or unpacked. ``digests``:
+    SHA-256 (hexadecimal) of its files by product_id, where they are known."""
 
     name: str
     planned: PlannedTar
     is_slow: bool
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +43,47 @@ class NothingOpen:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A tar of which everything is known but the files in the places ``far`` of its package, which lie with
+    other servers."""
+
+    asked: Request
+    package: Package
+    far: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tars:
-    """Plans tars of packages."""
+    """Plans tars of packages, in two steps: the first asks the holdings, the second other servers."""
 
     packer: Packer
+    looks: FarLooks
+    digests: Digests
 
-    def plan(self, asked: Request, asker: Asker, cancellation: Cancellation) -> ReadyTar | NothingOpen:
-        """The tar of what whoever asks may have; what is left out is told in it. Raises ServiceError: of the
-        only identifier what is wrong with it, 404 where several give nothing, 400 beyond a limit."""
+    def begin(self, asked: Request, asker: Asker, cancellation: Cancellation) -> Begun | NothingOpen:
+        """The tar of what whoever asks may have. Raises ServiceError: as `Packer.pack`, 400 beyond a
+        limit."""
         package = self.packer.pack(asked, asker, cancellation)
         self.packer.require_bearable(package)
         closed = [item for item in package.items if item.is_closed]
         if closed and not package.given:
             return NothingOpen(_closed(closed))
-        package = self.packer.looked_at(package, cancellation, ask_servers=True)
+        package = self.packer.looked_at(package, cancellation)
+        return Begun(asked, package, tuple(self.packer.far_places(package)))
+
+    def plan(self, begun: Begun, until: float, cancellation: Cancellation) -> ReadyTar:
+        """The tar; what is left out is told in it. ``until``: see `Packer.asked_for`. Raises ServiceError: of
+        the only identifier what is wrong with it, 404 where several give nothing."""
+        package = begun.package
+        if begun.far:
+            package = self.packer.asked_for(package, begun.far, self.looks, until, cancellation)
         package = replace(package, items=tuple(map(_sized, package.items)))
         _require_anything(package)
         files = {item.path: item.file for item in package.given}
-        roots = self.packer.shelf.roots()
-        is_slow = any(file.found.packing or is_far(file, roots) for file in files.values())
-        return ReadyTar(package.name, plan_tar(package.name, manifest_text(package, asked), files), is_slow)
+        is_slow = bool(begun.far) or any(file.found.packing for file in files.values())
+        text = manifest_text(package, begun.asked)
+        planned, known = plan_tar(package.name, text, files), self.digests.known_of(files.values())
+        return ReadyTar(package.name, planned, is_slow, known)
 
 
 def manifest_text(package: Package, asked: Request) -> str:
@@ -69,6 +95,7 @@ def manifest_text(package: Package, asked: Request) -> str:
     lines = [
         f"Package {package.name}",
         *([f"Query: {shown_name(asked.adql)}"] if asked.adql else []),
+        *([f"Rows of the query without an identifier: {package.nulls}"] if package.nulls else []),
         f"Files: {len(given)}, bytes: {package.size}",
         f"Their SHA-256 are in {DIGESTS}: in this folder, sha256sum -c {DIGESTS}",
         "",
@@ -87,6 +114,9 @@ def manifest_text(package: Package, asked: Request) -> str:
         lines += [
             "\t".join((shown_name(each.id), _did(each), "", _told(each.fault))) for each in package.absent
         ]
+    if package.listed:
+        lines += ["", "Of these identifiers there are files that came by another one:", "identifier\tother"]
+        lines += [f"{shown_name(each.id)}\t{shown_name(each.other)}" for each in package.listed]
     return "\n".join(lines) + "\n"
 
 

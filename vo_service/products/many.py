@@ -66,6 +66,11 @@ class ManyResults:
         self._shapes = list(dict.fromkeys(shapes))
         self._boxes.clear()
 
+    def require_open(self, wanted: Wanted, viewer: Viewer) -> None:
+        """The gate, at this moment. Raises Closed where the viewer may not have one of the files."""
+        for file in files_wanted(self._found, wanted):
+            self._shelf.require_open(file, viewer)
+
     def plan(self, wanted: Wanted, viewer: Viewer) -> PlannedBytes | None:
         """A result that lies in the files as it is, good until this is closed; None for one that has to be
         computed. The gate is asked each time.
@@ -73,15 +78,14 @@ class ManyResults:
         Raises Closed where the viewer may not have one of the files, NoOverlap, and ServiceError as
         `Results.make`.
         """
+        self.require_open(wanted, viewer)
         files = files_wanted(self._found, wanted)
-        for file in files:
-            self._shelf.require_open(file, viewer)
         opened = [self._open(file) for file in files]
         return self._maker.planned(self._found, wanted, files, opened, _nothing, self._facts, self._box_of)
 
     def making(self, wanted: Sequence[Wanted]) -> ManyMaking:
-        """How several results are computed together, the gate having been asked for each by `plan`. Raises
-        ServiceError."""
+        """How several results are computed together. Whoever computes them asks the gate before, and once
+        more before a result is given away (`require_open`). Raises ServiceError."""
         makings = []
         for one in wanted:
             files = files_wanted(self._found, one)

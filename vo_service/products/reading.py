@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,10 @@ from vo_service.products.stored import OpenSource, StoredFile
 
 _BLOCK: Final = 1 << 20
 _STATELESS: Final = -1  # a time of change that says nothing
+
+
+class NobodyWaits(OSError):
+    """What was being read is for nobody any more."""
 
 
 @dataclass(slots=True)
@@ -42,12 +47,14 @@ class FileReader:
     packed tar that follow each other in it share one pass.
     """
 
-    def __init__(self, shelf: Shelf, digests: Digests) -> None:
+    def __init__(self, shelf: Shelf, digests: Digests, known: Mapping[str, str] | None = None) -> None:
+        """``known``: digests by product_id that need not be asked for."""
         self._shelf = shelf
         self._digests = digests
         self._roots: Roots | None = None
         self._open: _Open | None = None
-        self._made: dict[str, str] = {}
+        self._made: dict[str, str] = dict(known or {})
+        self._is_left = False
 
     def read_at(self, file: StoredFile, offset: int, length: int) -> bytes | memoryview:
         """Exactly that part of a file. Raises SourceChanged where it is not what was ingested (any more), and
@@ -68,15 +75,23 @@ class FileReader:
 
     def digest(self, file: StoredFile) -> str:
         """SHA-256 (hexadecimal) of a file: of what was read of it here, else as it is known, else of its
-        bytes, which are read for that. Raises as `read_at`."""
+        bytes, which are read for that, by one at a time of all who need it. Raises as `read_at`, and
+        `NobodyWaits`."""
         made = self.digest_at_hand(file)
         if made is not None:
             return made
-        self.close()  # it may stand in the middle
-        size = file.found.size_bytes
-        for offset in range(0, size, _BLOCK):
-            self.read_at(file, offset, min(_BLOCK, size - offset))
-        return self._made[file.product_id] if size else hashlib.sha256().hexdigest()
+        with self._digests.turn(file, lambda: self._is_left):
+            self._require_asker()
+            return self.digest_at_hand(file) or self._read_digest(file)
+
+    def leave(self) -> None:
+        """Nobody waits for a digest any more: what is read for one alone is read no further. Of other threads
+        than that which reads."""
+        self._is_left = True
+
+    def has_digest(self, file: StoredFile) -> bool:
+        """Whether it is known here, with nobody to be asked."""
+        return file.sha256 is not None or file.product_id in self._made
 
     def digest_at_hand(self, file: StoredFile) -> str | None:
         """The same where nothing has to be read for it, else None."""
@@ -101,10 +116,27 @@ class FileReader:
             current.opened.source.tar.close()
         current.opened.close()
 
+    def _read_digest(self, file: StoredFile) -> str:
+        self.confirm()
+        self.close()  # it may stand in the middle
+        size = file.found.size_bytes
+        current = self._opened(file)
+        current.digest, current.digested = hashlib.sha256(), 0  # though another has kept it by now
+        for offset in range(0, size, _BLOCK):
+            self._require_asker()
+            self.read_at(file, offset, min(_BLOCK, size - offset))
+        self._keep_digest(current)  # of an empty file
+        return self._made[file.product_id]
+
+    def _require_asker(self) -> None:
+        if self._is_left:
+            raise NobodyWaits("whoever asked for it has left")
+
     def _opened(self, file: StoredFile) -> _Open:
         current = self._open
         if current is not None and current.file.product_id == file.product_id:
             return current
+        self.confirm()  # what was read of the one before, and will not be read on
         shared = None if current is None else _within_the_same_tar(current, file)
         if current is not None and shared is not None:
             opened, is_far = shared, current.is_far

@@ -84,6 +84,14 @@ class Shelf:
         except (EngineError, StoreError) as error:
             raise _away(error) from error
 
+    def snapshot(self) -> int:
+        """The number of the current snapshot. Raises ServiceError (503)."""
+        try:
+            with self._current.use() as (snapshot, _):
+                return snapshot.number
+        except StoreError as error:
+            raise _away(error) from error
+
     def rows(self, table: str, columns: Sequence[str], wanted: Mapping[str, str]) -> list[dict[str, Any]]:
         """Rows of a stored table; whoever shows them has asked the gate. Raises ServiceError (503)."""
         try:

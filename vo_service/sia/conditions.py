@@ -15,6 +15,7 @@ from vo_service.dali.values import Pair
 Columns = tuple[str, ...]
 
 _NAMED: Final = "SELECT obs_publisher_did FROM ivoa.obscore WHERE "
+_AMONG: Final = "obs_publisher_did IN (SELECT "
 _KEYED: Final = (
     "SELECT r.obs_publisher_did FROM ivoa.obscore AS r JOIN holdings.observation AS s"
     " ON s.member_ous_uid = r.member_ous_uid AND s.target_name = r.target_name WHERE "
@@ -40,6 +41,12 @@ def equal(columns: Columns, values: Sequence[str | int]) -> str:
     return f"{column} = {constants[0]}" if len(constants) == 1 else f"{column} IN ({', '.join(constants)})"
 
 
+def equal_in_any_case(columns: Columns, values: Sequence[str]) -> str:
+    """A column has one of the values, which are in small letters, in whatever case it has it (SIA-060)."""
+    (column,) = columns
+    return equal((f"LOWER({column})",), values)
+
+
 def member(columns: Columns, labels: Sequence[str]) -> str:
     """A column is a list between slashes with one of the labels in it (SIA-044)."""
     (column,) = columns
@@ -55,6 +62,18 @@ def known_as(columns: Columns, names: Sequence[str]) -> str:
     named = _NAMED + equal((column,), names)
     keyed = _KEYED + equal(("s.canonical_target",), names)
     return f"obs_publisher_did IN ({named} UNION ALL {keyed})"
+
+
+def any_of(wheres: Sequence[str]) -> str:
+    """One of several conditions, each of which is asked alone; a single one as it is."""
+    if len(wheres) == 1:
+        return wheres[0]
+    return f"obs_publisher_did IN ({' UNION ALL '.join(_NAMED + where for where in wheres)})"
+
+
+def is_joined(condition: str) -> bool:
+    """Whether the engine has to join to know whether it holds."""
+    return condition.startswith(_AMONG)
 
 
 def both(terms: Iterable[str]) -> str:

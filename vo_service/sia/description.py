@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from vo_service.adql import MAX_TEXT
 from vo_service.dali.descriptors import InputParam, Option, ServiceDescriptor, write_descriptor
 from vo_service.dali.parameters import MAXREC, Parameter
-from vo_service.sia.parameters import CONTROLS, MOST_VALUES, TABLE, SiaParameter
+from vo_service.sia.parameters import CONTROLS, MOST_VALUES, NUMBERS, TABLE, SiaParameter
 from vo_service.sia.present import Present
 
 QUERY: Final = "ivo://ivoa.net/std/SIA#query-2.0"
 
 _DESCRIPTION: Final = (
     "Images and cubes of this archive by position, wavelength, time and more; all constraints are of"
-    f" ivoa.obscore. Each may be given up to {MOST_VALUES} times, for one value or another; different ones"
-    " all have to be met. A row without a value does not meet a constraint of it; empty parameters count as"
-    " none."
+    f" ivoa.obscore. Each may be given up to {MOST_VALUES} times, for one value or another (the shapes of POS"
+    f" with {NUMBERS} numbers together, all constraints with {MAX_TEXT} characters as a query in ADQL);"
+    " different ones all have to be met. A row without a value does not meet a constraint of it; empty"
+    " parameters count as none."
 )
 
 

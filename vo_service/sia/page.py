@@ -17,6 +17,7 @@ _RULES = {
     conditions.within: "the number lies in the interval",
     conditions.member: "it is one of the list",
     conditions.equal: "they are equal",
+    conditions.equal_in_any_case: "they are equal but for the case",
     conditions.known_as: "they are equal, or the key of the source is",
 }
 

@@ -20,6 +20,9 @@ T = TypeVar("T")
 MOST_VALUES: Final = 500
 """The most values of one parameter in a request (SIA-063)."""
 
+NUMBERS: Final = 4000
+"""The most numbers of all shapes of POS in a request: as a query they have less than its most characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiaParameter(Generic[T]):
@@ -181,7 +184,7 @@ TARGET: Final = SiaParameter(
 FORMAT: Final = SiaParameter(
     "FORMAT",
     values.media_type,
-    conditions.equal,
+    conditions.equal_in_any_case,
     ("access_format",),
     "Media type of what access_url gives, access_format; of the DataLink type where that is a list of links."
     " The format of the answer itself is RESPONSEFORMAT.",

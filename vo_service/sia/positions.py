@@ -1,8 +1,8 @@
 """POS as a condition in ADQL: a region column meets one of the shapes (SIA-030 to SIA-040).
 
-One shape is written as ADQL has it. Of many, those near each other are written as one union, which is asked
-of the footprints at once; what lies in different parts of the sky is asked apart, so that each question has a
-small part of the sky to look at.
+One shape is written as ADQL has it. Of many, small ones near each other are written as one union, and all
+large ones as another: each union is asked of the footprints at once, and those of small shapes have a small
+part of the sky to look at. However many shapes there are, so they are few questions.
 """
 
 from __future__ import annotations
@@ -11,25 +11,20 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from vo_service.sia.conditions import Columns, either, quoted
+from vo_service.sia.conditions import Columns, any_of, quoted
 from vo_service.sky import Circle, Polygon, Range, Region, Union
 
 _SMALL: Final = math.radians(5.0)
-"""Shapes with a larger cap are asked alone: they would make the part of the sky of a union too large."""
+"""Shapes with a larger cap are asked apart: they would make the part of the sky of a union too large."""
 
 
 def meets(columns: Columns, regions: Sequence[Region]) -> str:
     """The region of a column shares a point with one of the regions, be it on the border."""
-    return either(meetings(columns, regions))
-
-
-def meetings(columns: Columns, regions: Sequence[Region]) -> tuple[str, ...]:
-    """The same as a few conditions, one of which has to hold."""
     (column,) = columns
     if any(_is_whole(region) for region in regions):  # SIA-036
-        return (f"{column} IS NOT NULL",)
+        return f"{column} IS NOT NULL"
     found = _gathered(list(dict.fromkeys(regions)))
-    return tuple(f"INTERSECTS({_written(region)}, {column}) = 1" for region in found)
+    return any_of([f"INTERSECTS({_written(region)}, {column}) = 1" for region in found])
 
 
 def _is_whole(region: Region) -> bool:
@@ -57,13 +52,11 @@ def _numbers(*values: float) -> str:
 
 
 def _gathered(regions: list[Region]) -> Iterator[Region]:
-    """The regions, small ones of one octant of the sky joined."""
-    octants: dict[tuple[bool, bool, bool], list[Region]] = {}
+    """The regions, small ones of one octant of the sky joined, and all large ones."""
+    groups: dict[tuple[bool, ...], list[Region]] = {}
     for region in regions:
         cap = region.cap()
-        if cap.radius > _SMALL:
-            yield region
-        else:
-            octants.setdefault((cap.x < 0.0, cap.y < 0.0, cap.z < 0.0), []).append(region)
-    for members in octants.values():
+        octant = (cap.x < 0.0, cap.y < 0.0, cap.z < 0.0)
+        groups.setdefault(() if cap.radius > _SMALL else octant, []).append(region)
+    for members in groups.values():
         yield members[0] if len(members) == 1 else Union(tuple(members))

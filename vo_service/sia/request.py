@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vo_service.dali.errors import usage
+from vo_service.adql import MAX_TEXT
+from vo_service.dali.errors import ServiceError, usage
 from vo_service.dali.parameters import MAXREC, RUNID, Form
 from vo_service.formats import Format, Info
 from vo_service.holdings.finish import did_of
 from vo_service.products.identifiers import dataset_of
-from vo_service.sia.conditions import both, either
-from vo_service.sia.parameters import CONTROLS, ID, MOST_VALUES, POS, TABLE, TARGET, SiaParameter
-from vo_service.sia.positions import meetings
+from vo_service.sia.conditions import both, is_joined
+from vo_service.sia.parameters import CONTROLS, ID, MOST_VALUES, NUMBERS, POS, TABLE, SiaParameter
 
 IMAGES: Final = "dataproduct_type IN ('image', 'cube')"
 """What SIA finds, with DPTYPE or without (SIA-056)."""
 
 _ROWS: Final = "SELECT * FROM ivoa.obscore"
 _NAMES: Final = "SELECT obs_publisher_did FROM ivoa.obscore"
-_APART: Final = 20
-"""Places in at most so many parts of the sky are looked for one by one."""
+_MORE: Final = "Send several requests, or upload the list to /tap as a table and join it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +40,19 @@ class SiaRequest:
 
         Where the engine has to join to know what is found (names of targets, several places), it does so on
         identifiers alone: whole rows are some hundred columns wide, and an engine that holds the wrong side
-        of a join may hold all of them.
+        of a join may hold all of them. Raises ServiceError (400) where the values are too long together.
         """
-        places: tuple[str, ...] = ()
-        terms = []
+        terms = {}
         for parameter, values in self.constraints:
-            if parameter is POS:
-                places = meetings(parameter.columns, values)
-            else:
-                wanted = _spellings(values, authority) if parameter is ID else values
-                terms.append(parameter.rule(parameter.columns, wanted))
-        terms.append(IMAGES)
-        if len(places) > _APART:
-            places = (either(places),)
-        wheres = [both((place, *terms)) for place in places] or [both(terms)]
-        if len(wheres) == 1 and not any(parameter is TARGET for parameter, _ in self.constraints):
-            return f"{_ROWS} WHERE {wheres[0]}"
-        found = " UNION ALL ".join(f"{_NAMES} WHERE {where}" for where in wheres)
-        return f"{_ROWS} WHERE obs_publisher_did IN ({found})"
+            wanted = _spellings(values, authority) if parameter is ID else values
+            terms[parameter.name] = parameter.rule(parameter.columns, wanted)
+        where = both((*terms.values(), IMAGES))
+        if any(is_joined(term) for term in terms.values()):
+            where = f"obs_publisher_did IN ({_NAMES} WHERE {where})"
+        query = f"{_ROWS} WHERE {where}"
+        if len(query) > MAX_TEXT:
+            raise _too_long(terms, len(query))
+        return query
 
 
 def read_request(form: Form, format: Format) -> SiaRequest:
@@ -68,13 +62,34 @@ def read_request(form: Form, format: Format) -> SiaRequest:
 
 
 def _values(form: Form, parameter: SiaParameter[Any]) -> tuple[Any, ...]:
-    sent = len(form.values.get(parameter.name, ()))
-    if sent > MOST_VALUES:
+    texts = form.values.get(parameter.name, ())
+    if len(texts) > MOST_VALUES:
         raise usage(
-            f"{parameter.name} was given {sent} times; this service takes at most {MOST_VALUES} values.",
-            "Send several requests, or upload the list to /tap as a table and join it.",
+            f"{parameter.name} was given {len(texts)} times;"
+            f" this service takes at most {MOST_VALUES} values.",
+            _MORE,
         )
+    if parameter is POS and (count := sum(len(text.split()) - 1 for text in texts if text.strip())) > NUMBERS:
+        raise usage(
+            f"The shapes of POS have {count} numbers together; this service takes at most {NUMBERS} in a"
+            " request, two for each corner of a polygon.",
+            "Send several requests, or upload the shapes to /tap as a table and join it.",
+        )
+    if any("\x00" in text for text in texts):
+        raise usage(f"{parameter.name} has a NUL character, which no value has.")
     return tuple(dict.fromkeys(form.every(parameter.parameter)))
+
+
+def _too_long(terms: Mapping[str, str], length: int) -> ServiceError:
+    """What is said of values that are too long for one query: the parameter with the longest is named."""
+    name = max(terms, key=lambda one: len(terms[one]))
+    return usage(
+        f"The values of {name} are too long for one request"
+        + (" with those of the other parameters" if len(terms) > 1 else "")
+        + f": as a query they have {length} characters, {len(terms[name])} of which are those of {name};"
+        f" this service takes at most {MAX_TEXT}.",
+        _MORE,
+    )
 
 
 def _echo(form: Form) -> Iterator[Info]:

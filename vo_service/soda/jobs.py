@@ -65,6 +65,7 @@ class SodaJobs:
             explain=_explain,
             limits=self._limits,
             growing={} if self._bulk is None else {STATUS: self._bulk.status},
+            closing=None if self._bulk is None else self._bulk.close,
         )
 
     def _work(self, job: Job, cancellation: Cancellation, sink: Sink) -> None:

@@ -119,10 +119,27 @@ class JobQueue:
             files = sa.select(job_result.c.file).where(job_result.c.job_id == job_id)
             return frozenset(connection.scalars(files))
 
-    def fail(self, held: Held, phase: Phase, snapshot: int | None, error: JobError) -> bool:
-        """The job ended in ERROR, or ABORTED by a limit (UWS-028). False: it was no longer ours."""
+    def final_phase(self, held: Held) -> Phase | None:
+        """The phase in which a job has ended while it was held so; None where it has not."""
+        with self._catalogue.reading() as connection:
+            phase = connection.scalar(sa.select(job_table.c.phase).where(*_hold(held)))
+            return Phase(phase) if phase in FINAL else None
+
+    def fail(
+        self,
+        held: Held,
+        phase: Phase,
+        snapshot: int | None,
+        error: JobError,
+        results: Collection[StoredResult] = (),
+    ) -> bool:
+        """The job ended in ERROR, or ABORTED by a limit (UWS-028), with these ``results`` in place of those
+        that it has shown, if there are any; so does one that somebody else has aborted, while nobody else
+        runs it. False: it was no longer ours."""
         with self._catalogue.writing() as connection:
             ended = self._end(connection, held, phase, snapshot, error)
+            if results and (ended or _has_ended(connection, held, Phase.ABORTED)):
+                insert_results(connection, held.job_id, results)
             return ended or _has_ended(connection, held, phase)
 
     def give_back(self, held: Collection[Held]) -> None:

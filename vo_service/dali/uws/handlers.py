@@ -44,6 +44,7 @@ from vo_service.store.jobs import Job, ListedJob, StoredResult
 T = TypeVar("T")
 
 _THREADS = 16  # requests about jobs that use the database at a time, apart from those of other services
+_LOOKS = 3  # for a result that grows, whose file goes when the next attempt has taken it over
 _AFTER_DELETION = "LAST=100"  # a client that follows must not get a giant list (UWS-098)
 
 
@@ -74,6 +75,7 @@ class JobHandlers:
         self._door = door
         self._changes = JobChanges(service, runner, clock, door.body.body_bytes, door.body.upload_bytes)
         self._threads = CapacityLimiter(_THREADS)
+        self._making = CapacityLimiter(1)  # large ones take memory
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -243,12 +245,23 @@ class JobHandlers:
         name = request.path_params["name"]
         job = await self._found(request)
         result = _named_result(job, name)
-        if result.grows:
+        headers = {"Content-Type": result.media_type, **_NOT_KEPT}
+        if result.grows and request.method == "HEAD":  # to know its length it would have to be made
+            head = Response(headers=headers)
+            del head.headers["Content-Length"]
+            return head
+        for _ in range(_LOOKS):
+            if not result.grows:
+                break
             content = await self._grown(job, result)
             if content is not None:
-                return Response(content, headers={"Content-Type": result.media_type, **_NOT_KEPT})
-            job = await self._found(request)  # it has ended just now
+                return Response(content, headers=headers)
+            job = await self._found(request)  # it has ended just now, or goes on in another place
             result = _named_result(job, name)
+        if result.grows:
+            raise ServiceError(
+                ErrorKind.UNAVAILABLE, "This result changes at this moment.", "Ask for it once more."
+            )
         path = self._runner.files.place(job.job_id) / result.file
         saved = name if name.endswith(path.suffix) else f"{name}{path.suffix}"
         made = JobFile(path, result.media_type, result.size, result.etag, job.ended, saved)
@@ -259,7 +272,7 @@ class JobHandlers:
         make = self._service.growing[result.result_id]
         path = self._runner.files.place(job.job_id) / result.file
         try:
-            return await self._in_thread(lambda: make(job, path))
+            return await to_thread.run_sync(lambda: make(job, path), limiter=self._making)
         except FileNotFoundError:
             return None
 

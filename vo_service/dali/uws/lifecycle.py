@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -66,12 +66,12 @@ class Execution:
 
     def run(self) -> None:
         """Do the work and say how it ended, however long the database takes to hear it."""
-        outcome = self._work()
+        outcome = self._closed(self._work())
         try:
             told = self._tell(outcome)
-        except DiskFull as error:  # the results make room for the word that there are none
-            self._tidy(True)
-            outcome = self._failed(error)
+        except DiskFull as error:  # what nobody sees makes room for the word that there is no more
+            self._make_room()
+            outcome = self._closed(self._failed(error))
             told = self._tell(outcome)
         if self._sink is not None and self._sink.has_shown:
             self._tidy_shown()
@@ -157,6 +157,43 @@ class Execution:
             )
         return _Outcome(Phase.ERROR, error=JobError(error.text, error.transient, error.status))
 
+    def _closed(self, outcome: _Outcome) -> _Outcome:
+        """The outcome of work that ends early, with what was done so far where the work had shown some of
+        it."""
+        sink, closing = self._sink, self._service.closing
+        if outcome.error is None or sink is None or sink.shown is None or closing is None:
+            return outcome
+        shown = sink.shown
+        try:
+            phase = self._final_phase(outcome)
+            if phase is None or self._leaving.is_set():
+                return outcome
+            closing(self._job, sink, phase)
+            self._files.flush_attempt(sink.attempt)
+        except (StoreError, OSError) as error:  # of a job that is deleted meanwhile, or a full disk
+            _log.warning("what a job has done is not put in order: %s", error)
+            sink.conclude(shown)
+        except Exception:  # the job has to end, with what was shown
+            _log.exception("what a job has done is not put in order request=%s", self._job.request_id)
+            sink.conclude(shown)
+        return replace(outcome, results=sink.results)
+
+    def _final_phase(self, outcome: _Outcome) -> Phase | None:
+        """The phase that the job ends in; None where it is not ours to end."""
+        if not self.cancellation.requested or self._expired:
+            return outcome.phase
+        return self._queue.final_phase(self.held)
+
+    def _make_room(self) -> None:
+        """Remove what this job has on the disk and nobody sees."""
+        if self._sink is None or self._sink.shown is None:
+            self._tidy(True)
+            return
+        try:
+            self._files.drop_others(self._job.job_id, [one.file for one in self._sink.shown])
+        except StoreError as error:
+            _log.warning("files of a job stay until they are swept: %s", error)
+
     def _tell(self, outcome: _Outcome) -> bool | None:
         """Whether the job was still ours to end; None where the process ends before the database has answered
         that: then others know, and sweep away what counts for nothing.
@@ -185,7 +222,7 @@ class Execution:
             return True
         if outcome.error is None:
             return self._queue.complete(self.held, self.snapshot, outcome.results)
-        return self._queue.fail(self.held, outcome.phase, self.snapshot, outcome.error)
+        return self._queue.fail(self.held, outcome.phase, self.snapshot, outcome.error, outcome.results)
 
     def _tidy_shown(self) -> None:
         """Remove what a job that goes on where it stopped has left behind, once it goes on no more."""

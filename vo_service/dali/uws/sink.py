@@ -54,7 +54,7 @@ class JobSink:
         board: Board | None = None,
     ) -> None:
         self.attempt = attempt
-        self.has_shown = False
+        self.shown: tuple[StoredResult, ...] | None = None
         self._board = board
         self.snapshot: int | None = None
         self._directory = directory
@@ -62,6 +62,11 @@ class JobSink:
         self._cancellation = cancellation
         self._results: list[StoredResult | None] = []
         self._written = 0
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether anything was shown."""
+        return self.shown is not None
 
     @property
     def directory(self) -> Path:
@@ -91,7 +96,7 @@ class JobSink:
         self._results = list(results)
         if self._board is not None and not self._board.show(results):
             raise Stopped
-        self.has_shown = True
+        self.shown = tuple(results)
 
     def conclude(self, results: Sequence[StoredResult]) -> None:
         """The results that are seen when the job has ended."""

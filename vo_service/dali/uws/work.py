@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 
 from vo_service.dali.parameters import Form, Parameter
 from vo_service.dali.streams import Cancellation
-from vo_service.store.jobs import Job, StoredResult
+from vo_service.store.jobs import Job, Phase, StoredResult
 
 
 class Sink(Protocol):
@@ -90,6 +90,9 @@ def _always() -> bool:
 Growing = Callable[[Job, Path], bytes]
 """The bytes of a result that still grows, from its job and the file that was shown for it. May block."""
 
+Closing = Callable[[Job, Sink, Phase], None]
+"""Puts in order what work has shown that ends early, in this phase: what it concludes with is listed then."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobService:
@@ -101,7 +104,8 @@ class JobService:
     that brought them (DALI-092). ``explain`` makes the document of an error from the job's parameters and a
     text. ``limits`` hold for each job. ``ready`` says whether jobs may begin now, else they wait; it is asked
     often. Where the work meets ServiceAway before it has written anything, or after it has shown something,
-    its job waits once more. ``growing``: how results that still grow are sent, by name.
+    its job waits once more. ``growing``: how results that still grow are sent, by name. ``closing`` is called
+    where work that has shown something ends in ERROR or is aborted.
     """
 
     name: str
@@ -112,3 +116,4 @@ class JobService:
     limits: JobLimits
     ready: Callable[[], bool] = _always
     growing: Mapping[str, Growing] = field(default_factory=dict)
+    closing: Closing | None = None

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from vo_service.access import Viewer
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
 from vo_service.dali.sending import LocalBytes, OpenBytes
 from vo_service.dali.streams import Cancellation
@@ -28,6 +27,7 @@ from vo_service.products.shelf import Closed
 from vo_service.products.wanted import Wanted
 from vo_service.products.workshop import Workshop
 from vo_service.sky import Region
+from vo_service.soda.bulk.gate import Owner, refusal
 from vo_service.soda.bulk.parts import Member, Parts
 from vo_service.soda.bulk.tasks import Outcome, Task, wanted_of
 from vo_service.store.disk import disk_errors
@@ -58,7 +58,7 @@ class Cutter:
     cancellation: Cancellation
     told: Told
 
-    def cut(self, found: DataSet, tasks: Sequence[Task], viewer: Callable[[], Viewer]) -> None:
+    def cut(self, found: DataSet, tasks: Sequence[Task], owner: Owner) -> None:
         """All tasks of a data set. Raises ServiceAway, ClientGone, and errors of the disk of the parts."""
         many = self.results.many_of(found)
         waiting: list[tuple[Task, Wanted]] = []
@@ -68,14 +68,14 @@ class Cutter:
                 chunk = [(task, self._wanted(task)) for task in tasks[start : start + _EXPECTED]]
                 many.expect([shape for _, one in chunk if (shape := _shape_of(one)) is not None])
                 for task, wanted in chunk:
-                    outcome = self._cut_one(many, found, task, wanted, viewer, waiting)
+                    outcome = self._cut_one(many, found, task, wanted, owner, waiting)
                     if outcome is not None:
                         self.told(task, outcome)
                     if len(waiting) == together:
-                        is_small = self._compute(many, waiting) < _SMALL
+                        is_small = self._compute(many, waiting, owner) < _SMALL
                         together = min(2 * together, _MOST_TOGETHER) if is_small else _TOGETHER
                         waiting.clear()
-            self._compute(many, waiting)
+            self._compute(many, waiting, owner)
         finally:
             many.close()
 
@@ -85,7 +85,7 @@ class Cutter:
         found: DataSet,
         task: Task,
         wanted: Wanted | ServiceError,
-        viewer: Callable[[], Viewer],
+        owner: Owner,
         waiting: list[tuple[Task, Wanted]],
     ) -> Outcome | None:
         """What becomes of a task; None for one that now waits to be computed."""
@@ -94,7 +94,7 @@ class Cutter:
         try:
             if source_version(found.science) != task.version:
                 return Outcome("error", "The file has changed since this job was planned.")
-            plan = many.plan(wanted, viewer())
+            plan = many.plan(wanted, owner.viewer_for(many, wanted))
             if plan is None:
                 waiting.append((task, wanted))
                 return None
@@ -115,19 +115,26 @@ class Cutter:
         except ValueError as error:
             raise cannot_be_cut(str(error)) from error
 
-    def _compute(self, many: ManyResults, waiting: Sequence[tuple[Task, Wanted]]) -> int:
+    def _compute(self, many: ManyResults, waiting: Sequence[tuple[Task, Wanted]], owner: Owner) -> int:
         """Compute results together, and each by itself where that fails: one of them may be the cause. How
         many bytes they have."""
-        if not waiting:
+        allowed = []
+        for task, wanted in waiting:
+            fault = refusal(owner, many, wanted)
+            if fault is None:
+                allowed.append((task, wanted))
+            else:
+                self.told(task, outcome_of(fault))
+        if not allowed:
             return 0
         try:
-            outcomes = self._computed(many, waiting)
+            outcomes = self._computed(many, allowed, owner)
         except ServiceAway:
             raise
         except ServiceError as fault:
-            if len(waiting) > 1 and fault.kind not in (ErrorKind.GONE, ErrorKind.CONFLICT):
-                return sum(self._compute(many, [one]) for one in waiting)
-            outcomes = ((task, outcome_of(fault)) for task, _ in waiting)
+            if len(allowed) > 1 and fault.kind not in (ErrorKind.GONE, ErrorKind.CONFLICT):
+                return sum(self._compute(many, [one], owner) for one in allowed)
+            outcomes = ((task, outcome_of(fault)) for task, _ in allowed)
         size = 0
         for task, outcome in outcomes:
             size += 0 if outcome.placed is None else outcome.placed.size
@@ -135,7 +142,7 @@ class Cutter:
         return size
 
     def _computed(
-        self, many: ManyResults, waiting: Sequence[tuple[Task, Wanted]]
+        self, many: ManyResults, waiting: Sequence[tuple[Task, Wanted]], owner: Owner
     ) -> Iterator[tuple[Task, Outcome]]:
         making = many.making([wanted for _, wanted in waiting])
         folder = self.folder / _FOLDER
@@ -143,15 +150,21 @@ class Cutter:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             faults = self.workshop.run_now(partial(making, folder), self.cancellation, self.limits)
-        return self._gathered(waiting, faults, folder)
+        return self._gathered(many, waiting, owner, faults)
 
     def _gathered(
-        self, waiting: Sequence[tuple[Task, Wanted]], faults: Sequence[Fault | None], folder: Path
+        self,
+        many: ManyResults,
+        waiting: Sequence[tuple[Task, Wanted]],
+        owner: Owner,
+        faults: Sequence[Fault | None],
     ) -> Iterator[tuple[Task, Outcome]]:
+        folder = self.folder / _FOLDER
         for place, ((task, wanted), fault) in enumerate(zip(waiting, faults, strict=True)):
+            refused = fault or refusal(owner, many, wanted)  # to compute takes a while: rights may be gone
             yield (
                 task,
-                outcome_of(fault) if fault is not None else self._moved(task, wanted, folder / str(place)),
+                self._moved(task, wanted, folder / str(place)) if refused is None else outcome_of(refused),
             )
         shutil.rmtree(folder, ignore_errors=True)
 

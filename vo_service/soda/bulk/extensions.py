@@ -3,13 +3,13 @@ stay as they are (FITS 4.0, sections 3.4 and 4.4.1).
 
 The image is called as its row is. What belongs to it (companions, beams) keeps its name. All HDUs of a
 cut-out have one EXTVER, its place in the table of states, so that they find each other; of several with one
-name the second and later ones are counted in the name."""
+name, in whatever case, the image has it, else the first, and the others are counted in the name."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from math import prod
 from typing import Final
 
@@ -50,15 +50,13 @@ def as_extensions(handle: OpenBytes, size: int, name: str, version: int) -> Iter
     """The bytes of a FITS file of ``size`` bytes as they stand behind others. Raises what reading raises, and
     ValueError for what is no FITS file."""
     offset, is_named = 0, False
-    names: Counter[str] = Counter()
+    taken = {name.upper()}
     while offset < size:
         hdu = _read(handle, offset, size)
         if hdu.data_bytes and not is_named:
             own, is_named = name, True
         else:
-            own = _text(hdu.cards, "EXTNAME") or f"{name}_PRIMARY"
-            names[own] += 1
-            own = own if names[own] == 1 else f"{own}_{names[own]}"
+            own = _free(_text(hdu.cards, "EXTNAME") or f"{name}_PRIMARY", taken)
         yield header_of(_renamed(hdu, own, version))
         offset = hdu.data_offset
         end = offset + hdu.data_bytes
@@ -68,6 +66,15 @@ def as_extensions(handle: OpenBytes, size: int, name: str, version: int) -> Iter
                 raise ValueError("the file ends within its data")
             offset += len(part)
             yield part
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name that no HDU of the cut-out has yet, which is taken from now on: names differ by more than case
+    (FITS 4.0, section 4.4.2.6)."""
+    names = chain((name,), (f"{name}_{number}" for number in count(2)))
+    own = next(each for each in names if each.upper() not in taken)
+    taken.add(own.upper())
+    return own
 
 
 def _renamed(hdu: _Hdu, name: str, version: int) -> list[bytes]:
@@ -99,10 +106,10 @@ def _read(handle: OpenBytes, offset: int, size: int) -> _Hdu:
 
 
 def _data_bytes(cards: Sequence[bytes]) -> int:
-    count = _number(cards, "NAXIS", 0)
-    if not count:
+    axes = _number(cards, "NAXIS", 0)
+    if not axes:
         return 0
-    pixels = prod(_number(cards, f"NAXIS{axis}", 0) for axis in range(1, count + 1))
+    pixels = prod(_number(cards, f"NAXIS{axis}", 0) for axis in range(1, axes + 1))
     items = _number(cards, "GCOUNT", 1) * (_number(cards, "PCOUNT", 0) + pixels)
     return -(-items * abs(_number(cards, "BITPIX", 8)) // 8 // BLOCK) * BLOCK
 

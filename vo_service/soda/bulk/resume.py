@@ -16,6 +16,7 @@ from vo_service.soda.bulk.journal import NAME, Journal, Make, Record, read_journ
 from vo_service.soda.bulk.parts import Framing, framing_of
 from vo_service.soda.bulk.status import ID
 from vo_service.store.disk import disk_errors, flush_directory, link_file
+from vo_service.store.job_files import UPLOADS
 from vo_service.store.jobs import Job
 
 _STEP: Final = 16 << 20
@@ -57,6 +58,36 @@ def take_over(job: Job, directory: Path, attempt: Path) -> Progress | None:
         journal = rewrite(record, attempt / NAME)
         flush_directory(attempt)
     return Progress(record, journal, begun)
+
+
+def earlier_attempts(directory: Path, attempt: Path) -> list[Path]:
+    """The directories of attempts that were there before this one had shown anything: once it has, they hold
+    nothing that counts. Asked for later it might name those of one that follows. Raises StoreError."""
+    with disk_errors("looking for earlier attempts"):
+        return [
+            each for each in directory.iterdir() if each.is_dir() and each != attempt and each.name != UPLOADS
+        ]
+
+
+def close_early(record: Record, framing: Framing, attempt: Path) -> None:
+    """End the part that is open with the last cut-out that is known of, so that what was done is not lost
+    with the rest; what is not there was not done. The journal stays as it is: who goes on in spite of this
+    goes on with the cut-outs alone. Raises DiskFull, StoreError."""
+    with disk_errors("ending a part early"):
+        for part, size in list(record.closed.items()):
+            if _size(attempt / framing.name_of_part(part)) != size:
+                del record.closed[part]
+        for part, end in record.open_parts().items():
+            path = attempt / framing.name_of_part(part)
+            if _size(path) < end:
+                continue
+            with path.open("r+b") as file:
+                file.truncate(end)
+                file.seek(end)
+                file.write(framing.end())
+                file.flush()
+                os.fsync(file.fileno())
+            record.closed[part] = end + len(framing.end())
 
 
 def _take_parts(record: Record, framing: Framing, old: Path, new: Path) -> int | None:

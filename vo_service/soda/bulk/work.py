@@ -2,28 +2,28 @@
 where it stopped.
 
 What became of a task is said in the journal, some of them at a time: first the bytes are on the disk, then
-the line that says so. So a process that ends loses some tenths of a second of work and no row."""
+the line that says so. So a process that ends loses no row, and of work what was not flushed: some tenths of a
+second of what lies in the files as it is, of what is computed all that was computed together."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
 
-from vo_service.access import Viewer
 from vo_service.asking.queries import Asker, Queries
 from vo_service.asking.uploads import UploadLimits, stored_parts, uploads_of
 from vo_service.dali.errors import ServiceAway
 from vo_service.dali.parameters import Form
 from vo_service.dali.streams import Cancellation
 from vo_service.dali.uploads import Fetch
-from vo_service.dali.uws.owner import ViewerNow, viewer_of
+from vo_service.dali.uws.owner import ViewerNow
 from vo_service.dali.uws.work import Sink
 from vo_service.pixels.processes import WorkLimits
 from vo_service.products.datasets import DataSet
@@ -32,16 +32,17 @@ from vo_service.products.shelf import Shelf
 from vo_service.soda.bulk import status
 from vo_service.soda.bulk.asked import BulkAsked, read_bulk
 from vo_service.soda.bulk.cutting import Cutter
-from vo_service.soda.bulk.journal import NAME, read_journal
+from vo_service.soda.bulk.gate import Owner
+from vo_service.soda.bulk.listing import RunningTables, closed_parts, list_early, running_results
 from vo_service.soda.bulk.parts import Framing, Parts, framing_of
 from vo_service.soda.bulk.planning import Finding, plan_tasks
-from vo_service.soda.bulk.resume import Progress, begin, take_over
+from vo_service.soda.bulk.resume import Progress, begin, earlier_attempts, take_over
 from vo_service.soda.bulk.rows import read_rows
 from vo_service.soda.bulk.targets import Targets, find_targets
 from vo_service.soda.bulk.tasks import Outcome, Task
-from vo_service.store.disk import disk_errors
+from vo_service.store.disk import disk_errors, remove_tree
 from vo_service.store.errors import DiskFull, StoreError
-from vo_service.store.jobs import FINAL, Job, Phase, StoredResult
+from vo_service.store.jobs import Job, Phase, StoredResult
 
 T = TypeVar("T")
 
@@ -49,9 +50,9 @@ _log = logging.getLogger(__name__)
 
 MOST_ROWS: Final = 100_000
 """Rows of the table of one job."""
-_LOOKED_UP: Final = 64  # data sets whose files are looked up together
+_LOOKED_UP: Final = 16  # data sets whose files are looked up together
+_BATCH: Final = 1024  # tasks for which one look-up is good
 _FLUSH_SECONDS: Final = 0.5
-_VIEWER_SECONDS: Final = 1.0  # for which the rights of the owner's token are taken as they were
 _PATIENCE: Final = 120.0  # seconds that a job waits for a database by itself, before it waits once more
 _PAUSE: Final = 0.5
 
@@ -75,6 +76,7 @@ class Bulk:
     fetch: Fetch | None
     computing: WorkLimits
     result_bytes: int
+    tables: RunningTables = field(default_factory=RunningTables)
 
     def work(self, job: Job, cancellation: Cancellation, sink: Sink) -> None:
         """All rows of a job. Raises ServiceError for a table or parameters that are wrong as a whole."""
@@ -88,15 +90,11 @@ class Bulk:
 
     def status(self, job: Job, path: Path) -> bytes:
         """``status.vot`` of a job that has not ended well, from its journal. Raises OSError."""
-        record = read_journal(path)
-        if (
-            job.phase in FINAL and record.make is not None
-        ):  # a part that closed too late is not seen, and goes
-            framing, listed = framing_of(record.make.kind), {one.result_id for one in job.results}
-            record.closed = {
-                part: size for part, size in record.closed.items() if framing.name_of_part(part) in listed
-            }
-        return status.status_table(record, job.phase)
+        return self.tables.table(job, path)
+
+    def close(self, job: Job, sink: Sink, phase: Phase) -> None:
+        """Have what was done listed where a job ends early. Raises StoreError, OSError."""
+        list_early(job, sink, phase)
 
 
 class _Run:
@@ -115,7 +113,7 @@ class _Run:
         self._shown = 0  # closed parts that are seen
         self._flushed = 0.0
         self._has_progressed = False
-        self._viewer: tuple[float, Viewer] | None = None
+        self._owner = Owner(job, bulk.viewer_now)
 
     @property
     def _known(self) -> Progress:
@@ -135,15 +133,14 @@ class _Run:
 
     def do(self, form: Form) -> None:
         """The job."""
+        earlier = earlier_attempts(self._sink.directory, self._sink.attempt)
         self._progress = take_over(self._job, self._sink.directory, self._sink.attempt)
         if self._progress is None:
             self._progress = begin(self._sink.attempt, self._asked.make)
-            self._show_first()
-            if self._job.attempt == 1:  # from the beginning: to plan takes a while
-                self._note_progress()
+            self._show_first(earlier)
             self._plan(form)
         else:
-            self._show_first()
+            self._show_first(earlier)
         parts = self._parts = Parts(
             self._sink.attempt,
             self._framing,
@@ -165,7 +162,9 @@ class _Run:
         bulk, job = self._bulk, self._job
         sources = stored_parts(self._sink.directory, job.uploads)
         (upload,) = uploads_of(form, sources, bulk.limits, self._check, bulk.fetch)
-        asker = Asker(self._owner(), bulk.clock(), job.base_url, job.duration, self._sink.directory)
+        asker = Asker(
+            self._owner.for_everything(), bulk.clock(), job.base_url, job.duration, self._sink.directory
+        )
         finding = Finding(self._targets, bulk.queries, asker, self._cancellation)
         rows = list(self._checked(read_rows(upload, self._asked.defaults)))
         tasks = self._patiently(lambda: plan_tasks(self._checked(rows), self._asked.choice, finding))
@@ -242,8 +241,9 @@ class _Run:
         else:
             self._shown = len(self._known.record.closed)
 
-    def _show_first(self) -> None:
-        """From here on the next attempt goes on with what this one does. Raises ServiceAway."""
+    def _show_first(self, earlier: Iterable[Path]) -> None:
+        """From here on the next attempt goes on with what this one does, and nobody needs the ``earlier``
+        ones. Raises ServiceAway."""
 
         def show() -> None:
             try:
@@ -255,6 +255,11 @@ class _Run:
 
         self._patiently(show)
         self._shown = len(self._known.record.closed)
+        for place in earlier:
+            try:
+                remove_tree(place)
+            except OSError as error:  # it goes when the job has ended
+                _log.warning("an earlier attempt of a job stays for now: %s", error)
 
     def _note_progress(self) -> None:
         try:
@@ -265,38 +270,19 @@ class _Run:
             self._has_progressed = bool(self._parts)
 
     def _results(self) -> list[StoredResult]:
-        """The state of the rows, and the parts that are closed."""
-        journal = StoredResult(status.ID, self._place(NAME), status.MEDIA_TYPE, 0, "")
-        return [journal, *self._closed_parts()]
-
-    def _closed_parts(self) -> Iterator[StoredResult]:
-        for number, size in sorted(self._known.record.closed.items()):
-            name = self._framing.name_of_part(number)
-            etag = (
-                f'"{self._job.job_id}-{number}-{size}"'  # whichever attempt keeps it, its bytes are the same
-            )
-            yield StoredResult(name, self._place(name), self._framing.media_type, size, etag)
-
-    def _place(self, name: str) -> str:
-        return str((self._sink.attempt / name).relative_to(self._sink.directory))
+        return running_results(self._job, self._sink, self._known.record)
 
     def _conclude(self) -> None:
         """The job ends well with these results."""
         table = status.status_table(self._known.record, Phase.COMPLETED)
         with self._sink.result(status.ID, status.MEDIA_TYPE, "vot") as file:
             file.write(table)
-        self._sink.conclude([self._sink.results[-1], *self._closed_parts()])
+        self._sink.conclude(
+            [self._sink.results[-1], *closed_parts(self._job, self._sink, self._known.record)]
+        )
 
     def _targets(self, texts: Sequence[str]) -> Mapping[str, Targets]:
         return find_targets(self._bulk.shelf, texts, self._bulk.authority(), self._job.base_url)
-
-    def _owner(self) -> Viewer:
-        """Who the job is for, with the rights of this moment. Raises ServiceError (403) where none is left,
-        ServiceAway."""
-        now = time.monotonic()
-        if self._viewer is None or now - self._viewer[0] > _VIEWER_SECONDS:
-            self._viewer = now, viewer_of(self._job, self._bulk.viewer_now)
-        return self._viewer[1]
 
     def _check(self) -> None:
         if self._cancellation.requested:
@@ -321,14 +307,14 @@ class _Run:
 
 
 def _batches(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    """Tasks, in their order, of so many data sets at a time as are looked up together."""
+    """Tasks, in their order, as many at a time as one look-up of their data sets is good for."""
     batch: list[Task] = []
-    count = 0
-    for _, group in groupby(tasks, lambda task: task.dataset):
-        batch += group
-        count += 1
-        if count == _LOOKED_UP:
+    names: set[str | None] = set()
+    for task in tasks:
+        if len(batch) == _BATCH or (len(names) == _LOOKED_UP and task.dataset not in names):
             yield batch
-            batch, count = [], 0
+            batch, names = [], set()
+        batch.append(task)
+        names.add(task.dataset)
     if batch:
         yield batch
