@@ -118,7 +118,7 @@ SEARCH_FAULTS: list[tuple[str, str, Fault]] = [
     ("SCS-021", "always 200", _good(CONE)),
     ("SCS-006", "an error", kept(at("SR=0$"), 400)),
     ("SCS-009", "no key", swapped(at("VERB=3"), b"meta.id;meta.main", b"meta.id")),
-    ("SCS-009", "no position", swapped(at("VERB=1"), b"pos.eq.dec;meta.main", b"pos.eq.dec")),
+    ("SCS-009", "no position", swapped(at("VERB=2"), b"pos.eq.dec;meta.main", b"pos.eq.dec")),
     ("SCS-009", "the wrong way round", misheard(CONE, _few_for_many)),
     ("SCS-011", "is ignored", turned(ASKED, "SR=", "SR=180&x=")),
     ("SCS-011", "diameters are taken for radii", misheard(at(r"&SR=(?!180)"), _halved)),
