@@ -34,6 +34,7 @@ import numpy as np
 
 from benchmarks.measure import RESULTS, run_command, service
 from benchmarks.processes import chars_read, forget_peaks, peak_mb, resident_mb
+from benchmarks.serving import serving
 from benchmarks.soda_cube import Cube, Cut, write_cube
 from benchmarks.tap_client import Client, Refused, read_peer
 from benchmarks.tap_load import get, requests_a_second
@@ -241,27 +242,11 @@ def show(told: dict[str, object]) -> None:
 
 
 @contextmanager
-def serving(home: Path, workers: int) -> Iterator[Contestant]:
+def ours(home: Path, workers: int) -> Iterator[Contestant]:
     """Our service on a home with one data set."""
-    log = home.with_name("serve.log")
-    command = service(home, "serve", "--port", "0", "--workers", str(workers))
-    command.remove("--quiet")  # it would not say where
-    with log.open("wb") as told:
-        process = subprocess.Popen(
-            command, stdout=told, stderr=told, env={**os.environ, "VO_SERVICE_UNLISTED": "open"}
-        )
-    try:
-        while not (found := re.search(r"^serving at (http://\S+)$", log.read_text(), re.M)):
-            if process.poll() is not None:
-                raise RuntimeError(f"the service ended: {log.read_text()[-2000:]}")
-            time.sleep(0.1)
-        tap = Client(f"{found[1]}/tap")
-        text = tap.query("SELECT obs_publisher_did FROM ivoa.obscore", kept=True, RESPONSEFORMAT="csv").body
-        tap.close()
-        yield Contestant("ours", Client(f"{found[1]}/soda/sync"), (process.pid,), text.decode().split()[1])
-    finally:
-        process.terminate()
-        process.wait(60)
+    with serving(home, workers) as served:
+        (identifier,) = served.column("SELECT obs_publisher_did FROM ivoa.obscore")
+        yield Contestant("ours", Client(f"{served.address}/soda/sync"), (served.pid,), identifier)
 
 
 @contextmanager
@@ -295,7 +280,7 @@ def main() -> None:
         (place / "cube").mkdir(parents=True, exist_ok=True)
         cube = write_cube(place / "cube" / "cube.fits", options.side, options.channels)
         run_command(service(place / "home", "ingest", "--no-pixels", str(place / "cube")))
-        contestants = [parts.enter_context(serving(place / "home", options.workers))]
+        contestants = [parts.enter_context(ours(place / "home", options.workers))]
         contestants.append(parts.enter_context(least(cube)))
         if options.peer:
             contestants.append(Contestant.read(options.peer))

@@ -41,12 +41,15 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """A cube of ``side`` x ``side`` pixels and so many channels, in a file whose data begin at ``start``."""
+    """A cube of ``side`` x ``side`` pixels and so many channels round a position (degrees, ICRS), in a file
+    whose data begin at ``start``."""
 
     path: Path
     side: int
     channels: int
     start: int
+    ra: float = RA
+    dec: float = DEC
 
     @property
     def size(self) -> int:
@@ -72,8 +75,8 @@ class Cube:
         (x0, x1), (y0, y1), (z0, z1) = cut.x, cut.y, cut.z
         if x1 - x0 < self.side:
             middle = self.side // 2
-            lat = DEC + ((y0 + y1 - 1) / 2 - middle) * CELL
-            lon = RA - ((x0 + x1 - 1) / 2 - middle) * CELL / cos(radians(lat))
+            lat = self.dec + ((y0 + y1 - 1) / 2 - middle) * CELL
+            lon = self.ra - ((x0 + x1 - 1) / 2 - middle) * CELL / cos(radians(lat))
             made["CIRCLE"] = f"{lon:.10f} {lat:.10f} {max((x1 - x0 - 1) / 2, 0.2) * CELL:.12f}"
         if z1 - z0 < self.channels:
             low, high = (FREQUENCY + (place - self.channels // 2) * CHANNEL for place in (z0 - 0.2, z1 - 0.8))
@@ -81,11 +84,17 @@ class Cube:
         return made
 
 
-def write_cube(path: Path, side: int = 2048, channels: int = 128, seed: int = 7) -> Cube:
+def write_cube(
+    path: Path,
+    side: int = 2048,
+    channels: int = 128,
+    seed: int = 7,
+    place: tuple[float, float] = (RA, DEC),
+) -> Cube:
     """Write the cube with noise, unless it is there. Barycentric, so that no service has to convert bands."""
-    header = _header(side, channels)
+    header = _header(side, channels, place)
     head = header.tostring(sep="", endcard=True, padding=True).encode("ascii")
-    cube = Cube(path, side, channels, len(head))
+    cube = Cube(path, side, channels, len(head), *place)
     end = -cube.size % 2880
     if path.exists() and path.stat().st_size == len(head) + cube.size + end:
         return cube
@@ -99,15 +108,15 @@ def write_cube(path: Path, side: int = 2048, channels: int = 128, seed: int = 7)
     return cube
 
 
-def _header(side: int, channels: int) -> fits.Header:
+def _header(side: int, channels: int, place: tuple[float, float]) -> fits.Header:
     middle = side // 2 + 1
     cards: dict[str, object] = {
         "SIMPLE": True, "BITPIX": -32, "NAXIS": 3, "NAXIS1": side, "NAXIS2": side, "NAXIS3": channels,
         "OBJECT": "TW_Hya", "TELESCOP": "ALMA", "INSTRUME": "ALMA", "BUNIT": "Jy/beam",
         "RADESYS": "ICRS", "SPECSYS": "BARYCENT", "RESTFRQ": FREQUENCY, "DATE-OBS": "2021-03-11T03:04:05",
         "BMAJ": 5 * CELL, "BMIN": 4 * CELL, "BPA": 30.0,
-        "CTYPE1": "RA---SIN", "CRVAL1": RA, "CRPIX1": float(middle), "CDELT1": -CELL, "CUNIT1": "deg",
-        "CTYPE2": "DEC--SIN", "CRVAL2": DEC, "CRPIX2": float(middle), "CDELT2": CELL, "CUNIT2": "deg",
+        "CTYPE1": "RA---SIN", "CRVAL1": place[0], "CRPIX1": float(middle), "CDELT1": -CELL, "CUNIT1": "deg",
+        "CTYPE2": "DEC--SIN", "CRVAL2": place[1], "CRPIX2": float(middle), "CDELT2": CELL, "CUNIT2": "deg",
         "CTYPE3": "FREQ", "CRVAL3": FREQUENCY, "CRPIX3": channels // 2 + 1.0, "CDELT3": CHANNEL,
         "CUNIT3": "Hz",
     }  # fmt: skip

@@ -35,6 +35,11 @@ class SodaService:
 
 def soda_capabilities(service: SodaService) -> bytes:
     """The capabilities document: the endpoints, those of VOSI, and the examples where there are some."""
+    return write_document(VOSICapabilities(capability=soda_capability_elements(service)))
+
+
+def soda_capability_elements(service: SodaService) -> list[Capability]:
+    """The same, as elements that stand in the record of the service too (REG-083)."""
     base = service.base_url.rstrip("/")
     found = [_endpoint(f"{base}/sync", SODA_SYNC, service.login)]
     if service.jobs:
@@ -42,7 +47,7 @@ def soda_capabilities(service: SodaService) -> bytes:
     found += vosi_capabilities(base)
     if service.examples:
         found.append(examples_capability(base))
-    return write_document(VOSICapabilities(capability=found))
+    return found
 
 
 def _endpoint(address: str, standard: str, login: Login) -> Capability:

@@ -11,10 +11,14 @@ from conformance.checks import (
     adql,
     auth,
     dali,
+    datalink,
     obscore,
     radio,
     registry,
     schema,
+    scs,
+    sia,
+    sia_constraints,
     soda,
     tap,
     uploads,
@@ -36,6 +40,10 @@ CHECKS: tuple[Check, ...] = (
     *radio.CHECKS,
     *registry.CHECKS,
     *soda.CHECKS,
+    *sia.CHECKS,
+    *sia_constraints.CHECKS,
+    *scs.CHECKS,
+    *datalink.CHECKS,
 )
 
 

@@ -16,6 +16,7 @@ from vo_service.dali.compression import Compression
 from vo_service.dali.doorkeeper import Doorkeeper
 from vo_service.dali.edge import Edge
 from vo_service.dali.errors import ServiceError
+from vo_service.dali.faults import fault_of, link_fault_of
 from vo_service.dali.front import Front
 from vo_service.dali.metrics_door import CountedRequests, watch_loop
 from vo_service.dali.replies import answer_http_error, answer_service_error
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(CountedRequests, metrics=service.metrics),
             Middleware(RequestLog, trust_proxy=settings.trust_proxy),
-            Middleware(Wording, services={"soda": word_of}),
+            Middleware(Wording, services={"soda": word_of, "sia2": fault_of, "datalink": link_fault_of}),
             Middleware(Edge, software=f"vo-service/{__version__}"),
             Middleware(Front),
             Middleware(Doorkeeper, identity=service.identity, base_url=settings.base_url),

@@ -3,63 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
-from shutil import rmtree
-from tempfile import mkdtemp
 
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from capabilities.records import DataService, data_services
 from vo_service import __version__
 from vo_service.access import Rights
 from vo_service.access.tokens import Tokens
+from vo_service.asking.door import Door
+from vo_service.asking.opening import BATCH_ROWS, open_door, open_lane, open_queries
+from vo_service.asking.queries import Queries
+from vo_service.cone.service import Cone
+from vo_service.cone.service import Surroundings as ConeSurroundings
 from vo_service.dali.addresses import Addresses
-from vo_service.dali.admission import Admission, AdmissionLimits
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceAway
 from vo_service.dali.identity import AuthPolicy, Identity
 from vo_service.dali.login import Login
 from vo_service.dali.metrics import COUNTERS, Metrics
 from vo_service.dali.metrics_door import MetricsDoor
-from vo_service.dali.multipart import BodyLimits
 from vo_service.dali.signpost import signpost_page
-from vo_service.dali.streams import Lane, SpoolLimits, SpoolRoom, Turns
 from vo_service.dali.uws.handlers import JobDoor, JobHandlers
 from vo_service.dali.uws.health import JobHealth
 from vo_service.dali.uws.runner import JobRunner
+from vo_service.datalink.row_services import row_services as link_services
+from vo_service.datalink.service import DataLink
+from vo_service.datalink.service import Surroundings as LinkSurroundings
+from vo_service.datalink.services import Cuts
 from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
 from vo_service.files.handlers import FileService
+from vo_service.packages.service import Packages
+from vo_service.packages.service import Surroundings as PackageSurroundings
 from vo_service.previews.handlers import PreviewService
+from vo_service.products.authority import Authority
 from vo_service.products.desk import Desk, open_desk
 from vo_service.products.digests import Digests
 from vo_service.products.shelf import Shelf
 from vo_service.registry.coverage import Asking
 from vo_service.registry.service import open_registry
 from vo_service.settings import Settings
-from vo_service.soda.descriptors import row_services
+from vo_service.sia.service import Sia
+from vo_service.sia.service import Surroundings as SiaSurroundings
+from vo_service.soda.descriptors import own_descriptors as own_cuts
+from vo_service.soda.descriptors import row_services as cut_services
+from vo_service.soda.descriptors import shared_descriptors
 from vo_service.soda.examples import HoldingsExamples
 from vo_service.soda.service import Soda
 from vo_service.soda.service import Surroundings as SodaSurroundings
+from vo_service.spill import host_name, open_place, open_process_place, sweep_spill
 from vo_service.store import Catalogue, Snapshot, Snapshots, StoreError
 from vo_service.store.board import Board
 from vo_service.store.job_files import JobFiles
 from vo_service.store.jobs import JobQuota
-from vo_service.store.processes import Process, is_dead, this_process
+from vo_service.store.processes import this_process
 from vo_service.store.tokens import TokenTable
 from vo_service.tap.health import Health
 from vo_service.tap.readiness import Readiness
 from vo_service.tap.service import Surroundings, Tap
 
 _JOB_BUSY_SECONDS = 5  # who asks for a job hears of a locked database soon
-_BATCH_ROWS = 8_192  # the first of them leave as soon as they are there
 _SALT = "client_salt"
 _PLACES = (
     ("/tap/sync", "queries: LANG=ADQL, QUERY=..."),
@@ -71,6 +81,16 @@ _PLACES = (
     ("/soda/sync", "cut-outs: ID=..., CIRCLE=..., BAND=..., LINE=..., MOMENT=..."),
     ("/soda/async", "many of them as one job"),
     ("/soda/capabilities", "what they offer"),
+    ("/sia2/query", "images and cubes by position, band, time, resolution: POS=CIRCLE ..., BAND=..."),
+    (
+        "/cone/ivoa.obscore/capabilities",
+        "tables by position, /cone/{schema.table}: RA=..., DEC=..., SR=...",
+    ),
+    ("/datalink/sync", "what belongs to a data set: ID=..."),
+    (
+        "/packages/list?QUERY=SELECT+TOP+5+dataset_id+FROM+ivoa.obscore",
+        "files of many data sets with sizes and digests: ID=..., QUERY=...; /packages/script and tar",
+    ),
     ("/registry?verb=Identify", "records of the services, for registries (OAI-PMH)"),
 )
 
@@ -83,19 +103,19 @@ class Service:
         self._addresses = Addresses(settings.base_url, settings.trust_proxy)
         catalogue = Catalogue.open(settings.catalogue_address, home=settings.home)
         parts.callback(catalogue.close)
-        _sweep_spill(settings.home)
+        sweep_spill(settings.home)
         snapshots = Snapshots(settings.home, catalogue)
         parts.callback(snapshots.close)
-        shared = _open_process_place(settings.home, parts)
-        place = _open_place(shared, parts)
-        board = Board(settings.home / "spill" / f"board.{_host_name(this_process())}", COUNTERS)
+        shared = open_process_place(settings.home, parts)
+        place = open_place(shared, parts)
+        board = Board(settings.home / "spill" / f"board.{host_name(this_process())}", COUNTERS)
         parts.callback(board.close)
         self.metrics = Metrics(board)
         engines = Engines(settings, catalogue, shared, self.metrics)
         self.current: Current[Engine] = Current(snapshots, partial(_engine_on, engines))
         parts.callback(self.current.close)
         self._rights = Rights(unlisted_open=settings.unlisted == "open")
-        self._query_limits = Limits(settings.query_seconds, _BATCH_ROWS)
+        self._query_limits = Limits(settings.query_seconds, BATCH_ROWS)
         self.health = Health(self.current, self._rights, self._query_limits, _now)
         tokens = TokenTable(catalogue)
         self.tokens = Tokens(tokens, _now)
@@ -103,68 +123,72 @@ class Service:
         self.login = Login(self.identity, tokens, _now, place)
         self._readiness = Readiness(self.health.look_again)
         parts.callback(self._readiness.close)
-        self.tap = self._open_tap(board, place, parts)
+        lane = open_lane(settings, board, self.metrics, parts)
+        door = open_door(settings, self._addresses, self.identity, _now, lane, place)
+        queries = open_queries(settings, self.current, self._rights, self.metrics, _row_services, parts)
+        self.tap = Tap(settings, Surroundings(queries, door, self.tokens, self.health, self._readiness))
         job_catalogue = Catalogue.open(settings.catalogue_address, _JOB_BUSY_SECONDS, settings.home)
         parts.callback(job_catalogue.close)
+        self._authority = Authority(catalogue, settings.authority)
+        self.shelf = Shelf(self.current, catalogue, self._rights, _now)
+        digests = Digests(catalogue, settings.digest_bytes)
+        parts.callback(digests.close)
+        self.files = FileService(self.shelf, digests, self.identity, self._addresses)
+        desk = open_desk(settings, self.shelf, board, parts)
+        self._cones = Cone(settings, ConeSurroundings(queries, door, self.health))
+        self._discovery = self._open_discovery(queries, door, desk, digests, parts)
         self.registry = open_registry(
             settings,
             self.current,
             Asking(self._rights, self._query_limits, _now),
             job_catalogue,
             self.tap.described,
+            self._described,
             self._addresses,
         )
-        self.shelf = Shelf(self.current, catalogue, self._rights, _now)
-        self.files = self._open_files(catalogue, parts)
-        desk = open_desk(settings, self.shelf, board, parts)
-        self.soda = self._open_soda(desk, catalogue, place)
+        self.soda = self._open_soda(desk, place, queries)
         self.previews = PreviewService(desk, self.identity, self._addresses)
         self.jobs = self._open_jobs(job_catalogue, parts)
-        door = JobDoor(
-            self._addresses,
-            BodyLimits(settings.body_bytes, settings.upload_bytes),
-            place,
-        )
+        job_door = JobDoor(self._addresses, door.body, place)
         self._job_doors = [
-            JobHandlers(service, self.jobs, self.identity, door, _now)
+            JobHandlers(service, self.jobs, self.identity, job_door, _now)
             for service in (self.tap.jobs, self.soda.jobs)
         ]
         self.figures = MetricsDoor(self.metrics, settings.metrics, self._known)
 
-    def _open_tap(self, board: Board, place: Path, parts: ExitStack) -> Tap:
-        """TAP, and the threads that its queries run in."""
-        settings = self._settings
-        readers = ThreadPoolExecutor(settings.queries + settings.job_slots, thread_name_prefix="read")
-        parts.callback(readers.shutdown, wait=False)
-        executor = ThreadPoolExecutor(settings.queries, thread_name_prefix="query")
-        parts.callback(executor.shutdown, wait=True, cancel_futures=True)
-        around = Surroundings(
-            self.current,
-            self._rights,
-            _lane(settings, executor, board, self.metrics),
-            self.identity,
-            self.tokens,
-            self.health,
-            _BATCH_ROWS,
-            place,
-            _now,
-            self.metrics.query,
-            readers,
-            self._readiness,
-            self._addresses,
-            row_services,
+    def _open_discovery(
+        self, queries: Queries, door: Door, desk: Desk, digests: Digests, parts: ExitStack
+    ) -> list[Route]:
+        """The addresses of the services that lead to data sets, and to what belongs to them."""
+        settings, health, rights = self._settings, self.health, self._rights
+        images = Sia(settings, SiaSurroundings(queries, door, health, self._authority.name))
+        examples = HoldingsExamples(self.current, rights, self._query_limits, _now)
+        links = DataLink(
+            settings,
+            LinkSurroundings(
+                self.shelf,
+                desk,
+                rights,
+                door,
+                health,
+                self._authority,
+                Cuts(own_cuts, shared_descriptors),
+                examples,
+            ),
         )
-        return Tap(settings, around)
+        packages = Packages(
+            settings, PackageSurroundings(queries, self.shelf, digests, rights, door, self._authority)
+        )
+        parts.callback(packages.close)
+        return [*images.routes(), *self._cones.routes(), *links.routes(), *packages.routes()]
 
-    def _open_files(self, catalogue: Catalogue, parts: ExitStack) -> FileService:
-        """The files of products."""
-        digests = Digests(catalogue, self._settings.digest_bytes)
-        parts.callback(digests.close)
-        return FileService(self.shelf, digests, self.identity, self._addresses)
+    def _described(self, address: str) -> tuple[DataService, ...]:
+        """What the services beside TAP at a base address say of themselves. May block."""
+        cones = self._cones.described(address)
+        return data_services(address, self.identity.declared(), cones)
 
-    def _open_soda(self, desk: Desk, catalogue: Catalogue, place: Path) -> Soda:
+    def _open_soda(self, desk: Desk, place: Path, queries: Queries) -> Soda:
         """Cut-outs."""
-        authority = _Authority(catalogue, self._settings)
         return Soda(
             self._settings,
             SodaSurroundings(
@@ -172,11 +196,13 @@ class Service:
                 self.identity,
                 self.tokens,
                 self._addresses,
-                authority.name,
+                self._authority.name,
                 place,
                 self.health,
                 HoldingsExamples(self.current, self._rights, self._query_limits, _now),
                 _now,
+                self.shelf,
+                queries,
             ),
         )
 
@@ -242,6 +268,7 @@ class Service:
             *self.files.routes(),
             *self.soda.routes(),
             *self.previews.routes(),
+            *self._discovery,
             *self.registry.routes(),
             *self.figures.routes(),
             *self.login.routes(),
@@ -252,38 +279,9 @@ class Service:
         ]
 
 
-class _Authority:
-    """The authority of the identifiers of data sets: fixed at the first ingest."""
-
-    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
-        self._catalogue = catalogue
-        self._wanted = settings.authority
-        self._fixed: str | None = None
-
-    def name(self) -> str:
-        """The authority. May block."""
-        if self._fixed is None:
-            with suppress(StoreError):
-                self._fixed = self._catalogue.find_setting("authority")
-        return self._fixed or self._wanted
-
-
-def _open_process_place(home: Path, parts: ExitStack) -> Path:
-    """The directory of this process for files that do not last: of the engine, and of its applications.
-
-    Engines of one process on one file share its configuration, this directory among it.
-    """
-    shared = home / "spill" / _spill_name(this_process())
-    shared.mkdir(mode=0o700, exist_ok=True)
-    parts.callback(_remove_if_empty, shared)
-    return shared
-
-
-def _open_place(shared: Path, parts: ExitStack) -> Path:
-    """A directory of this application alone, below that of its process."""
-    place = Path(mkdtemp(dir=shared))
-    parts.callback(rmtree, place, ignore_errors=True)
-    return place
+def _row_services(address: str, field_id: str) -> tuple[bytes, ...]:
+    """The descriptors behind any table whose rows name data sets: their links, their cut-outs."""
+    return (*link_services(address, field_id), *cut_services(address, field_id))
 
 
 def _auth_policy(settings: Settings, catalogue: Catalogue) -> AuthPolicy:
@@ -294,24 +292,6 @@ def _auth_policy(settings: Settings, catalogue: Catalogue) -> AuthPolicy:
         settings.plain_http_tokens,
         settings.trust_proxy,
         salt=catalogue.settled(_SALT, token_hex(16)),
-    )
-
-
-def _lane(settings: Settings, executor: Executor, board: Board, metrics: Metrics) -> Lane:
-    """Where synchronous queries run."""
-    limits = SpoolLimits(
-        file_bytes=settings.spool_bytes,
-        total_bytes=settings.spool_total_bytes,
-        stall_seconds=settings.stall_seconds,
-    )
-    admission = Admission(
-        board,
-        AdmissionLimits(settings.queries_per_client, settings.queries, settings.queries_queued),
-        metrics.opened,
-    )
-    room = SpoolRoom(settings.home / "spill", limits, metrics.spooled)
-    return Lane(
-        Turns(executor, settings.queries), room, admission, settings.queue_seconds, metrics.first_byte
     )
 
 
@@ -330,34 +310,6 @@ def _engine_on(engines: Engines, snapshot: Snapshot) -> Iterator[Engine]:
                 "Its operator brings them up to date by starting it again.",
             ) from error
         yield engine
-
-
-def _sweep_spill(home: Path) -> None:
-    """Remove what killed processes of this machine left in HOME/spill; the engine removes its own."""
-    spill = home / "spill"
-    spill.mkdir(exist_ok=True)
-    own = this_process()
-    for place in spill.iterdir():
-        host, _, rest = place.name.partition("-")
-        if host != _host_name(own):
-            continue
-        pid, started, *_ = rest.split("-")
-        if is_dead(Process(own.host, int(pid), int(started))):
-            rmtree(place, ignore_errors=True)
-
-
-def _spill_name(process: Process) -> str:
-    return f"{_host_name(process)}-{process.pid}-{process.started}"
-
-
-def _remove_if_empty(place: Path) -> None:
-    """Remove a directory that several applications of one process share, once nothing is left in it."""
-    with suppress(OSError):
-        place.rmdir()
-
-
-def _host_name(process: Process) -> str:
-    return blake2b(process.host.encode(), digest_size=6).hexdigest()
 
 
 def _now() -> datetime:

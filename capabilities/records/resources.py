@@ -29,10 +29,13 @@ from vo_models.voresource.models import (
     Service,
 )
 
+from capabilities.cone import ConeSearchCapability
+from capabilities.datalink import LinksCapability
 from capabilities.records.coverage import CoverageElement
 from capabilities.vodataservice import TableSetElement
 
 NAMESPACES = {
+    "cs": "http://www.ivoa.net/xml/ConeSearch/v1.0",
     "ri": "http://www.ivoa.net/xml/RegistryInterface/v1.0",
     "tr": "http://www.ivoa.net/xml/TAPRegExt/v1.0",
     "vg": "http://www.ivoa.net/xml/VORegistry/v1.0",
@@ -41,7 +44,7 @@ NAMESPACES = {
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
 LOCATIONS = " ".join(
-    f"{NAMESPACES[prefix]} {NAMESPACES[prefix]}" for prefix in ("ri", "tr", "vg", "vr", "vs")
+    f"{NAMESPACES[prefix]} {NAMESPACES[prefix]}" for prefix in ("cs", "ri", "tr", "vg", "vr", "vs")
 )
 """Namespaces are their schemas' addresses at the IVOA: each record validates alone (REG-053)."""
 VERSION = "1.1"
@@ -139,7 +142,9 @@ class CatalogResource(Service, tag="Resource", nsmap=NAMESPACES, ns="ri"):
     schema_location: str = attr(name="schemaLocation", ns="xsi", default=LOCATIONS)
     content: RecordContent = element(tag="content", ns="")
     rights: list[Rights] = element(tag="rights", ns="", default_factory=list)
-    capability: list[TableAccess | Capability] = element(tag="capability", ns="", default_factory=list)
+    capability: list[TableAccess | ConeSearchCapability | LinksCapability | Capability] = element(
+        tag="capability", ns="", default_factory=list
+    )
     facility: list[ResourceName] = element(tag="facility", ns="", default_factory=list)
     instrument: list[ResourceName] = element(tag="instrument", ns="", default_factory=list)
     coverage: CoverageElement | None = element(tag="coverage", ns="", default=None)

@@ -1,14 +1,17 @@
-"""The records themselves: registry, authority, organisation, TAP, and the collections that TAP serves."""
+"""The records themselves: registry, authority, organisation, TAP, the other services, and the
+collections that they serve."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pydantic import AnyUrl
 from vo_models.voresource.models import Capability, ResourceName
 
+from capabilities.cone import ConeSearchCapability
 from capabilities.documents import write_document
 from capabilities.records.coverage import Extent, coverage_element
 from capabilities.records.resources import (
@@ -45,8 +48,29 @@ _AUX = "ivo://ivoa.net/std/TAP#aux"
 _SHORT = 16  # characters of a short name
 
 
+@dataclass(frozen=True, slots=True)
+class DataService:
+    """A service beside TAP that has a record of its own.
+
+    ``path`` is that of its identifier, ``title`` stands behind that of the archive; ``short`` has at most 16
+    characters. ``tables``: the published ones that its answers are rows of.
+    """
+
+    path: str
+    title: str
+    short: str
+    description: str
+    capabilities: tuple[ConeSearchCapability | Capability, ...]
+    tables: tuple[str, ...] = ()
+
+
 def records_of(
-    archive: Archive, published: Published, tap: TapService, extent: Extent, page: int
+    archive: Archive,
+    published: Published,
+    tap: TapService,
+    others: tuple[DataService, ...],
+    extent: Extent,
+    page: int,
 ) -> Mapping[str, RecordMaker]:
     """All records by their identifiers. ``page``: how many of them the registry gives at a time."""
     makers: dict[str, RecordMaker] = {
@@ -58,6 +82,8 @@ def records_of(
     for path, table in COLLECTIONS.items():
         if table in published:
             makers[archive.ivoid(path)] = partial(_collection, archive, published, tap, extent, path)
+    for one in others:
+        makers[archive.ivoid(one.path)] = partial(_service, archive, published, one, extent)
     return makers
 
 
@@ -136,6 +162,33 @@ def _tap(archive: Archive, published: Published, tap: TapService, extent: Extent
             instrument=_names(extent.instruments),
             coverage=coverage_element(extent),
             tableset=tableset_element(published, published, "min"),
+        )
+    )
+
+
+def _service(
+    archive: Archive, published: Published, service: DataService, extent: Extent, life: Life
+) -> bytes:
+    served = [path for path, table in COLLECTIONS.items() if table in service.tables]
+    return write_document(
+        CatalogService(
+            **_head(archive, life, service.path, f"{archive.title}: {service.title}", service.short),
+            content=content(
+                archive,
+                f"{archive.description}\n\n{service.description}",
+                _SUBJECTS,
+                ("Archive",),
+                tuple(
+                    ("IsServiceFor", _collection_title(archive, COLLECTIONS[path]), archive.ivoid(path))
+                    for path in served
+                ),
+            ),
+            rights=rights(archive),
+            capability=list(service.capabilities),
+            facility=_names(extent.facilities),
+            instrument=_names(extent.instruments),
+            coverage=coverage_element(extent),
+            tableset=tableset_element(published, set(service.tables), "max") if service.tables else None,
         )
     )
 

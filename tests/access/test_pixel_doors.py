@@ -4,7 +4,10 @@ right, nor anything by which one answer differs from another; with the right, an
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from astropy.io import votable
 from live_service import until
 from pixel_house import AFTER, NOW, House, image_of, open_house
 from starlette.routing import Match
@@ -105,12 +109,33 @@ DOORS = (
     Door("preview-packed", "/previews/{set}.png", "packed"),
     Door("preview-of-tar", "/previews/{file}.png", "within"),
     *(Door(kind, picture(kind)) for kind in KINDS),
+    Door("package", "/packages/tar?ID={file}"),
+    Door("package-of-set", "/packages/tar?ID={set}"),
+    Door("package-of-role", "/packages/tar?ID={set}&ROLE=pb"),
+    Door("package-of-query", "/packages/tar?QUERY=SELECT+DISTINCT+dataset_id+FROM+holdings.product"
+         "+WHERE+product_id='{file}'"),
+    Door("package-range", "/packages/tar?ID={file}", also={"Range": "bytes=2880-2999"}, status=206),
+    Door("package-any", "/packages/tar?ID={file}", also={"If-None-Match": "*"}, status=304),
+    Door("package-other", "/packages/tar?ID={file}", also={"If-Match": '"other"'}, status=412),
+    Door("package-of-packed", "/packages/tar?ID={file}", "packed"),
+    Door("package-companion", "/packages/tar?ID={file}", "public-pb"),
+    Door("package-of-tar", "/packages/tar?ID={file}", "within"),
+    Door("package-tar", "/packages/tar?ID={file}", "tar"),
 )  # fmt: skip
 NO_PIXELS = {
     "/", "/tap", "/soda", "/healthz", "/metrics",
     *(f"/tap/{name}" for name in ("tables", "tables/{name}", "capabilities", "availability", "examples")),
     *(f"/soda/{name}" for name in ("capabilities", "availability", "examples")),
     *(f"/registry{name}" for name in ("", "/capabilities", "/availability")),
+    *(f"/{service}/{name}" for service in ("sia2", "datalink") for name in ("capabilities", "availability")),
+    *(
+        f"/cone/{table}/{name}"
+        for table in (
+            "ivoa.obscore", "holdings.observation", "holdings.archive_row", "holdings.measurement",
+            "holdings.peak_spectrum", "holdings.supplement",
+        )
+        for name in ("capabilities", "availability")
+    ),
 }  # fmt: skip
 """Addresses that read no file, and show of the stored rows what is for everybody."""
 OF_JOBS = ("", *(f"/{name}" for name in (
@@ -119,6 +144,11 @@ OF_JOBS = ("", *(f"/{name}" for name in (
 )))  # fmt: skip
 ASKED_BELOW = {
     "/tap/sync",
+    "/sia2/query",
+    "/cone/{table}",
+    "/datalink/sync",
+    "/packages/list",
+    "/packages/script",
     *(f"/{service}/async" for service in ("tap", "soda")),
     *(f"/{service}/async/{{job_id}}{name}" for service in ("tap", "soda") for name in OF_JOBS),
 }
@@ -335,6 +365,46 @@ def test_a_job_sees_by_the_clock(house: House) -> None:
     assert image_of(house.ask(f"{make_job(house, 'nobody', **form)}/results/cutout-001")).shape[1] == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["list?RESPONSEFORMAT=votable/td&", "list?RESPONSEFORMAT=csv&", "script?FORM=sh&", "script?FORM=py&"],
+)
+def test_lists_of_files_show_what_is_for_everybody(house: House, words: str) -> None:
+    """Rows of files are; digests and entity tags of those that are closed are not."""
+    of_file = f"ID={house.products['closed']}"
+    address = f"/packages/{words}{of_file}"
+    listed = house.ask(f"/packages/list?RESPONSEFORMAT=csv&{of_file}", "ann").text
+    (sha256,) = re.findall(r"\b[0-9a-f]{64}\b", listed)
+    tag = house.ask(f"/files/{house.products['closed']}", "ann").headers["ETag"].strip('"')
+    texts = {}
+    for person in ("nobody", "bob"):
+        house.touched.clear()
+        answer = house.ask(address, person)
+        assert answer.status_code == 200 and house.touched == []
+        texts[person] = answer.text
+        assert REASON in answer.text
+        assert sha256 not in answer.text and tag not in answer.text
+    assert texts["nobody"] == texts["bob"]
+    assert sha256 in house.ask(address, "ann").text
+    house.now = AFTER
+    assert sha256 in house.ask(address).text
+    assert house.ask(address).text == house.ask(address, "bob").text
+
+
+def test_a_package_has_of_each_data_set_what_may_be_had(house: House) -> None:
+    address = f"/packages/tar?ID={house.data_sets['public']}&ID={house.data_sets['closed']}"
+    told = {}
+    for person in ("nobody", "bob", "ann"):
+        answer = house.ask(address, person)
+        assert answer.status_code == 200
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
+            told[person] = sorted(name.rpartition("/")[2] for name in tar.getnames())
+    assert told["nobody"] == told["bob"] and len(told["bob"]) == 3 and len(told["ann"]) == 6
+    assert not [name for name in told["bob"] if ".spw17." in name or name.endswith(".pb.fits")]
+    house.now = AFTER
+    assert house.ask(address).content == house.ask(address, "ann").content
+
+
 def test_measured_columns_follow_the_same_rights(house: House) -> None:
     adql = "SELECT peak FROM holdings.measurement WHERE product_id = '{}'".format(house.products["closed"])
     form = {"LANG": "ADQL", "QUERY": adql, "RESPONSEFORMAT": "csv"}
@@ -362,7 +432,92 @@ def test_every_address_is_tried_here_or_serves_no_pixels(house: House) -> None:
         "/soda/sync",
         "/previews/{name}.png",
         "/previews/{name}/{kind}.png",
+        "/packages/tar",
     }
     there = {route.path for route in routes}
     assert there - tried - NO_PIXELS - ASKED_BELOW == set()
     assert not tried & (NO_PIXELS | ASKED_BELOW)
+
+
+def test_a_cone_round_a_peak_finds_it_with_the_right_alone(house: House) -> None:
+    closed = house.products["closed"]
+    adql = f"SELECT peak_ra, peak_dec FROM holdings.measurement WHERE product_id = '{closed}'"
+    form = {"LANG": "ADQL", "QUERY": adql, "RESPONSEFORMAT": "csv"}
+    ra, dec = house.ask("/tap/sync", "ann", "POST", data=form).text.splitlines()[1].split(",")
+    cone = f"RA={ra}&DEC={dec}&SR=0.0001&RESPONSEFORMAT=csv&VERB=3"
+    for table in ("holdings.measurement", "holdings.peak_spectrum"):
+        address = f"/cone/{table}?{cone}"
+        assert closed in house.ask(address, "ann").text
+        for person in ("nobody", "bob"):
+            answer = house.ask(address, person)
+            assert answer.status_code == 200 and closed not in answer.text
+    house.now = AFTER
+    assert closed in house.ask(address).text
+
+
+def test_searches_show_outlines_of_headers_alone(house: House) -> None:
+    """Who has no right to the pixels sees the outline that the header tells, in every search."""
+    did = f"ivo://example.test/obs?{house.data_sets['closed']}"
+    searches = {
+        "sia": f"/sia2/query?ID={did.replace('?', '%3F')}&RESPONSEFORMAT=csv",
+        "cone": "/cone/ivoa.obscore?RA=204.25&DEC=-29.87&SR=1&VERB=3&RESPONSEFORMAT=csv",
+    }
+
+    def outlines(person: str) -> dict[str, tuple[str, str]]:
+        found = {}
+        for name, address in searches.items():
+            rows = list(csv.DictReader(io.StringIO(house.ask(address, person).text)))
+            (row,) = (row for row in rows if row["obs_publisher_did"] == did)
+            found[name] = row["s_region"], row["data_rights"]
+        return found
+
+    assert outlines("nobody") == outlines("bob")
+    adql = f"SELECT s_region, data_rights FROM ivoa.obscore WHERE obs_publisher_did = '{did}'"
+    form = {"LANG": "ADQL", "QUERY": adql, "RESPONSEFORMAT": "csv"}
+    for person in ("nobody", "ann"):
+        text = house.ask("/tap/sync", person, "POST", data=form).text
+        (row,) = csv.DictReader(io.StringIO(text))
+        assert set(outlines(person).values()) == {(row["s_region"], row["data_rights"])}
+
+
+def test_links_tell_who_may_follow_them_and_read_nothing(house: House) -> None:
+    # DL-046 to DL-048
+    address = f"/datalink/sync?ID={house.data_sets['closed']}&RESPONSEFORMAT=csv"
+
+    def this(person: str) -> dict[str, str]:
+        rows = csv.DictReader(io.StringIO(house.ask(address, person).text))
+        return next(row for row in rows if row["semantics"] == "#this")
+
+    for person in ("nobody", "bob"):
+        house.touched.clear()
+        assert (this(person)["link_auth"], this(person)["link_authorized"]) == ("true", "F")
+        assert house.touched == []
+    assert this("ann")["link_authorized"] == "T"
+    house.now = AFTER
+    assert (this("nobody")["link_auth"], this("nobody")["link_authorized"]) == ("optional", "T")
+
+
+@pytest.mark.parametrize("person", ["nobody", "bob"])
+def test_bulk_jobs_cut_what_their_owner_may_have(house: House, person: str) -> None:
+    table = "id\n" + "\n".join(house.data_sets[name] for name in ("public", "closed")) + "\n"
+
+    def states(who: str) -> dict[str, str]:
+        made = house.ask(
+            "/soda/async",
+            who,
+            "POST",
+            data={"UPLOAD": "mine,param:table", "CHANNELS": "3 4", "PHASE": "RUN"},
+            files={"table": ("mine.csv", table.encode(), "text/csv")},
+        )
+        assert made.status_code == 303, made.text
+        job = made.headers["Location"]
+        assert until(lambda: house.ask(f"{job}/phase", who).text in ("COMPLETED", "ERROR"))
+        status = house.ask(f"{job}/results/status.vot", who).content
+        rows = votable.parse(io.BytesIO(status)).get_first_table().to_table()
+        return {str(row["id"]): str(row["state"]) for row in rows}
+
+    public, closed = house.data_sets["public"], house.data_sets["closed"]
+    assert states(person) == {public: "done", closed: "forbidden"}
+    assert states("ann") == {public: "done", closed: "done"}
+    house.now = AFTER
+    assert states(person) == {public: "done", closed: "done"}

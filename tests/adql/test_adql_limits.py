@@ -12,9 +12,9 @@ from engines_under_test import LIMITS, UnderTest
 
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError
+from vo_service.asking.errors import service_error
 from vo_service.engines import QueryCancelled, QueryTimeout, QueryTooLarge
 from vo_service.query import Context, Question, ask
-from vo_service.tap.errors import service_error
 
 ENDLESS = (
     "SELECT COUNT(*) AS n FROM ivoa.obscore AS a, ivoa.obscore AS b, ivoa.obscore AS c, ivoa.obscore AS d "

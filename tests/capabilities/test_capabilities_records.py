@@ -8,7 +8,8 @@ import pytest
 from lxml import etree
 
 from capabilities import OutputFormat, TapLimits, TapService, tap_capabilities
-from capabilities.records import Archive, Extent, Life, records_of
+from capabilities.cone import Cone, ConeSearch
+from capabilities.records import Archive, Extent, Life, data_services, records_of
 from capabilities.records.coverage import coverage_element
 from capabilities.records.resources import source_of
 from capabilities.security import Login
@@ -33,7 +34,8 @@ FULL = Archive(
 BARE = Archive("vo-service.invalid", "http://127.0.0.1:8000", "A service", "Data.")
 WHOLE = Extent("4/30-33 38 6/", ((55000.0, 56000.5),), ((9e-4, 2e-3), (0.02, 0.03)), ("JAO",), ("ALMA",))
 LOGIN = Login(("ivo://ivoa.net/sso#BasicAA", "ivo://ivoa.net/sso#OAuth"))
-IDS = [A, f"{A}/org", f"{A}/registry", f"{A}/tap", f"{A}/obs", f"{A}/obs/radio"]
+OTHERS = ("sia2", "cone/ivoa.obscore", "cone/holdings.observation", "datalink", "soda")
+IDS = [A, *(f"{A}/{path}" for path in ("org", "registry", "tap", "obs", "obs/radio", *OTHERS))]
 
 
 def tap_of(archive: Archive, login: Login = LOGIN) -> TapService:
@@ -48,7 +50,12 @@ def tap_of(archive: Archive, login: Login = LOGIN) -> TapService:
 
 
 def records(archive: Archive = FULL, extent: Extent = WHOLE) -> dict[str, bytes]:
-    makers = records_of(archive, published(), tap_of(archive), extent, 100)
+    cones = {
+        table: ConeSearch(f"{archive.address}/cone/{table}", 1000, Cone(10.0, -5.5, 0.01), "Rows.", LOGIN)
+        for table in ("ivoa.obscore", "holdings.observation")
+    }
+    others = data_services(archive.address, LOGIN, cones)
+    makers = records_of(archive, published(), tap_of(archive), others, extent, 100)
     return {name: make(LIFE) for name, make in makers.items()}
 
 
@@ -91,6 +98,7 @@ def test_kinds_of_resource() -> None:
         "/tap": "vs:CatalogService",
         "/obs": "vs:CatalogResource",
         "/obs/radio": "vs:CatalogResource",
+        **{f"/{path}": "vs:CatalogService" for path in OTHERS},
     }
     authority = record("").find("managingOrg")
     assert (authority.text, authority.get("ivo-id")) == ("The Observatory", f"{A}/org")
@@ -99,6 +107,39 @@ def test_kinds_of_resource() -> None:
         "false",
         "archive.example.org",
     )
+
+
+def test_services_are_registered_as_they_declare_themselves() -> None:
+    # SIA-110, SCS-024, SCS-025, DL-068, SODA-004, REG-083
+    wanted = {
+        "sia2": {"ivo://ivoa.net/std/SIA#query-2.0": "https://vo.example.org/x/sia2/query"},
+        "cone/ivoa.obscore": {"ivo://ivoa.net/std/ConeSearch": "https://vo.example.org/x/cone/ivoa.obscore?"},
+        "datalink": {
+            f"ivo://ivoa.net/std/DataLink#links-{version}": "https://vo.example.org/x/datalink/sync"
+            for version in ("1.1", "1.0")
+        },
+        "soda": {
+            f"ivo://ivoa.net/std/SODA#{mode}-1.0": f"https://vo.example.org/x/soda/{mode}"
+            for mode in ("sync", "async")
+        },
+    }
+    for path, standards in wanted.items():
+        found = {
+            one.get("standardID"): one.findtext("interface/accessURL")
+            for one in record(f"/{path}").iterfind("capability")
+        }
+        assert found.items() >= standards.items()
+    cone = record("/cone/ivoa.obscore").find("capability")
+    assert cone.get(f"{XSI}type") == "cs:ConeSearch"
+    assert (cone.findtext("maxSR"), cone.findtext("maxRecords")) == ("180.0", "1000")
+    assert [float(one.text) for one in cone.find("testQuery")] == [10.0, -5.5, 0.01]
+    tables = {path: record(f"/{path}").findtext("tableset/schema/table/name") for path in wanted}
+    assert tables == {
+        "sia2": "ivoa.obscore",
+        "cone/ivoa.obscore": "ivoa.obscore",
+        "datalink": None,
+        "soda": None,
+    }
 
 
 def test_authorities_have_a_form() -> None:

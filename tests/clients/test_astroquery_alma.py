@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 from datetime import UTC, datetime
+from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 import pytest
 import regions
+import requests
 from astropy.coordinates import SkyCoord
 from astroquery.alma import AlmaClass
+from cutting_relay import CuttingRelay
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,41 @@ def test_old_names_of_columns_are_made(alma: AlmaClass, observed) -> None:
 
 def test_rows_are_cut_where_the_user_says_so(alma: AlmaClass, centre: SkyCoord) -> None:
     assert len(alma.query_region(centre, radius=60 * u.deg, public=None, maxrec=2)) == 2
+
+
+@pytest.fixture(scope="module")
+def products(alma: AlmaClass) -> list[dict[str, object]]:
+    """Public files, the largest first."""
+    query = "select product_id, size_bytes, access_url from holdings.product where data_rights = 'Public'"
+    rows = alma.query_tap(query).to_table()
+    rows.sort("size_bytes", reverse=True)
+    return [dict(row) for row in rows[:8]]
+
+
+@pytest.mark.parametrize("kind", ["file", "package"])
+def test_a_download_that_was_interrupted_goes_on(
+    alma: AlmaClass, service_url: str, products, tmp_path: Path, kind: str
+) -> None:
+    """HEAD with length and name, then what is missing by Range, as `download_files` does it."""
+    ids = [each["product_id"] for each in products]
+    address = f"{service_url}/packages/tar?" + "&".join(f"ID={each}" for each in ids)
+    if kind == "file":
+        address = str(products[0]["access_url"])
+    with CuttingRelay(service_url) as relay:
+        through = address.replace(service_url, relay.url)
+        whole = requests.get(through, timeout=60)
+        relay.most = len(whole.content) // 3
+        client = AlmaClass()
+        client.archive_url = client.dataarchive_url = relay.url
+        with pytest.raises((requests.RequestException, http.client.HTTPException, ValueError)):
+            client.download_files([through], savedir=tmp_path, continuation=True)
+        (part,) = tmp_path.iterdir()
+        assert part.name == whole.headers["Content-Disposition"].partition("filename=")[2]
+        begun = part.stat().st_size
+        assert 0 < begun < len(whole.content)
+        relay.most, relay.heads = None, []
+        (found,) = client.download_files([through], savedir=tmp_path, continuation=True)
+        assert Path(found).read_bytes() == whole.content
+        assert relay.ranges() == [begun]
+        again = client.download_files([through], savedir=tmp_path, continuation=True)
+        assert again == [found] and relay.ranges() == [begun], "what is whole is left as it is"

@@ -1,17 +1,21 @@
-"""Each check of jobs, uploads, logins, the registry and cut-outs finds the fault that it is there for."""
+"""Each check of jobs, uploads, logins, registry, cut-outs, searches, links finds the fault it is for."""
 
 from __future__ import annotations
 
 import pytest
 from faulty_proxy import Fault, proxy
-from planted_faults import FAULTS, SYNC, misheard
+from planted_faults import FAULTS as OWN_FAULTS
+from planted_faults import SYNC, misheard
+from planted_link_faults import LINK_FAULTS
+from planted_search_faults import SEARCH_FAULTS
 
 from conformance.catalogue import CHECKS
 from conformance.model import Level, Verdict
 from conformance.runner import run
 from conformance.service import Service
 
-SERVICES = ("uws", "uploads", "auth", "registry", "soda")
+SERVICES = ("uws", "uploads", "auth", "registry", "soda", "sia", "scs", "datalink")
+FAULTS = [*OWN_FAULTS, *SEARCH_FAULTS, *LINK_FAULTS]
 JUDGED = {check.requirement.id: check for check in CHECKS if check.requirement.service in SERVICES}
 
 

@@ -13,10 +13,10 @@ from conformance.catalogue import CHECKS
 
 TESTS = Path(__file__).resolve().parents[1]
 REPOSITORY = TESTS.parent
-LISTS = ("tap", "uws-vosi-dali", "votable", "obscore", "auth", "registry", "soda-datalink")
-AREAS = ("TAP", "UWS", "VOSI", "DALI", "VOT", "OBS", "RAD", "AUTH", "REG", "SODA")
-NAME = re.compile(r"\b([A-Z]{3,4})-(\d{3})\b`?(?:(?:\.\.| to )`?(?:\1-)?(\d{3}))?")
-ROW = re.compile(r"^(?:\| *`?|\*\*)([A-Z]{3,4}-\d{3})\b", re.M)
+LISTS = ("tap", "uws-vosi-dali", "votable", "obscore", "auth", "registry", "soda-datalink", "sia2")
+AREAS = ("TAP", "UWS", "VOSI", "DALI", "VOT", "OBS", "RAD", "AUTH", "REG", "SODA", "SIA", "SCS", "DL")
+NAME = re.compile(r"\b([A-Z]{2,4})-(\d{3})\b`?(?:(?:\.\.| to )`?(?:\1-)?(\d{3}))?")
+ROW = re.compile(r"^(?:\| *`?|\*\*)([A-Z]{2,4}-\d{3})\b", re.M)
 
 
 def named(text: str) -> Iterator[str]:

@@ -55,6 +55,12 @@ class TestStoredRows:
                 == published().storage[TABLE].arrow_schema().field("version").type
             )
 
+    def test_what_is_empty_is_picked_too(self, rows: StoredRows) -> None:
+        found = rows.find(TABLE, ["product_id"], {"_container": None, "dataset_id": ["set-0", "set-1"]})
+        assert sorted(found["product_id"].to_pylist()) == sorted(NAMES[:3])
+        assert rows.find(TABLE, ["product_id"], {"_container": None}).num_rows == 3
+        assert rows.find(TABLE, ["product_id"], {"_container": None, "dataset_id": []}).num_rows == 0
+
     def test_several_values_and_several_columns(self, rows: StoredRows) -> None:
         found = rows.find(TABLE, ["product_id"], {"dataset_id": ["set-0", "set-1"], "root": "main"})
         assert sorted(found["product_id"].to_pylist()) == sorted(NAMES[:4])

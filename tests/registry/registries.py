@@ -18,6 +18,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from capabilities import OutputFormat, TapLimits, TapService
+from capabilities.cone import Cone, ConeSearch
+from capabilities.records import DataService, data_services
+from capabilities.security import EVERYBODY
 from tap_schema import published
 from vo_service.access import Rights
 from vo_service.dali.addresses import Addresses
@@ -114,6 +117,13 @@ def duckdb_on(snapshot: Snapshot) -> Iterator[Engine]:
         engine.close()
 
 
+def others(address: str) -> tuple[DataService, ...]:
+    """The services beside TAP, as the whole service declares them."""
+    table = "ivoa.obscore"
+    cones = {table: ConeSearch(f"{address}/cone/{table}", 1000, Cone(83.6, -5.4, 0.01))}
+    return data_services(address, EVERYBODY, cones)
+
+
 @dataclass
 class Registry:
     """The registry of a home, and requests to it. Settings and clock are turned between two openings."""
@@ -141,7 +151,9 @@ class Registry:
         self.parts.callback(current.close)
         addresses = Addresses(loaded.base_url, loaded.trust_proxy)
         asking = Asking(Rights(), Limits(30.0, 1000), lambda: self.now)
-        self.service = open_registry(loaded, current, asking, self.catalogue, self.tap, addresses, self.page)
+        self.service = open_registry(
+            loaded, current, asking, self.catalogue, self.tap, others, addresses, self.page
+        )
         self.app = Starlette(
             routes=self.service.routes(),
             exception_handlers={ServiceError: answer_service_error, HTTPException: answer_http_error},

@@ -17,8 +17,10 @@ from vo_service.engines import QueryTimeout
 from vo_service.registry import publication
 
 TAP = f"ivo://{AUTHORITY}/tap"
+SERVICES = {f"ivo://{AUTHORITY}/{path}" for path in ("sia2", "cone/ivoa.obscore", "datalink", "soda")}
+"""They tell what the holdings cover, and what they offer themselves."""
 OBS = f"ivo://{AUTHORITY}/obs"
-ALL = 6
+ALL = 10
 
 
 def stamps(registry: Registry) -> dict[str, str]:
@@ -57,7 +59,7 @@ def test_a_change_moves_the_datestamps_of_what_it_changes(registry: Registry) ->
     registry.later(seconds=90)
     publish(registry.home, sky_rows(41, 60))
     changed = registry.identifiers(from_=utc(1))
-    assert set(changed) == {TAP, OBS, f"{OBS}/radio"}
+    assert set(changed) == {TAP, OBS, f"{OBS}/radio"} | SERVICES
     assert set(registry.identifiers(from_=harvested)) >= set(changed)
     record = registry.record(OBS)
     assert record.get("created").startswith("2025-03-01T12:00:00")
@@ -302,4 +304,4 @@ def test_holdings_that_cannot_be_asked_are_left_alone_for_a_while(
     registry.open()
     assert stamps(registry) == before
     monkeypatch.setattr(publication, "extent_of", extent_of)
-    assert set(registry.identifiers(from_=utc(60))) == {TAP, OBS, f"{OBS}/radio"}
+    assert set(registry.identifiers(from_=utc(60))) == {TAP, OBS, f"{OBS}/radio"} | SERVICES

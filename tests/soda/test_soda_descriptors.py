@@ -24,6 +24,7 @@ from vo_service.soda.descriptors import (
     generic_descriptor,
     row_services,
     self_description,
+    shared_descriptors,
 )
 from vo_service.soda.limits import Limits
 from vo_service.spectral import Frame, line
@@ -135,6 +136,22 @@ def test_products_of_another_kind_have_descriptors_of_their_own() -> None:
     # DL-081
     assert len({service.name for service in services.values()}) == len(services)
     assert len({service.description for service in services.values()}) == len(services)
+
+
+def test_many_data_sets_share_descriptors_without_limits() -> None:
+    # DL-035, SODA-071
+    own = {one.id: one for one in dataset_descriptors(CUBE, BASE)}
+    shared = {one.id: one for one in shared_descriptors(BASE, "target")}
+    assert list(shared) == list(own)
+    for name, one in shared.items():
+        first, *others = one.inputs
+        assert (first.name, first.ref, first.value) == ("ID", "target", "")
+        assert {each.name for each in one.inputs} >= {each.name for each in own[name].inputs}
+        assert all(each.minimum is None and each.maximum is None for each in others)
+        assert [each.name for each in others if each.value] == [
+            each.name for each in own[name].inputs[1:] if each.value
+        ]
+        assert (one.access_url, one.standard_id) == (own[name].access_url, own[name].standard_id)
 
 
 def test_what_is_not_known_is_not_offered() -> None:

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.products.identifiers import dataset_of
 from vo_service.soda.errors import MultiValuedError, word_of, worded
-from vo_service.soda.identifiers import dataset_of
 
 BEGINNING = re.compile(
     r"(Error|AuthenticationError|AuthorizationError|ServiceUnavailable|UsageError"

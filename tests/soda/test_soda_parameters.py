@@ -7,7 +7,7 @@ import re
 import pytest
 from astropy.io.votable.ucd import check_ucd
 
-from vo_service.soda.parameters import PARAMETERS, TABLE, SodaParameter
+from vo_service.soda.parameters import BULK, PARAMETERS, TABLE, SodaParameter
 
 # SODA 1.0, 3.3 and 3.5: name, UCD, unit, datatype, arraysize, xtype (SODA-015 to SODA-027, SODA-070)
 STANDARD = {
@@ -79,5 +79,5 @@ def test_what_may_come_several_times(mode: str) -> None:
 def test_jobs_know_what_may_come_several_times() -> None:
     # SODA-065
     many = {one.name for one in PARAMETERS if one.many}
-    assert many == {one.name for one in TABLE if one.repeats("async")}
+    assert many == {one.name for one in (*TABLE, *BULK) if one.repeats("async")}
     assert {"RUNID", "RESPONSEFORMAT", "MAXREC"} <= {one.name for one in PARAMETERS}

@@ -20,6 +20,8 @@ from astropy.io.votable import parse_single_table
 from tap_jobs import FAILING, with_one_that_is_no_number
 
 from vo_service.access import ANONYMOUS, Rights
+from vo_service.asking.answers import Answering
+from vo_service.asking.errors import service_error
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.streams import Cancellation, StalledReader
@@ -28,8 +30,7 @@ from vo_service.formats import Info, find_format
 from vo_service.query import Context, Question
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshot, Snapshots
-from vo_service.tap.answers import Answering
-from vo_service.tap.errors import service_error
+from vo_service.tap.queries import STANDARD_ID
 
 ROWS = 60_000
 BATCH = 2048
@@ -100,7 +101,7 @@ def answering(current: Current[Engine], readers: ThreadPoolExecutor, tmp_path: P
 
     def make(adql: str, format: str = "votable", maxrec: int | None = 10**6, **more: object) -> Answering:
         context = Context(ANONYMOUS, NOW, "https://vo.example.org", Limits(60.0, BATCH), Rights(False))
-        plain = Answering(Question(adql, maxrec), context, find_format(format), (), current)
+        plain = Answering(Question(adql, maxrec), context, find_format(format), STANDARD_ID, (), current)
         return replace(plain, readers=readers, place=tmp_path, **more)  # type: ignore[arg-type]
 
     return make

@@ -204,7 +204,7 @@ def test_tables_come_with_a_job_at_once_or_later(jobs: Jobs) -> None:
 def test_an_aborted_job_ends_its_query(small: Settings, ask: Ask, jobs: Jobs, caplog: Any) -> None:
     # UWS-029, UWS-031, TAP-146, TAP-155
     job = jobs.make(ENDLESS)
-    with caplog.at_level(logging.INFO, logger="vo_service.tap.answers"):
+    with caplog.at_level(logging.INFO, logger="vo_service.asking.answers"):
         assert until(lambda: jobs.get(f"{job}/phase").text == "EXECUTING")
         jobs.post(f"{job}/phase", PHASE="ABORT")
         asked = time.monotonic()

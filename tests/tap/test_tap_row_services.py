@@ -1,4 +1,5 @@
-"""Answers that name data sets tell how to cut them: the descriptor behind the table, whatever the query."""
+"""Answers that name data sets tell what belongs to them and how to cut them: descriptors behind the table,
+whatever the query."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from tap_uploads import ONE, sent
 from xsd import Validate
 
 from tap_schema import published
+from vo_service.asking.row_services import described_services
 from vo_service.soda.descriptors import generic_descriptor
-from vo_service.tap.row_services import described_services
 
 Ask = Callable[..., httpx.Response]
 V = "{http://www.ivoa.net/xml/VOTable/v1.3}"
@@ -51,11 +52,15 @@ def test_the_descriptor_stands_behind_the_table(ask: Ask, format: str, validate:
     assert [(one.get("type"), one.get("utype")) for one in root] == [
         ("results", None),
         ("meta", "adhoc:service"),
+        ("meta", "adhoc:service"),
     ]
-    direct = {one.get("name"): one.get("value") for one in root[1].findall(f"{V}PARAM")}
-    assert direct["standardID"] == "ivo://ivoa.net/std/SODA#sync-1.0"
-    assert direct["accessURL"] == f"{BASE}/soda/sync"
-    names = [one.get("name") for one in root[1].find(f"{V}GROUP")]
+    standards = ("ivo://ivoa.net/std/DataLink#links-1.1", "ivo://ivoa.net/std/SODA#sync-1.0")
+    for resource, standard, place in zip(root[1:], standards, ("datalink", "soda"), strict=True):
+        direct = {one.get("name"): one.get("value") for one in resource.findall(f"{V}PARAM")}
+        assert direct["standardID"] == standard
+        assert direct["accessURL"] == f"{BASE}/{place}/sync"
+    assert [one.get("name") for one in root[1].find(f"{V}GROUP")] == ["ID"]
+    names = [one.get("name") for one in root[2].find(f"{V}GROUP")]
     assert names == [one.name for one in generic_descriptor(BASE, "x").inputs]
     assert reference_of(content) == "obs_publisher_did"
     table = parse(io.BytesIO(content), verify="exception").get_first_table()
@@ -96,7 +101,7 @@ def test_it_follows_the_column(ask: Ask, adql: str, name: str | None) -> None:
 def test_however_many_rows_there_are(ask: Ask, maxrec: str) -> None:
     # DL-083: once, behind the results with all that is said of them
     content = query(ask, "SELECT obs_publisher_did FROM ivoa.obscore", MAXREC=maxrec)
-    assert len(services_in(content)) == 1
+    assert [one.get("name") for one in services_in(content)] == ["Links", "Cut-out"]
     results = etree.fromstring(content)[0]
     statuses = [one.get("value") for one in results.iter(f"{V}INFO") if one.get("name") == "QUERY_STATUS"]
     assert statuses == ["OK", "OVERFLOW"]
@@ -108,8 +113,9 @@ def test_where_several_columns_are_identifiers_the_first_counts(ask: Ask) -> Non
     content = query(ask, f"{adql} ON a.obs_id = b.obs_id", MAXREC="2")
     root = etree.fromstring(content)
     first, second = root.iter(f"{V}FIELD")
-    (service,) = services_in(content)
-    assert service.find(f"{V}GROUP/{V}PARAM[@name='ID']").get("ref") == first.get("ID") != second.get("ID")
+    for service in services_in(content):
+        reference = service.find(f"{V}GROUP/{V}PARAM[@name='ID']").get("ref")
+        assert reference == first.get("ID") != second.get("ID")
 
 
 def test_no_id_of_the_document_comes_twice(ask: Ask) -> None:

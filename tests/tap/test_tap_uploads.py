@@ -118,7 +118,7 @@ def test_a_query_whose_table_is_wrong_is_counted_and_logged_as_failed(
     ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = queries_ended(ask)
-    with caplog.at_level(logging.INFO, "vo_service.tap.answers"):
+    with caplog.at_level(logging.INFO, "vo_service.asking.answers"):
         for part in ({"p": "<VOTABLE><RESOURCE>"}, {}):
             answer = sent(ask, "SELECT n FROM TAP_UPLOAD.t", "t,param:p", part, RUNID="mine")
             assert answer.status_code == 400

@@ -72,7 +72,7 @@ def test_a_copy_loads_equal(directory):
         ),
         (
             "storage.yaml",
-            "lookup: [product_id, dataset_id, _container]",
+            "lookup: [product_id, dataset_id, member_ous_uid, _container]",
             "lookup: [access_url]",
             "holdings.product, lookup: no stored column access_url",
         ),

@@ -11,6 +11,7 @@ from vo_service.adql.language.features import FEATURES, LANGUAGES, VERSIONS, Fea
 from vo_service.adql.language.parser import parse
 from vo_service.adql.language.parser_cursor import MAX_NESTING
 from vo_service.adql.language.printing import print_tree
+from vo_service.adql.language.tokens import MAX_TEXT
 from vo_service.adql.language.tree import Tree
 from vo_service.adql.meaning.origins import Origin
 from vo_service.adql.meaning.resolve import resolve
@@ -26,6 +27,7 @@ __all__ = [
     "FUNCTIONS",
     "LANGUAGES",
     "MAX_NESTING",
+    "MAX_TEXT",
     "VERSIONS",
     "AdqlError",
     "Ask",

@@ -7,6 +7,13 @@ from vo_service.dali.parameters import FORMAT, RESPONSEFORMAT, Form, shortened
 from vo_service.formats import FORMATS, Format, UnknownFormat, find_format
 
 
+def response_format(form: Form) -> Format:
+    """The format of RESPONSEFORMAT alone, for services where FORMAT is something else (SIA-059); the first
+    of FORMATS where it is not sent. Raises ServiceError (400) for one that is not offered."""
+    asked = form.one(RESPONSEFORMAT)
+    return FORMATS[0] if asked is None else _found(asked)
+
+
 def wanted_format(form: Form) -> Format:
     """The format of RESPONSEFORMAT, or of FORMAT, its older name; the first of FORMATS where neither is sent.
 

@@ -47,9 +47,9 @@ async def read_body(request: Request, limits: BodyLimits, place: Path) -> Body:
     400 for one that cannot be read.
     """
     if request.method in _WITHOUT_BODY or _kind(request) != MULTIPART:
-        pairs = await read_pairs(request, limits.body_bytes, kinds=(URLENCODED, MULTIPART))
+        pairs = await read_pairs(request, limits.body_bytes, limits.values, (URLENCODED, MULTIPART))
         return Body(Form.of(pairs))
-    pairs = _urlencoded(request.scope["query_string"], "the query string", _FIELDS)
+    pairs = _urlencoded(request.scope["query_string"], "the query string", limits.values)
     most = limits.body_bytes + limits.upload_bytes
     # what stands between the parts counts for nothing
     async with _arriving(request, most + _DRAINED_BYTES, most) as body:

@@ -25,16 +25,17 @@ from vo_service.store.disk import is_full
 MEMORY_BYTES = 64 << 10
 """Bytes of a part that stay in memory; a part beyond that goes to a file."""
 _MEMORY_BYTES_OF_ALL = 1 << 20
-_PARTS = 1000
 _NAME_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """Bytes of a request's parameters, and of the files that come with them."""
+    """Bytes of a request's parameters, and of the files that come with them; values at most in a query
+    string, in a body, and in the parts of one."""
 
     body_bytes: int
     upload_bytes: int
+    values: int = 1000
 
 
 class Part:
@@ -208,8 +209,9 @@ class PartReader:
             part.close()
 
     def _begin_part(self) -> None:
-        if len(self._parts) == _PARTS:
-            raise usage(f"There are more than {_PARTS} parts in the body.")
+        most = self._limits.values
+        if len(self._parts) == most:
+            raise usage(f"There are more than {most} parts in the body.")
         self._growing = _Growing(self._place)
 
     def _take_field(self, data: bytes, start: int, end: int) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -42,7 +43,16 @@ class Confirmable(Protocol):
     """Bytes of which only a look behind the last of them tells whether they were of one state."""
 
     def confirm(self) -> None:
-        """Asked before the last bytes of an answer are sent. Raises OSError where they must not be."""
+        """Asked before the last bytes of a range are sent. Raises OSError where they must not be."""
+
+
+@runtime_checkable
+class Leavable(Protocol):
+    """Bytes of which a piece may take long to make."""
+
+    def leave(self) -> None:
+        """Nobody takes the piece that is being read, in another thread perhaps: it need not be made to its
+        end, and reading it may raise OSError. Called before ``close``, however an answer ended."""
 
 
 @dataclass(slots=True)
@@ -86,32 +96,39 @@ class KnownBytes:
 class Sendable:
     """Bytes that are open, and what is known of them: ``size`` None where a server does not tell it, ``etag``
     strong and in its quotes, ``modified`` UTC in whole seconds or None. ``threads`` are those that read them,
-    where reading may take long, so that nobody else waits for one; None: those of all that is quick."""
+    where reading may take long, so that nobody else waits for one; None: those of all that is quick. Where
+    that is not the same for all parts it is asked for once before each, by its offset and length."""
 
     handle: OpenBytes
     size: int | None
     etag: str
     modified: datetime | None
     media_type: str
-    threads: CapacityLimiter | None = None
+    threads: CapacityLimiter | Callable[[int, int], CapacityLimiter | None] | None = None
 
 
-def send_stored(request: Request, stored: Sendable, more: Mapping[str, str]) -> Response:
+def send_stored(
+    request: Request, stored: Sendable, more: Mapping[str, str], range_methods: Collection[str] = ("GET",)
+) -> Response:
     """The answer that the request's conditions and ranges make of stored bytes; it closes them.
 
-    ``more`` are headers that stand on every answer, on 304 and 412 too.
+    ``more`` are headers that stand on every answer, on 304 and 412 too. Ranges count for ``range_methods``:
+    HTTP defines them for GET alone (RFC 9110, 14.2), but a door may honour them for a POST that changes
+    nothing, whose form is only too long for an address.
     """
     headers = {"Accept-Ranges": "bytes", "ETag": stored.etag, **more}
     if stored.modified is not None:
         headers["Last-Modified"] = http_text(stored.modified)
     try:
-        return _answer(request, stored, headers)
+        return _answer(request, stored, headers, range_methods)
     except BaseException:
         stored.handle.close()
         raise
 
 
-def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Response:
+def _answer(
+    request: Request, stored: Sendable, headers: dict[str, str], range_methods: Collection[str]
+) -> Response:
     verdict = judge(request.headers, stored.etag, stored.modified, request.method)
     if verdict is not Verdict.SEND:
         stored.handle.close()
@@ -123,7 +140,7 @@ def _answer(request: Request, stored: Sendable, headers: dict[str, str]) -> Resp
         headers |= {"Content-Type": stored.media_type, "Accept-Ranges": "none"}
         return _StoredResponse(request, stored, None, b"", 200, headers)
     try:
-        spans = _spans(request, stored, size)
+        spans = _spans(request, stored, size) if request.method in range_methods else ()
     except NotSatisfiable:
         stored.handle.close()
         return _beyond(size, headers)
@@ -154,7 +171,7 @@ def _of_any_state(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _spans(request: Request, stored: Sendable, size: int) -> tuple[Span, ...]:
     asked = request.headers.get("if-range")
-    if request.method != "GET" or not range_applies(asked, stored.etag, stored.modified):
+    if not range_applies(asked, stored.etag, stored.modified):
         return ()
     return wanted_spans(request.headers.get("range"), size)
 
@@ -191,12 +208,13 @@ class _StoredResponse(StreamingResponse):
         headers: Mapping[str, str],
     ) -> None:
         headers = dict(headers)
+        self._reader = _Reader(stored)
         if parts is None:
-            body = _rest(stored)
+            body = _rest(self._reader)
         else:
             length = sum(len(before) + span.length for before, span in parts) + len(end)
             headers["Content-Length"] = str(length)
-            body = _bytes(stored, parts, end)
+            body = _bytes(self._reader, parts, end)
         if request.method == "HEAD":
             body = _nothing()
         super().__init__(body, status_code=status, headers=headers)
@@ -209,6 +227,9 @@ class _StoredResponse(StreamingResponse):
             else:
                 await super().__call__(scope, receive, send)
         finally:
+            if isinstance(self._handle, Leavable):
+                self._handle.leave()
+            await self._reader.settle()
             self._handle.close()
 
 
@@ -217,48 +238,86 @@ async def _nothing() -> AsyncIterator[bytes | memoryview]:
         yield b""
 
 
-async def _rest(stored: Sendable) -> AsyncIterator[bytes | memoryview]:
+class _Reader:
+    """Reads blocks of open bytes, the next one while the one before is sent."""
+
+    def __init__(self, stored: Sendable) -> None:
+        self._stored = stored
+        self._reading: asyncio.Task[bytes | memoryview] | None = None
+        self._threads: CapacityLimiter | None = None  # of the block that was read last
+
+    def begin(self, offset: int, length: int) -> None:
+        """Read a block behind what is done meanwhile; the next `read` is of that block."""
+        if not isinstance(self._stored.handle, KnownBytes):
+            self._reading = asyncio.create_task(self._in_thread(offset, length))
+
+    async def read(self, offset: int, length: int) -> bytes | memoryview:
+        """A block. Raises ServiceError where the bytes cannot be had."""
+        if isinstance(self._stored.handle, KnownBytes):
+            return self._stored.handle.read_at(offset, length)
+        if self._reading is None:
+            self.begin(offset, length)
+        assert self._reading is not None
+        try:
+            block = await asyncio.shield(self._reading)  # its thread reads on, whoever leaves: see settle
+        except OSError as error:
+            raise _broken_off(str(error)) from error
+        self._reading = None
+        return block
+
+    async def confirm(self) -> None:
+        """Ask whether the bytes were of one state. Raises ServiceError where they were not."""
+        handle = self._stored.handle
+        if not isinstance(handle, Confirmable):
+            return
+        try:
+            await to_thread.run_sync(handle.confirm, limiter=self._threads)
+        except OSError as error:
+            raise _broken_off(str(error)) from error
+
+    async def settle(self) -> None:
+        """Wait for a block that nobody will take: its thread still reads what is to be closed."""
+        if self._reading is not None:
+            with CancelScope(shield=True):
+                await asyncio.wait({self._reading})
+            if not self._reading.cancelled():
+                self._reading.exception()  # seen, so that nobody reports it as lost
+
+    async def _in_thread(self, offset: int, length: int) -> bytes | memoryview:
+        read_at, threads = self._stored.handle.read_at, self._stored.threads
+        if threads is not None and not isinstance(threads, CapacityLimiter):
+            threads = threads(offset, length)
+        self._threads = threads
+        return await to_thread.run_sync(read_at, offset, length, limiter=threads)
+
+
+async def _rest(reader: _Reader) -> AsyncIterator[bytes | memoryview]:
     offset = 0
-    while block := await _read(stored, offset, _BLOCK):
+    while block := await reader.read(offset, _BLOCK):
         offset += len(block)
+        reader.begin(offset, _BLOCK)
         yield block
 
 
 async def _bytes(
-    stored: Sendable, parts: list[tuple[bytes, Span]], end: bytes
+    reader: _Reader, parts: list[tuple[bytes, Span]], end: bytes
 ) -> AsyncIterator[bytes | memoryview]:
-    for number, (before, span) in enumerate(parts, 1):
+    for before, span in parts:
         if before:
             yield before
         offset = span.start
         while offset < span.stop:
-            block = await _read(stored, offset, min(_BLOCK, span.stop - offset))
+            block = await reader.read(offset, min(_BLOCK, span.stop - offset))
             if not block:
                 raise _broken_off("the file became shorter while it was sent")
             offset += len(block)
-            if number == len(parts) and offset >= span.stop:
-                await _confirm(stored)
+            if offset < span.stop:
+                reader.begin(offset, min(_BLOCK, span.stop - offset))
+            else:  # of each range: those behind it may be of other sources
+                await reader.confirm()
             yield block
     if end:
         yield end
-
-
-async def _read(stored: Sendable, offset: int, length: int) -> bytes | memoryview:
-    if isinstance(stored.handle, KnownBytes):
-        return stored.handle.read_at(offset, length)
-    try:
-        return await to_thread.run_sync(stored.handle.read_at, offset, length, limiter=stored.threads)
-    except OSError as error:
-        raise _broken_off(str(error)) from error
-
-
-async def _confirm(stored: Sendable) -> None:
-    if not isinstance(stored.handle, Confirmable):
-        return
-    try:
-        await to_thread.run_sync(stored.handle.confirm, limiter=stored.threads)
-    except OSError as error:
-        raise _broken_off(str(error)) from error
 
 
 def _broken_off(why: str) -> ServiceError:

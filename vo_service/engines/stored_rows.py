@@ -25,9 +25,11 @@ class StoredRows:
     tables: Mapping[str, Table]
     seconds: float = 10.0
 
-    def find(self, table: str, columns: Sequence[str], wanted: Mapping[str, str | Sequence[str]]) -> pa.Table:
-        """Rows of ``schema.table`` in which each column of ``wanted`` has its value, or one of its values,
-        with the published types.
+    def find(
+        self, table: str, columns: Sequence[str], wanted: Mapping[str, str | Sequence[str] | None]
+    ) -> pa.Table:
+        """Rows of ``schema.table`` in which each column of ``wanted`` has its value, or one of its values, or
+        is empty where None is wanted, with the published types.
 
         ``columns`` are stored ones, hidden ones too. All rows come into memory: pick by ``lookup`` columns.
         Raises EngineError, and KeyError for what is not stored.
@@ -38,6 +40,9 @@ class StoredRows:
         parameters: list[str] = []
         conditions = []
         for name, value in wanted.items():
+            if value is None:
+                conditions.append(f"{quoted(schema.field(name).name)} IS NULL")
+                continue
             values = [value] if isinstance(value, str) else list(value)
             if not values:
                 return fields.empty_table()

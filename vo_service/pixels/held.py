@@ -47,6 +47,18 @@ class HeldFile:
             rest = rest[found:]
         raise OSError(f"{self.name} ends before byte {end}")
 
+    def read_strided(self, offset: int, length: int, stride: int, view: memoryview) -> None:
+        """Fill ``view`` with runs of ``length`` bytes, the first from ``offset`` on, ``stride`` bytes from
+        one to the next. Raises OSError where there are not so many."""
+        read, descriptor, place = os.preadv, self.descriptor, self.start + offset
+        last = offset + (len(view) // length - 1) * stride + length
+        if last > self.size:
+            raise OSError(f"{self.name} ends before byte {last}")
+        for start in range(0, len(view), length):
+            if read(descriptor, (view[start : start + length],), place) != length:
+                self.read_into(place - self.start, view[start : start + length])
+            place += stride
+
     def state(self) -> tuple[object, ...]:
         """Size and time of change in nanoseconds of the whole file."""
         found = os.fstat(self.descriptor)

@@ -17,10 +17,10 @@ from vo_service.pixels.cutout.assemble import CutImage, OpenImage, cut_image, fi
 from vo_service.pixels.cutout.box import Box
 from vo_service.pixels.cutout.cards import cards_of
 from vo_service.pixels.cutout.plan import Held, Segment
-from vo_service.pixels.cutout.select_sky import touching
+from vo_service.pixels.cutout.select_sky import sky_box, touching
 from vo_service.products.companions import bins_on, constraints_on
 from vo_service.products.provenance import provenance_cards
-from vo_service.products.selection import Constraints, NoOverlap, RowFacts, select
+from vo_service.products.selection import BoxOf, Constraints, NoOverlap, RowFacts, select
 from vo_service.products.stored import StoredFile
 from vo_service.products.wanted import HeaderOf, Wanted
 
@@ -42,12 +42,13 @@ def segments_wanted(
     images: Sequence[OpenImage],
     facts: RowFacts,
     wanted: Wanted,
+    box_of: BoxOf = sky_box,
 ) -> list[Segment]:
     """The cut of plain images, or its header, as bytes that are known or stored.
 
     Raises NoOverlap, FitsError ``bad_header``, ServiceError (400).
     """
-    boxes = boxes_wanted(views, facts, wanted.constraints)
+    boxes = boxes_wanted(views, facts, wanted.constraints, box_of)
     cuts = [
         cut_image(image, box, provenance_cards(file, _words(wanted)))
         for file, image, box in zip(files, images, boxes, strict=True)
@@ -68,13 +69,15 @@ def parts_wanted(opened: Sequence[OpenFile], facts: RowFacts, wanted: Wanted) ->
     return file_of(cuts[0], _named([each.file for each in opened], cuts))
 
 
-def boxes_wanted(views: Sequence[ImageView], facts: RowFacts, wanted: Constraints) -> list[Box]:
+def boxes_wanted(
+    views: Sequence[ImageView], facts: RowFacts, wanted: Constraints, box_of: BoxOf = sky_box
+) -> list[Box]:
     """The box of the science image, which comes first, and those of its companions."""
     science = views[0]
-    boxes = [select(science, facts, wanted)]
+    boxes = [select(science, facts, wanted, box_of)]
     for view in views[1:]:
         try:
-            boxes.append(select(view, facts, constraints_on(view, science, wanted)))
+            boxes.append(select(view, facts, constraints_on(view, science, wanted), box_of))
         except NoOverlap as reason:
             raise usage(
                 f"The image has pixels in what is wanted, a companion of it has none: {reason}",

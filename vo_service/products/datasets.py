@@ -70,13 +70,13 @@ class DataSet:
 def find_dataset(rows: StoredRows, name: str) -> DataSet | None:
     """A data set by its dataset_id, or by the product_id of one of its files; None where the holdings have no
     file of it. Raises EngineError."""
-    files = find_files(rows, name)
+    files = find_files(rows, {"dataset_id": name})
     science = next((file for file in files if file.is_primary), None)
     if science is None:
         science = find_file(rows, name)
         if science is None:
             return None
-        files = find_files(rows, science.dataset_id) if science.dataset_id is not None else []
+        files = find_files(rows, {"dataset_id": science.dataset_id}) if science.dataset_id is not None else []
     companions: dict[str, list[StoredFile]] = {}
     for file in files:
         if file.product_id != science.product_id:

@@ -14,7 +14,9 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from vo_service.dali.sending import LocalBytes, OpenBytes
 from vo_service.products.stored import StoredFile
@@ -24,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20
 _REMEMBERED = 10_000  # digests in memory; beyond, the catalogue is asked again
+_SOON_MADE = 1 << 20  # bytes
+_GLANCE_SECONDS = 0.1  # between two looks whether anybody still waits
 _Key = tuple[str, int, int, int]
 
 
@@ -36,6 +40,8 @@ class Digests:
         self._known: dict[_Key, str] = {}
         self._making: set[_Key] = set()
         self._lock = threading.Lock()
+        self._read_now: set[_Key] = set()
+        self._read = threading.Condition()
         self._behind = ThreadPoolExecutor(1, thread_name_prefix="digest")
 
     def close(self) -> None:
@@ -47,7 +53,7 @@ class Digests:
         the tar that it is a part of, is one of this machine.
         """
         key = _key(file)
-        sha256 = file.sha256 or self._find(key)
+        sha256 = self.known(file)
         if sha256 is None and isinstance(opened, LocalBytes):
             if insisted or opened.size <= self._at_once_bytes:
                 sha256 = self._make(key, opened)
@@ -56,6 +62,52 @@ class Digests:
         if sha256 is None:
             return None
         return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode('ascii')}:"
+
+    def known(self, file: StoredFile) -> str | None:
+        """The digest of a file (hexadecimal), None while nobody has made it. Nothing of the file is read."""
+        return file.sha256 or self._find(_key(file))
+
+    def known_of(self, files: Iterable[StoredFile]) -> dict[str, str]:
+        """The digests of those files of which they are known, by product_id, the catalogue being asked for
+        many at a time."""
+        files = list(files)
+        keys = {file.product_id: _key(file) for file in files}
+        found = {file.product_id: file.sha256 for file in files if file.sha256 is not None}
+        with self._lock:
+            found |= {name: self._known[key] for name, key in keys.items() if key in self._known}
+        missing = [name for name in keys if name not in found]
+        try:
+            kept = self._catalogue.find_digests(missing) if missing else {}
+        except StoreError as error:
+            _log.warning("digests not read reason=%s", error)
+            return found
+        return found | {name: kept[keys[name]] for name in missing if keys[name] in kept}
+
+    def keep(self, file: StoredFile, sha256: str) -> None:
+        """Remember the digest (hexadecimal) of a file that somebody has read whole, in the state in which it
+        was ingested; that of a small one, which is soon made again, in this process alone."""
+        key = _key(file)
+        self._remember(key, sha256)
+        if file.found.size_bytes > _SOON_MADE:
+            self._keep(key, sha256)
+
+    @contextmanager
+    def turn(self, file: StoredFile, is_left: Callable[[], bool]) -> Iterator[None]:
+        """One at a time for each file: whoever has to read it whole for its digest looks within the block
+        whether another has done that meanwhile. It waits no longer than somebody waits for it."""
+        key = _key(file)
+        with self._read:
+            while key in self._read_now and not is_left():
+                self._read.wait(_GLANCE_SECONDS)
+            is_mine = key not in self._read_now
+            self._read_now.add(key)
+        try:
+            yield
+        finally:
+            if is_mine:
+                with self._read:
+                    self._read_now.discard(key)
+                    self._read.notify_all()
 
     def _find(self, key: _Key) -> str | None:
         with self._lock:
@@ -88,11 +140,14 @@ class Digests:
             return None
         sha256 = summed.hexdigest()
         self._remember(key, sha256)
+        self._keep(key, sha256)
+        return sha256
+
+    def _keep(self, key: _Key, sha256: str) -> None:
         try:
             self._catalogue.keep_digest(*key, sha256)
         except StoreError as error:  # the digest is right even where it cannot be kept
             _log.warning("digest not kept product=%s reason=%s", key[0], error)
-        return sha256
 
     def _make_behind(self, key: _Key, opened: LocalBytes) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,14 +57,19 @@ class Making:
     def _write(self, aside: Path, file: ResultFile) -> None:
         with ExitStack() as stack:
             opened = [stack.enter_context(open_input(each, aside.parent)) for each in self.inputs]
-            if isinstance(self.wanted.result, Cut | HeaderOf):
-                put_parts(parts_wanted(opened, self.facts, self.wanted), file)
-            elif self.wanted.blank or self.wanted.rebin != UNBINNED:
-                self._collapse_prepared(opened[0], aside, file)
-            else:
-                box = select(opened[0].view, self.facts, self.wanted.constraints)
-                provenance = provenance_cards(opened[0].file, self.wanted.said)
-                self._collapse(Boxed(opened[0].view, opened[0].source, box), provenance, file)
+            self.write_opened(opened, aside, file)
+
+    def write_opened(self, opened: Sequence[OpenFile], aside: Path, file: ResultFile) -> None:
+        """The bytes of the result, of its inputs that are open already; ``aside`` is a name for a file in
+        between. Raises as a call does, and what reading the sources raises."""
+        if isinstance(self.wanted.result, Cut | HeaderOf):
+            put_parts(parts_wanted(opened, self.facts, self.wanted), file)
+        elif self.wanted.blank or self.wanted.rebin != UNBINNED:
+            self._collapse_prepared(opened[0], aside, file)
+        else:
+            box = select(opened[0].view, self.facts, self.wanted.constraints)
+            provenance = provenance_cards(opened[0].file, self.wanted.said)
+            self._collapse(Boxed(opened[0].view, opened[0].source, box), provenance, file)
 
     def _collapse_prepared(self, opened: OpenFile, aside: Path, file: ResultFile) -> None:
         """A map or a spectrum of what a cut gives: first that is made, and laid aside (SODA-098)."""

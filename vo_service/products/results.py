@@ -12,7 +12,7 @@ from itertools import starmap
 from pathlib import Path
 
 from vo_service.access import Viewer
-from vo_service.dali.errors import ServiceError, usage
+from vo_service.dali.errors import ServiceError
 from vo_service.dali.sending import OpenBytes
 from vo_service.dali.streams import Cancellation
 from vo_service.holdings.image_view import ImageView
@@ -22,12 +22,15 @@ from vo_service.pixels.compute.unpacked import Requests
 from vo_service.pixels.cutout.assemble import OpenImage
 from vo_service.pixels.cutout.gathering import cost_of
 from vo_service.pixels.cutout.plan import PlannedBytes, Segment, Stored
+from vo_service.pixels.cutout.select_sky import sky_box
 from vo_service.products.cutting import UNBINNED, segments_wanted
 from vo_service.products.datasets import DataSet
 from vo_service.products.derived import Derived, Kept
 from vo_service.products.faults import cannot_be_cut, changed
 from vo_service.products.images import Images
 from vo_service.products.making import Input, Making
+from vo_service.products.many import ManyResults, files_wanted
+from vo_service.products.selection import BoxOf, RowFacts
 from vo_service.products.shelf import Closed, Shelf
 from vo_service.products.stored import OpenSource, StoredFile
 from vo_service.products.wanted import FORMAT_VERSION, Cut, HeaderOf, MomentOf, SpectrumOf, Wanted
@@ -112,20 +115,12 @@ class Results:
             for file in files:
                 opened.append(self._shelf.open_source(file))
                 opening.callback(opened[-1].close)
-            handle = self._planned(found, wanted, files, opened)
+            handle = self.planned(found, wanted, files, opened, partial(_close_all, opened))
             if handle is not None:
                 opening.pop_all()  # the plan closes them
                 ready = self._ready(found, wanted, media_type, etag, handle, handle.size)
                 return replace(ready, is_far=handle.is_far)
-            making = Making(
-                tuple(
-                    Input(file, each.source, self._indexes) for file, each in zip(files, opened, strict=True)
-                ),
-                found.facts(),
-                found.did,
-                wanted,
-                self._most_bytes,
-            )
+            making = self.making(found, wanted, files, opened)
             kept = self.computed(etag, making, computing, cancellation)
         return self._ready(found, wanted, media_type, etag, kept.handle, kept.handle.size, kept.sha256)
 
@@ -145,10 +140,30 @@ class Results:
                 computing.seconds,
             )
 
-    def _planned(
+    def many_of(self, found: DataSet) -> ManyResults:
+        """A data set of which many results are wanted, for the caller to close."""
+        return ManyResults(self, self._shelf, found)
+
+    def making(
         self, found: DataSet, wanted: Wanted, files: Sequence[StoredFile], opened: Sequence[OpenSource]
+    ) -> Making:
+        """How a result is computed of files that are open."""
+        inputs = (Input(file, each.source, self._indexes) for file, each in zip(files, opened, strict=True))
+        return Making(tuple(inputs), found.facts(), found.did, wanted, self._most_bytes)
+
+    def planned(
+        self,
+        found: DataSet,
+        wanted: Wanted,
+        files: Sequence[StoredFile],
+        opened: Sequence[OpenSource],
+        close: Callable[[], None],
+        facts: RowFacts | None = None,
+        box_of: BoxOf = sky_box,
     ) -> PlannedBytes | None:
-        """The plan of a cut of the sources' own bytes; None where it has to be computed."""
+        """The plan of a cut of the sources' own bytes, which are closed by ``close``; None where it has to be
+        computed. ``facts`` of the data set, where they are at hand; ``box_of`` finds the pixels of shapes.
+        Raises NoOverlap, ServiceError as `make`."""
         if not is_plain_cut(wanted):
             return None
         images: list[OpenImage] = []
@@ -170,12 +185,8 @@ class Results:
         def is_confirmed() -> bool:
             return all(starmap(is_as_found, far))
 
-        def close() -> None:
-            for each in opened:
-                each.close()
-
         try:
-            segments = segments_wanted(files, views, images, found.facts(), wanted)
+            segments = segments_wanted(files, views, images, facts or found.facts(), wanted, box_of)
         except FitsError as error:
             raise cannot_be_cut(error.message) from error
         if not is_unchanged():
@@ -195,7 +206,12 @@ class Results:
         sha256: bytes | None = None,
     ) -> Ready:
         stem = _PACKED.sub("", found.science.name)
-        return Ready(handle, size, etag, media_type, f"{stem}.{_ending(wanted)}", sha256)
+        return Ready(handle, size, etag, media_type, f"{stem}.{ending_of(wanted)}", sha256)
+
+
+def _close_all(opened: Sequence[OpenSource]) -> None:
+    for each in opened:
+        each.close()
 
 
 def _is_long_looked_for(view: ImageView) -> bool:
@@ -210,7 +226,7 @@ def _is_dear(segment: Segment) -> bool:
     return cost_of(segment.runs, _MOST_ASKED) >= _MOST_ASKED
 
 
-def _ending(wanted: Wanted) -> str:
+def ending_of(wanted: Wanted) -> str:
     """How the name of a result's file ends."""
     match wanted.result:
         case MomentOf(order=order):
@@ -226,19 +242,6 @@ def is_plain_cut(wanted: Wanted) -> bool:
     """Whether a result is made of pixels as they are stored."""
     is_cut = isinstance(wanted.result, Cut | HeaderOf)
     return is_cut and not wanted.blank and wanted.rebin == UNBINNED
-
-
-def files_wanted(found: DataSet, wanted: Wanted) -> list[StoredFile]:
-    """The science file and the companions that are wanted beside it. Raises ServiceError (400) for a role of
-    which the data set has no file."""
-    files = [found.science]
-    for role in wanted.companions:
-        companions = found.companions.get(role)
-        if not companions:
-            has = ", ".join(sorted(found.companions)) or "no other files"
-            raise usage(f"This data set has no companion {role!r}.", f"It has {has}.")
-        files += companions
-    return files
 
 
 def entity_tag(files: Sequence[StoredFile], canonical: str) -> str:

@@ -18,7 +18,8 @@ from vo_service.dali.errors import usage
 from vo_service.holdings.image_view import ImageView
 from vo_service.pixels.cutout.box import Box
 from vo_service.pixels.cutout.select_channels import touched
-from vo_service.pixels.cutout.select_sky import sky_box
+from vo_service.pixels.cutout.select_sky import SkyBox, sky_box
+from vo_service.pixels.sky_plane import SkyPlane
 from vo_service.sky import Region
 from vo_service.spectral import (
     C,
@@ -30,6 +31,8 @@ from vo_service.spectral import (
 )
 
 Span = tuple[int, int]
+BoxOf = Callable[[SkyPlane, Region], SkyBox | None]
+"""Finds the pixels of a shape, as `sky_box` does."""
 VelocityDefinition = Literal["radio", "optical", "relativistic"]
 FREQUENCY_OF: Mapping[VelocityDefinition, Callable[[ArrayLike, float], NDArray[np.float64]]] = {
     "radio": frequency_of_radio,
@@ -91,15 +94,15 @@ class NoOverlap(Exception):
     """The image has nothing of what is wanted (SODA-050); ``str()`` is a sentence that says why."""
 
 
-def select(view: ImageView, facts: RowFacts, wanted: Constraints) -> Box:
+def select(view: ImageView, facts: RowFacts, wanted: Constraints, box_of: BoxOf = sky_box) -> Box:
     """The smallest box of an image with all that is wanted of it; what reaches beyond the image is left out
-    (SODA-016).
+    (SODA-016). ``box_of`` finds the pixels of a shape.
 
     Raises NoOverlap, and ServiceError (400) for constraints that need an axis, or a frame, that the image
     does not have.
     """
     box = Box.whole(view.hdu.axes)
-    for axis, span in _spans(view, facts, wanted):
+    for axis, span in _spans(view, facts, wanted, box_of):
         start, stop = max(box.spans[axis][0], span[0]), min(box.spans[axis][1], span[1])
         if start >= stop:  # of two that are wanted along one axis
             raise NoOverlap("No pixel of the image is in all that is wanted.")
@@ -107,11 +110,11 @@ def select(view: ImageView, facts: RowFacts, wanted: Constraints) -> Box:
     return box
 
 
-def _spans(view: ImageView, facts: RowFacts, wanted: Constraints) -> list[tuple[int, Span]]:
+def _spans(view: ImageView, facts: RowFacts, wanted: Constraints, box_of: BoxOf) -> list[tuple[int, Span]]:
     """Axes from 0, and the part of each that is wanted."""
     found: list[tuple[int, Span]] = []
     if wanted.shape is not None:
-        found += _by_shape(view, facts, wanted.shape)
+        found += _by_shape(view, facts, wanted.shape, box_of)
     if wanted.pixels is not None:
         found += _by_pixels(view, wanted.pixels)
     if wanted.frequencies is not None:
@@ -127,7 +130,7 @@ def _spans(view: ImageView, facts: RowFacts, wanted: Constraints) -> list[tuple[
     return found
 
 
-def _by_shape(view: ImageView, facts: RowFacts, shape: Region) -> list[tuple[int, Span]]:
+def _by_shape(view: ImageView, facts: RowFacts, shape: Region, box_of: BoxOf) -> list[tuple[int, Span]]:
     if view.sky is None:
         if view.sky_fault is not None:
             raise usage(f"This data set cannot be cut by position: {view.sky_fault}.", "Give PIXELS instead.")
@@ -136,7 +139,7 @@ def _by_shape(view: ImageView, facts: RowFacts, shape: Region) -> list[tuple[int
         if not facts.shape.intersects(shape):
             raise NoOverlap("The data set does not overlap the region.")
         return []
-    spans = sky_box(view.sky, shape)
+    spans = box_of(view.sky, shape)
     if spans is None:
         raise NoOverlap("The image has no pixel in the region.")
     return list(zip(sky_axes(view), spans, strict=True))

@@ -9,24 +9,30 @@ from typing import Any
 
 from vo_service.access import Rights, Viewer
 from vo_service.dali.current import Current
-from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
+from vo_service.dali.errors import ServiceAway
 from vo_service.dali.sending import OpenBytes
 from vo_service.engines import Engine, EngineError, StoredRows
 from vo_service.products.datasets import DataSet, KnownDataSets
+from vo_service.products.named import Named, find_named
+from vo_service.products.remembered import RememberedNow
 from vo_service.products.stored import (
     OpenSource,
     StoredFile,
-    WithdrawnFile,
     find_file,
     find_withdrawn,
     open_file,
     open_source,
 )
+from vo_service.products.withdrawn import no_file, require_version
 from vo_service.store import Catalogue, RootPlace, StoreError
 
 _log = logging.getLogger(__name__)
 
 _DATA_SETS = 1000  # whose rows are remembered
+
+
+Roots = Mapping[str, RootPlace]
+"""Places of ingest roots by their names."""
 
 
 class Closed(Exception):
@@ -52,6 +58,7 @@ class Shelf:
         self._rights = rights
         self._clock = clock
         self._known = KnownDataSets(_DATA_SETS)
+        self._remembered = RememberedNow()
 
     def find_dataset(self, name: str, address: str) -> DataSet:
         """A data set by its dataset_id, or by the product_id of one of its files. Raises ServiceError as
@@ -64,8 +71,26 @@ class Shelf:
         except (EngineError, StoreError) as error:
             raise _away(error) from error
         if found is None:
-            raise _no_file(withdrawn, None, address)
+            raise no_file(withdrawn, None, address)
         return found
+
+    def find_named(self, texts: Sequence[str], authority: str, address: str) -> list[Named]:
+        """What each of many identifiers names, in their order: see `named.find_named`. Raises ServiceError
+        (503)."""
+        try:
+            with self._current.use() as (snapshot, engine):
+                rows, remembered = StoredRows(engine, snapshot.tables), self._remembered.of(snapshot.number)
+                return find_named(rows, texts, authority, address, remembered)
+        except (EngineError, StoreError) as error:
+            raise _away(error) from error
+
+    def snapshot(self) -> int:
+        """The number of the current snapshot. Raises ServiceError (503)."""
+        try:
+            with self._current.use() as (snapshot, _):
+                return snapshot.number
+        except StoreError as error:
+            raise _away(error) from error
 
     def rows(self, table: str, columns: Sequence[str], wanted: Mapping[str, str]) -> list[dict[str, Any]]:
         """Rows of a stored table; whoever shows them has asked the gate. Raises ServiceError (503)."""
@@ -91,8 +116,8 @@ class Shelf:
         except (EngineError, StoreError) as error:
             raise _away(error) from error
         if file is None:
-            raise _no_file(withdrawn, version, address)
-        _require_version(file, version, address)
+            raise no_file(withdrawn, version, address)
+        require_version(file, version, address)
         return file
 
     def require_open(self, file: StoredFile, viewer: Viewer) -> None:
@@ -117,13 +142,20 @@ class Shelf:
     def open(self, file: StoredFile) -> OpenBytes:
         """The bytes of a file, for the caller to close. Raises ServiceError as `open_file`, and 503 where the
         catalogue does not say where the files are."""
-        return open_file(file, self._roots())
+        return open_file(file, self.roots())
 
-    def open_source(self, file: StoredFile) -> OpenSource:
-        """The bytes of a file as a source, for the caller to close. Raises as `open`."""
-        return open_source(file, self._roots())
+    def open_source(self, file: StoredFile, roots: Roots | None = None) -> OpenSource:
+        """The bytes of a file as a source, for the caller to close. Whoever opens many has asked for the
+        ``roots`` once. Raises as `open`."""
+        return open_source(file, self.roots() if roots is None else roots)
 
-    def _roots(self) -> Mapping[str, RootPlace]:
+    def is_far(self, root: str) -> bool:
+        """Whether the files of a root lie with another server: each look at one costs a request. Raises
+        ServiceError (503)."""
+        return isinstance(self.roots().get(root), str)
+
+    def roots(self) -> Roots:
+        """Where files are now: directories of this machine, or (texts) URLs. Raises ServiceError (503)."""
         try:
             return self._catalogue.roots()
         except StoreError as error:
@@ -133,40 +165,3 @@ class Shelf:
 def _away(error: Exception) -> ServiceAway:
     _log.error("no answer from the database: %s", str(error).partition("\n")[0])
     return ServiceAway("The database of this service does not answer at present.")
-
-
-def _require_version(file: StoredFile, version: int | None, address: str) -> None:
-    if version is None:
-        return
-    if version < file.version:
-        raise ServiceError(
-            ErrorKind.GONE,
-            f"Version {version} of this product was replaced by version {file.version}.",
-            headers=_successor(address, f"{file.product_id}?version={file.version}"),
-        )
-    if version > file.version:
-        raise ServiceError(ErrorKind.NOT_FOUND, f"The newest version of this product is {file.version}.")
-
-
-def _no_file(withdrawn: WithdrawnFile | None, version: int | None, address: str) -> ServiceError:
-    """Why there is no file of that name: it was withdrawn, or never was."""
-    if withdrawn is None:
-        return ServiceError(ErrorKind.NOT_FOUND, "The holdings have no product of this name.")
-    if version is not None and version > withdrawn.version:
-        return ServiceError(
-            ErrorKind.NOT_FOUND, f"The last version of this product was {withdrawn.version}; it is withdrawn."
-        )
-    message = f"This product was withdrawn on {withdrawn.withdrawn:%Y-%m-%d}."
-    if withdrawn.successor is None:
-        return ServiceError(ErrorKind.GONE, message)
-    return ServiceError(
-        ErrorKind.GONE,
-        message,
-        f"In its place there is {address}/files/{withdrawn.successor}",
-        _successor(address, withdrawn.successor),
-    )
-
-
-def _successor(address: str, place: str) -> dict[str, str]:
-    """The link to what is to be used instead (RFC 5829)."""
-    return {"Link": f'<{address}/files/{place}>; rel="successor-version"'}

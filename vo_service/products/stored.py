@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ _COLUMNS = (
     "origin",
     "obs_release_date",
     "dataset_id",
+    "member_ous_uid",
     "role",
     "is_primary",
     "error_message",
@@ -56,8 +57,8 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """What the holdings know of one file: where it was found, ``sha256`` (hexadecimal) where it was digested
-    when it was ingested, of a tar what the right to the files in it goes by, and why it could not be
-    described, where that is so (``fault``)."""
+    when it was ingested, of a tar what the right to the files in it goes by (``held``), the uid of the
+    ``member`` that it belongs to, and why it could not be described, where that is so (``fault``)."""
 
     product_id: str
     found: FoundFile
@@ -71,6 +72,7 @@ class StoredFile:
     role: str = "unknown"
     is_primary: bool = False
     fault: str | None = None
+    member: str | None = None
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -108,17 +110,22 @@ class StoredFile:
 
 def find_file(rows: StoredRows, product_id: str) -> StoredFile | None:
     """The row of a product, None where the holdings list none of that name."""
-    found = rows.find("holdings.product", _COLUMNS, {"product_id": product_id}).to_pylist()
-    return _stored(rows, found[0]) if found else None
+    return next(iter(find_files(rows, {"product_id": product_id})), None)
 
 
-def find_files(rows: StoredRows, dataset_id: str) -> list[StoredFile]:
-    """The rows of all files of a data set, by their names."""
-    found = rows.find("holdings.product", _COLUMNS, {"dataset_id": dataset_id}).to_pylist()
-    return [_stored(rows, row) for row in sorted(found, key=lambda row: str(row["product_id"]))]
+def find_files(rows: StoredRows, wanted: Mapping[str, str | Sequence[str] | None]) -> list[StoredFile]:
+    """The rows of all files whose columns have the values that are ``wanted`` (None: none at all), by their
+    names."""
+    found = rows.find("holdings.product", _COLUMNS, wanted).to_pylist()
+    held = _claims_within(rows, [found_file(row) for row in found])
+    return [_stored(row, held) for row in sorted(found, key=lambda row: str(row["product_id"]))]
 
 
-def _stored(rows: StoredRows, row: Mapping[str, Any]) -> StoredFile:
+_Place = tuple[str, str]
+"""Root and path of a file."""
+
+
+def _stored(row: Mapping[str, Any], held: Mapping[_Place, tuple[Claim, ...]]) -> StoredFile:
     found = found_file(row)
     return StoredFile(
         product_id=row["product_id"],
@@ -128,20 +135,27 @@ def _stored(rows: StoredRows, row: Mapping[str, Any]) -> StoredFile:
         origin=row["origin"],
         release_date=row["obs_release_date"],
         sha256=row["_sha256"],
-        held=() if found.container is not None else _claims_within(rows, found),
+        held=held.get((found.root, found.path), ()) if found.container is None else (),
         dataset_id=row["dataset_id"],
         role=row["role"] or "unknown",
         is_primary=row["is_primary"] == 1,
         fault=row["error_message"],
+        member=row["member_ous_uid"],
     )
 
 
-def _claims_within(rows: StoredRows, tar: FoundFile) -> tuple[Claim, ...]:
-    """The different claims of the members of a tar, wherever they are listed; none of any other file."""
-    columns = ["origin", "obs_release_date"]
-    members = rows.find("holdings.product", columns, {"root": tar.root, "_container": tar.path})
-    distinct = members.group_by(columns).aggregate([]).to_pylist()
-    return tuple(Claim(row["origin"], row["obs_release_date"]) for row in distinct)
+def _claims_within(rows: StoredRows, files: Sequence[FoundFile]) -> Mapping[_Place, tuple[Claim, ...]]:
+    """The different claims of the members of tars, wherever they are listed; none of any other file."""
+    paths = sorted({file.path for file in files if file.container is None})
+    columns = ["root", "_container", "origin", "obs_release_date"]
+    members = rows.find("holdings.product", columns, {"_container": paths})
+    if not members.num_rows:  # grouping costs as much as asking
+        return {}
+    held: dict[_Place, tuple[Claim, ...]] = {}
+    for row in members.group_by(columns).aggregate([]).to_pylist():
+        place = row["root"], row["_container"]
+        held[place] = (*held.get(place, ()), Claim(row["origin"], row["obs_release_date"]))
+    return held
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,7 @@ class WithdrawnFile:
     """What the holdings still know of a file that they do not list any more."""
 
     product_id: str
+    dataset_id: str | None
     version: int
     withdrawn: datetime
     successor: str | None
@@ -156,9 +171,14 @@ class WithdrawnFile:
 
 def find_withdrawn(rows: StoredRows, product_id: str) -> WithdrawnFile | None:
     """The tombstone of a product, if it has one."""
-    columns = ["product_id", "version", "withdrawn", "successor"]
-    stones = rows.find("holdings.tombstone", columns, {"product_id": product_id}).to_pylist()
-    return WithdrawnFile(**stones[0]) if stones else None
+    return next(iter(find_withdrawn_files(rows, {"product_id": product_id})), None)
+
+
+def find_withdrawn_files(rows: StoredRows, wanted: Mapping[str, str | Sequence[str]]) -> list[WithdrawnFile]:
+    """All tombstones whose columns have the values that are ``wanted``, by product."""
+    columns = ["product_id", "dataset_id", "version", "withdrawn", "successor"]
+    stones = rows.find("holdings.tombstone", columns, wanted).to_pylist()
+    return [WithdrawnFile(**stone) for stone in sorted(stones, key=lambda stone: str(stone["product_id"]))]
 
 
 @dataclass(frozen=True, slots=True)

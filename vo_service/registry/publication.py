@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from capabilities import TapService
-from capabilities.records import Archive, Extent, RecordMaker, records_of
+from capabilities.records import Archive, DataService, Extent, RecordMaker, records_of
 from tap_schema import published
 from vo_service.adql import AdqlError
 from vo_service.dali.current import Current
@@ -27,10 +27,12 @@ _PAUSE_SECONDS = 30.0  # between two tries of a snapshot that could not be asked
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What records are made from, besides the holdings: what the operator says, and what TAP declares."""
+    """What records are made from, besides the holdings: what the operator says, and what the services
+    declare."""
 
     archive: Archive
     tap: TapService
+    others: tuple[DataService, ...] = ()
 
 
 class Publication:
@@ -78,7 +80,8 @@ class Publication:
         return described
 
     def _makers(self, described: Published, extent: Extent) -> Mapping[str, RecordMaker]:
-        return records_of(described.archive, published(), described.tap, extent, self._page)
+        tap, others = described.tap, described.others
+        return records_of(described.archive, published(), tap, others, extent, self._page)
 
     def _holdings(self) -> tuple[int, Extent] | None:
         """The number of the current snapshot and what that covers, asked once for each snapshot; None where

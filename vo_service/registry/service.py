@@ -6,7 +6,7 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from capabilities import TapService
-from capabilities.records import Archive
+from capabilities.records import Archive, DataService
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.current import Current
 from vo_service.engines import Engine
@@ -29,11 +29,12 @@ def open_registry(
     asking: Asking,
     catalogue: Catalogue,
     tap: Callable[[str], TapService],
+    others: Callable[[str], tuple[DataService, ...]],
     addresses: Addresses,
     page: int = PAGE,
 ) -> RegistryService:
     """The registry as the settings want it, of what is ``current``, on the clock by which that is asked;
-    ``tap`` tells what TAP at an address offers now.
+    ``tap`` tells what TAP at an address offers now, ``others`` what the other services at a base address do.
 
     Raises CatalogueError.
     """
@@ -41,7 +42,8 @@ def open_registry(
 
     def describe() -> Published:
         authority = catalogue.find_setting(_AUTHORITY) or settings.authority
-        return Published(_archive(settings, authority, address), tap(f"{address}/tap"))
+        archive = _archive(settings, authority, address)
+        return Published(archive, tap(f"{address}/tap"), others(address))
 
     records = Records(catalogue)
     return RegistryService(

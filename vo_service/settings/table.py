@@ -221,6 +221,8 @@ class Settings:
     cache_bytes: int = setting(
         "10GiB", byte_size, "size of all computed results that are kept for the next who asks for them"
     )
+    package_files: int = setting("10000", integer(1, 1_000_000), "files of one package at most")
+    package_bytes: int = setting("2048GiB", byte_size, "size of one package at most")
     ingest_workers: int = setting(
         "0", integer(0, 1024), "processes that read files during ingest; 0: one per core"
     )

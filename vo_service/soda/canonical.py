@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from vo_service.dali.values import written
 from vo_service.products.selection import Constraints, LineWindow
 from vo_service.products.wanted import Cut, HeaderOf, MomentOf, SpectrumOf
 from vo_service.sky import Circle, Polygon, Range, Region
-from vo_service.soda.values import written
 from vo_service.spectral import LINES, Frame
 
 Result = Cut | HeaderOf | MomentOf | SpectrumOf

@@ -1,6 +1,7 @@
 """The descriptors of ``/soda``: of any data set that a row names, and of one data set with its limits.
 
 generic_descriptor      behind tables with identifiers of data sets (SODA-071)
+shared_descriptors      of the data sets of many rows or links, one set of them for all
 dataset_descriptors     of one data set: sync and async, and, without SODA's standardID, what is no subset
                         of the data: moment maps, spectra, headers (SODA-072, SODA-097)
 self_description        the document that ``/soda/sync?MAXREC=0`` gives
@@ -8,6 +9,7 @@ self_description        the document that ``/soda/sync?MAXREC=0`` gives
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,8 +20,10 @@ from vo_service.dali.descriptors import (
     write_descriptor,
     write_this,
 )
+from vo_service.holdings.image_view import ImageView
+from vo_service.products.datasets import DataSet
 from vo_service.soda.answer_formats import FITS, TEXT, VOTABLE
-from vo_service.soda.limits import Limits
+from vo_service.soda.limits import Limits, limits_of
 from vo_service.soda.parameter_limits import Told, input_param, limited
 from vo_service.soda.parameters import HEADER, ID, MOMENT, SPECTRUM, TABLE, Mode, SodaParameter
 
@@ -67,6 +71,37 @@ def dataset_descriptors(limits: Limits, address: str, mark: str = "") -> tuple[S
     if limits.is_cube:
         found += [_moment(limits, address, mark), _spectrum(limits, address, mark)]
     return (*found, _header(limits, address, mark))
+
+
+def own_descriptors(
+    found: DataSet, view: ImageView | None, address: str, mark: str
+) -> tuple[ServiceDescriptor, ...]:
+    """`dataset_descriptors` of a data set, with its image where that is at hand."""
+    return dataset_descriptors(limits_of(found, view), address, mark)
+
+
+def shared_descriptors(address: str, ref: str) -> tuple[ServiceDescriptor, ...]:
+    """The same for any data set, without limits: ``ref`` is the ID of the FIELD with the identifiers."""
+    unknown = Limits("")
+    fixed = input_param(ID, ref=ref)
+    made = (
+        (_sync(unknown, address, ""), _CUT),
+        (_async(unknown, address, ""), _CUT),
+        (_moment(unknown, address, ""), (MOMENT, *_company(MOMENT))),
+        (_spectrum(unknown, address, ""), (SPECTRUM, *_company(SPECTRUM))),
+        (_header(unknown, address, ""), _company(HEADER)),
+    )
+    return tuple(
+        replace(
+            service,
+            inputs=(
+                fixed,
+                *(param for param in service.inputs if param.value),  # those that the service always takes
+                *(input_param(one) for one in parameters),
+            ),
+        )
+        for service, parameters in made
+    )
 
 
 def self_description(address: str, limits: Limits | None = None) -> bytes:

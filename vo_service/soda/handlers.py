@@ -22,12 +22,12 @@ from vo_service.dali.replies import VOTABLE
 from vo_service.dali.sending import header_text
 from vo_service.dali.streams import Cancellation
 from vo_service.products.desk import Desk
+from vo_service.products.identifiers import dataset_of
 from vo_service.products.results import Ready
 from vo_service.products.selection import NoOverlap
 from vo_service.products.shelf import Closed
 from vo_service.products.workshop import Computing
 from vo_service.soda.descriptors import self_description
-from vo_service.soda.identifiers import dataset_of
 from vo_service.soda.limits import limits_of
 from vo_service.soda.parameters import ID
 from vo_service.soda.request import Request, check_parameters, read_requests
@@ -81,6 +81,8 @@ class SyncHandler:
         body = await read_body(request, self._body, self._place)
         for name in body.parts:
             body.parts.close()
+            if "UPLOAD" in body.form.values:
+                raise usage("UPLOAD makes one job of the rows of a table.", "Send it to /soda/async.")
             raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
         return body.form
 

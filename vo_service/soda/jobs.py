@@ -17,12 +17,15 @@ from vo_service.pixels.cutout.plan import SourceChanged
 from vo_service.pixels.processes import WorkLimits
 from vo_service.products.desk import Desk
 from vo_service.products.faults import changed, unreadable
+from vo_service.products.identifiers import dataset_of
 from vo_service.products.results import Ready
 from vo_service.products.selection import NoOverlap
 from vo_service.products.shelf import Closed
 from vo_service.products.workshop import ForJob
+from vo_service.soda.bulk.asked import is_bulk
+from vo_service.soda.bulk.status import ID as STATUS
+from vo_service.soda.bulk.work import Bulk
 from vo_service.soda.errors import Word, word_of, worded
-from vo_service.soda.identifiers import dataset_of
 from vo_service.soda.parameters import PARAMETERS
 from vo_service.soda.request import Request, read_requests
 from vo_service.store.jobs import Job
@@ -40,11 +43,14 @@ class SodaJobs:
         authority: Callable[[], str],
         limits: JobLimits,
         memory_bytes: int,
+        bulk: Bulk | None = None,
     ) -> None:
+        """``bulk`` does the jobs of tables."""
         self._results = desk.results
         self._viewer_now = viewer_now
         self._authority = authority
         self._limits = limits
+        self._bulk = bulk
         # a job has its slot already, and its own limit is watched by its worker
         compute = WorkLimits(limits.seconds_hard, memory_bytes)
         self._computing = ForJob(desk.workshop, compute)
@@ -58,13 +64,18 @@ class SodaJobs:
             work=self._work,
             explain=_explain,
             limits=self._limits,
+            growing={} if self._bulk is None else {STATUS: self._bulk.status},
+            closing=None if self._bulk is None else self._bulk.close,
         )
 
     def _work(self, job: Job, cancellation: Cancellation, sink: Sink) -> None:
         """All results of a job, in the order of the values that were sent (SODA-064)."""
         with as_request(job.request_id):
             try:
-                self._put_all(job, cancellation, sink)
+                if self._bulk is not None and is_bulk(Form.of(job.parameters)):
+                    self._bulk.work(job, cancellation, sink)
+                else:
+                    self._put_all(job, cancellation, sink)
             except ServiceAway:
                 raise
             except ServiceError as error:

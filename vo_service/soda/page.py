@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from vo_service.soda.parameters import TABLE, SodaParameter
+from vo_service.soda.parameters import BULK, TABLE, SodaParameter
 
 _PAGE = Path("docs/cutouts.md")
 _PART = re.compile(r"(<!-- written by [^>]* -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -15,7 +15,7 @@ _REPEATED = {"nowhere": "", "async": "async", "everywhere": "yes"}
 def as_markdown() -> str:
     """One line for each parameter, in the order in which they are told."""
     lines = ["| parameter | of | unit | repeated | what it does |", "| --- | --- | --- | --- | --- |"]
-    return "\n".join([*lines, *map(_line, TABLE), ""])
+    return "\n".join([*lines, *map(_line, (*TABLE, *BULK)), ""])
 
 
 def with_table(page: str) -> str:
@@ -25,6 +25,8 @@ def with_table(page: str) -> str:
 
 def _line(one: SodaParameter[object]) -> str:
     standing = {"standard": "SODA", "custom": "ours", "product": "ours, another product"}[one.standing]
+    if one in BULK:
+        standing = "ours, for a table"
     options = ", ".join(f"`{option.value}` ({option.name})" for option in one.options)
     text = one.description + (f" One of {options}." if 0 < len(one.options) < 12 else "")
     return f"| `{one.name}` | {standing} | {one.unit or ''} | {_REPEATED[one.many]} | {text} |"

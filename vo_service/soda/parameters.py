@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from vo_service.dali import shapes
 from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Parameter, plain
+from vo_service.dali.values import interval
 from vo_service.holdings.obscore_rows import POLARISATIONS
 from vo_service.products.selection import VelocityDefinition
-from vo_service.soda import shapes, values
+from vo_service.soda import values
 from vo_service.spectral import Frame
 
 T = TypeVar("T")
@@ -60,7 +63,12 @@ class SodaParameter(Generic[T]):
 
     def at(self, mode: Mode) -> Parameter[T]:
         """The parameter as forms are read by it."""
-        return Parameter(self.name, self.parse, self.description, many=self.repeats(mode))
+        return _read_by(self, mode)
+
+
+@cache
+def _read_by(one: SodaParameter[T], mode: Mode) -> Parameter[T]:
+    return Parameter(one.name, one.parse, one.description, many=one.repeats(mode))
 
 
 def _options(**names: str) -> tuple[Option, ...]:
@@ -137,7 +145,7 @@ BAND: Final = SodaParameter(
 )
 TIME: Final = SodaParameter(
     "TIME",
-    values.interval,
+    interval,
     "Interval of time, MJD (UTC), e.g. 58000.0 58000.5 or 58000 +Inf; a data set that was observed at another"
     " time gives nothing. Leave empty for any time.",
     "time.interval;obs.exposure",
@@ -303,8 +311,57 @@ TABLE: Final[tuple[SodaParameter[Any], ...]] = (
 )  # fmt: skip
 """All parameters, in the order in which descriptors and canonical texts have them."""
 
+UPLOAD: Final = SodaParameter(
+    "UPLOAD",
+    plain,
+    "Table of which each row asks for a cut-out, as name,param:part or name,address: one job makes them all."
+    " The other parameters hold for all rows that do not say otherwise.",
+    "meta.ref;meta.table",
+    many="async",
+)
+RADIUS: Final = SodaParameter(
+    "RADIUS",
+    values.radius,
+    "Radius of the circle round positions of the table without one, e.g. 0.002. Only with UPLOAD.",
+    "pos.outline;phys.angSize",
+    unit="deg",
+    datatype="double",
+    arraysize="1*",
+)
+DPTYPE: Final = SodaParameter(
+    "DPTYPE",
+    values.one_of({"cube": "cube", "image": "image"}),
+    "Kind of the data sets that positions of the table are looked for in; may be repeated."
+    " Leave empty for all. Only with UPLOAD.",
+    "meta.code.class",
+    many="async",
+    options=_options(cube="Cubes", image="Images"),
+)
+MOST: Final = SodaParameter(
+    "MOST",
+    values.most,
+    f"How many data sets one row of the table may be cut from, e.g. 5. Leave empty for {values.MOST}."
+    " Only with UPLOAD.",
+    "meta.number",
+    datatype="int",
+    arraysize="1",
+)
+PARTSIZE: Final = SodaParameter(
+    "PARTSIZE",
+    values.part_size,
+    "Bytes after which the next tar begins, e.g. 100000000; a cut-out is never divided."
+    f" Leave empty for {values.PART_BYTES}. Only with UPLOAD.",
+    "phys.size;meta.file",
+    unit="byte",
+    datatype="int",
+    arraysize="1",
+)
+
+BULK: Final[tuple[SodaParameter[Any], ...]] = (UPLOAD, RADIUS, DPTYPE, MOST, PARTSIZE)
+"""Those that make one job of the rows of a table: no descriptor has them."""
+
 CONTROLS: Final[tuple[Parameter[Any], ...]] = (RESPONSEFORMAT, MAXREC, RUNID)
 """Parameters of every service that this one takes, too (SODA-033)."""
 
-PARAMETERS: Final[tuple[Parameter[Any], ...]] = (*(one.at("async") for one in TABLE), *CONTROLS)
+PARAMETERS: Final[tuple[Parameter[Any], ...]] = (*(one.at("async") for one in (*TABLE, *BULK)), *CONTROLS)
 """All of them as jobs take them (SODA-065)."""

@@ -33,6 +33,7 @@ from vo_service.soda.canonical import UNBINNED, Result, said_of
 from vo_service.soda.errors import MultiValuedError
 from vo_service.soda.parameters import (
     BAND,
+    BULK,
     CHANNELS,
     CIRCLE,
     CONTROLS,
@@ -70,6 +71,7 @@ _SHAPES: Final[tuple[SodaParameter[Any], ...]] = (POS, CIRCLE, POLYGON)
 _CHANNELS: Final[tuple[SodaParameter[Any], ...]] = (BAND, FREQ, LINE, CHANNELS)
 _PRODUCTS: Final[tuple[SodaParameter[Any], ...]] = (MOMENT, SPECTRUM, HEADER)
 _KNOWN: Final = (*(one.name for one in TABLE), *(one.name for one in CONTROLS))
+_OF_TABLES: Final = frozenset(one.name for one in BULK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ def _check_names(form: Form) -> None:
         for name, values in form.values.items()
         if name not in _KNOWN and name not in STEERING and any(value.strip() for value in values)
     ]
+    if strange and strange[0] in _OF_TABLES:
+        raise usage(
+            f"{strange[0]} is for the cut-outs of a table.",
+            "Send the table to /soda/async as UPLOAD=name,param:part, in a multipart/form-data body.",
+        )
     if strange:
         names = ", ".join(shortened(name) for name in strange[:5])
         verb = "is no parameter" if len(strange) == 1 else "are no parameters"

@@ -10,14 +10,20 @@ from pathlib import Path
 from starlette.routing import Route
 
 from vo_service.access.tokens import Tokens
+from vo_service.asking.queries import Queries
+from vo_service.asking.uploads import UploadLimits
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.identity import Identity
 from vo_service.dali.multipart import BodyLimits
+from vo_service.dali.uploads import Fetch, Fetcher
 from vo_service.dali.uws.limits import job_limits
 from vo_service.dali.uws.work import JobService
 from vo_service.dali.vosi import Health
+from vo_service.pixels.processes import WorkLimits
 from vo_service.products.desk import Desk
+from vo_service.products.shelf import Shelf
 from vo_service.settings import Settings
+from vo_service.soda.bulk.work import MOST_ROWS, Bulk
 from vo_service.soda.examples import DataSets
 from vo_service.soda.handlers import SyncHandler
 from vo_service.soda.jobs import SodaJobs
@@ -28,7 +34,7 @@ from vo_service.soda.metadata import SodaMetadata
 class Surroundings:
     """What SODA shares with the other services of its process. ``authority`` is that of the identifiers of
     data sets; it may block. ``place``: the directory where files of requests arrive. ``examples`` finds data
-    sets for them."""
+    sets for them. ``shelf`` and ``queries`` find those of a whole table."""
 
     desk: Desk
     identity: Identity
@@ -39,6 +45,8 @@ class Surroundings:
     health: Health
     examples: Callable[[], DataSets]
     clock: Callable[[], datetime]
+    shelf: Shelf
+    queries: Queries
 
 
 class Soda:
@@ -62,8 +70,30 @@ class Soda:
             around.authority,
             job_limits(settings),
             settings.cut_memory_bytes,
+            _bulk(settings, around),
         ).service()
 
     def routes(self) -> list[Route]:
         """All addresses of SODA but those of its jobs."""
         return [*self._sync.routes(), *self._metadata.routes()]
+
+
+def _bulk(settings: Settings, around: Surroundings) -> Bulk:
+    """What does the jobs of tables."""
+    place = around.place
+    fetch: Fetch | None = None
+    if settings.upload_hosts:
+        fetch = Fetcher(settings.upload_hosts, settings.upload_bytes, place, settings.upload_private)
+    rows = min(settings.upload_rows, MOST_ROWS)
+    return Bulk(
+        around.desk,
+        around.shelf,
+        around.queries,
+        around.tokens.viewer_now,
+        around.authority,
+        around.clock,
+        UploadLimits(min(settings.upload_tables, 1), rows, settings.upload_bytes, place),
+        fetch,
+        WorkLimits(settings.job_seconds_hard, settings.cut_memory_bytes),
+        settings.result_bytes,
+    )

@@ -1,8 +1,6 @@
-"""How values are read: numbers, intervals and words (DALI 1.1, section 3; SODA 1.0, section 3.3).
+"""How the values of SODA's parameters are read: bands, spans, words (SODA 1.0, section 3.3).
 
-All readers raise ValueError with what would be right (SODA-034). Numbers are those of VOTable's TABLEDATA:
-decimal, with a point where it is wanted; NaN is none, and one that no double can hold is none either.
-Infinity in any case, with or without sign, is read where an interval may be open, and nowhere else.
+All readers raise ValueError with what would be right (SODA-034); numbers are as in `dali.values`.
 """
 
 from __future__ import annotations
@@ -12,11 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from vo_service.dali.parameters import shortened
+from vo_service.dali.values import Pair, interval, listed, real, whole
 from vo_service.spectral import C, Frame, Line, frame_of, line
 
 T = TypeVar("T")
-Pair = tuple[float, float]
 Span = tuple[int, int]
 
 WIDEST: Final = 300_000.0
@@ -25,51 +22,15 @@ WIDTH: Final = 1_000.0
 """The full width of a band round a line where none is given, km/s."""
 _NAME_LENGTH: Final = 80
 
-_REAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
-_INFINITE = re.compile(r"([+-]?)inf(?:inity)?", re.IGNORECASE | re.ASCII)
-_WHOLE = re.compile(r"\+?[0-9]{1,18}|0x[0-9a-f]{1,15}", re.IGNORECASE | re.ASCII)
+MOST: Final = 100
+"""Data sets that a row of an uploaded table is cut from where nothing is said."""
+MOST_AT_ALL: Final = 10_000
+PART_BYTES: Final = 1 << 30
+"""Size of a tar where nothing is said."""
+LEAST_PART_BYTES: Final = 1 << 20
+LARGEST_PART_BYTES: Final = 1 << 34
+
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,39}", re.IGNORECASE | re.ASCII)
-
-
-def real(text: str) -> float:
-    """One finite number; -0 is 0."""
-    value = float(text) if _REAL.fullmatch(text) else math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{shortened(text)!r} is no number that can be used")
-    return value + 0.0
-
-
-def open_real(text: str) -> float:
-    """One number, which may be infinite."""
-    found = _INFINITE.fullmatch(text)
-    if found is None:
-        return real(text)
-    return -math.inf if found[1] == "-" else math.inf
-
-
-def whole(text: str) -> int:
-    """A whole number of at most 18 digits, decimal or, as TABLEDATA may have it, hexadecimal (``0x1F``)."""
-    if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{shortened(text)!r} is no whole number that can be used")
-    return int(text, 16 if text[:2].lower() == "0x" else 10)
-
-
-def listed(text: str, count: int, names: str, read: Callable[[str], T]) -> tuple[T, ...]:
-    """So many values with blanks between; ``names`` tells which they are."""
-    words = text.split()
-    if len(words) != count:
-        raise ValueError(f"{count} numbers are wanted ({names}), got {len(words)}")
-    return tuple(read(word) for word in words)
-
-
-def interval(text: str) -> Pair:
-    """Two numbers, the lower one first, with ``-Inf`` and ``+Inf`` for open ends; both ends belong to it."""
-    low, high = listed(text, 2, "low high", open_real)
-    if low == math.inf or high == -math.inf:
-        raise ValueError("open intervals have -Inf as their lower end and +Inf as their upper one")
-    if low > high:
-        raise ValueError(f"the lower end comes first, {low!r} is above {high!r}")
-    return low, high
 
 
 def _positive(text: str, what: str) -> Pair:
@@ -141,6 +102,31 @@ def width(text: str) -> float:
     return value
 
 
+def radius(text: str) -> float:
+    """A radius of a circle of the sky in degrees."""
+    value = real(text.strip())
+    if not 0.0 <= value <= 180.0:
+        raise ValueError(f"a radius is from 0 to 180 degrees, not {value!r}")
+    return value
+
+
+def most(text: str) -> int:
+    """How many data sets a row may be cut from."""
+    return _between(text, 1, MOST_AT_ALL)
+
+
+def part_size(text: str) -> int:
+    """Bytes of a tar."""
+    return _between(text, LEAST_PART_BYTES, LARGEST_PART_BYTES)
+
+
+def _between(text: str, least: int, largest: int) -> int:
+    value = whole(text.strip())
+    if not least <= value <= largest:
+        raise ValueError(f"a whole number from {least} to {largest} is wanted")
+    return value
+
+
 def line_of(text: str) -> Line:
     """A line of the line list, by any of the names that it goes by."""
     if len(text) > _NAME_LENGTH:
@@ -175,14 +161,3 @@ def one_of(known: Mapping[str, T]) -> Callable[[str], T]:
         return by_word[word]
 
     return read
-
-
-def written(*values: float) -> str:
-    """Numbers as canonical texts have them: each double in the shortest way, infinities with a sign."""
-    return " ".join(_written(value) for value in values)
-
-
-def _written(value: float) -> str:
-    if math.isinf(value):
-        return "+Inf" if value > 0.0 else "-Inf"
-    return repr(value) if isinstance(value, int) else repr(float(value))

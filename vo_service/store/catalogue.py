@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,6 +29,7 @@ from vo_service.store.errors import CatalogueError, DiskFull, StoreError
 
 LAYOUT = 1
 _BUSY_SECONDS = 30
+_NAMES_AT_A_TIME = 500  # in one question
 _CONNECT_SECONDS = 5  # a server that takes longer is not there
 _SILENT_SECONDS = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _POLL_SECONDS = 0.002
@@ -181,6 +182,17 @@ class Catalogue:
         )
         with self.reading() as connection:
             return connection.scalar(statement)
+
+    def find_digests(self, product_ids: Sequence[str]) -> dict[tuple[str, int, int, int], str]:
+        """What is remembered of many products, by product_id, version, size and modified_ns."""
+        found: dict[tuple[str, int, int, int], str] = {}
+        with self.reading() as connection:
+            for start in range(0, len(product_ids), _NAMES_AT_A_TIME):
+                names = product_ids[start : start + _NAMES_AT_A_TIME]
+                statement = sa.select(digest).where(digest.c.product_id.in_(names))
+                for row in connection.execute(statement):
+                    found[row.product_id, row.version, row.size, row.modified_ns] = row.sha256
+        return found
 
     def keep_digest(self, product_id: str, version: int, size: int, modified_ns: int, sha256: str) -> None:
         """Remember the SHA-256 (hexadecimal) of a product in its present state, for all workers."""

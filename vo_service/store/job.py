@@ -47,13 +47,19 @@ class StoredUpload:
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """A result of a job: ``file`` lies below the job's directory; ``size`` in bytes, ``etag`` with quotes."""
+    """A result of a job: ``file`` lies below the job's directory; ``size`` in bytes, ``etag`` with quotes,
+    empty for one that still grows: its size means nothing then, and its file may not be what is sent."""
 
     result_id: str
     file: str
     media_type: str
     size: int
     etag: str
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is not what it will be."""
+        return not self.etag
 
 
 @dataclass(frozen=True, slots=True)

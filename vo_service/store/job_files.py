@@ -19,7 +19,8 @@ from pathlib import Path
 from vo_service.store.disk import disk_errors, flush_directory, flush_file, remove_tree
 from vo_service.store.job import is_job_id
 
-_UPLOADS = "uploads"
+UPLOADS = "uploads"
+"""The directory of what was uploaded with a job, beside those of its attempts."""
 
 
 class JobFiles:
@@ -36,7 +37,7 @@ class JobFiles:
 
     def keep_upload(self, job_id: str, content: bytes | Path) -> str:
         """Lay down a part of a request: its bytes, or a file, which is moved. Its name below `place`."""
-        name = f"{_UPLOADS}/{secrets.token_hex(8)}"
+        name = f"{UPLOADS}/{secrets.token_hex(8)}"
         target = self.place(job_id) / name
         with disk_errors("keeping an upload"):
             _make(target.parent.parent)
@@ -76,6 +77,25 @@ class JobFiles:
         with disk_errors("removing an attempt"):
             remove_tree(place)
 
+    def drop_others(self, job_id: str, files: Collection[str], seconds: float = 0.0) -> None:
+        """Remove what all attempts of a job wrote, but for these files below `place`, and for what has
+        changed within so many ``seconds``; uploads stay."""
+        place = self.place(job_id)
+        kept = {place / file for file in files}
+        limit = time.time() - seconds if seconds else float("inf")
+        with disk_errors("removing attempts"):
+            for attempt in _attempts(place, float("inf")):
+                if _changed(attempt) < limit and not any(attempt in file.parents for file in kept):
+                    remove_tree(attempt)
+                    continue
+                for child in attempt.iterdir():
+                    if child in kept or _changed(child) >= limit:
+                        continue
+                    if child.is_dir():
+                        remove_tree(child)
+                    else:
+                        child.unlink(missing_ok=True)
+
     def remove(self, job_id: str) -> None:
         """Remove all files of a job."""
         with disk_errors("removing a job"):
@@ -107,7 +127,7 @@ def _changed(place: Path) -> float:
 
 def _attempts(place: Path, limit: float) -> tuple[Path, ...]:
     try:
-        inner = [child for child in place.iterdir() if child.is_dir() and child.name != _UPLOADS]
+        inner = [child for child in place.iterdir() if child.is_dir() and child.name != UPLOADS]
     except FileNotFoundError:
         return ()
     return tuple(child for child in inner if _changed(child) < limit)

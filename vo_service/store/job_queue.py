@@ -14,12 +14,16 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from vo_service.store.catalogue import Catalogue
-from vo_service.store.job import Claim, Held, Job, JobError, Phase, StoredResult
+from vo_service.store.job import FINAL, Claim, Held, Job, JobError, Phase, StoredResult
 from vo_service.store.job_rows import in_parts, insert_results, read_job, start_values, stored_text
 from vo_service.store.job_tables import job as job_table
+from vo_service.store.job_tables import job_result
 from vo_service.store.job_tables import worker as worker_table
 from vo_service.store.moments import stored_time, utc
 
+_DEATHS_FORGIVEN = 6
+"""Workers that may end while they run a job that goes on where it stopped, beside those that may end anyway,
+since it last came further."""
 _UNCLAIMED: Mapping[str, object] = {
     "phase": Phase.QUEUED,
     "worker": None,
@@ -89,10 +93,53 @@ class JobQueue:
                 insert_results(connection, held.job_id, results)
             return ended or _has_ended(connection, held, Phase.COMPLETED)
 
-    def fail(self, held: Held, phase: Phase, snapshot: int | None, error: JobError) -> bool:
-        """The job ended in ERROR, or ABORTED by a limit (UWS-028). False: it was no longer ours."""
+    def show(self, held: Held, results: Collection[StoredResult]) -> bool:
+        """The results that a running job has so far, in place of those that it had (UWS-022). False: it was
+        no longer ours, and nothing is changed."""
+        with self._catalogue.writing() as connection:
+            changed = connection.execute(_held_update(held).values(version=job_table.c.version + 1))
+            if changed.rowcount == 1:
+                insert_results(connection, held.job_id, results)
+            return changed.rowcount == 1
+
+    def note_progress(self, held: Held) -> None:
+        """A job has done something that its next attempt need not do again: so it is not the job that ends
+        its workers, or not always, and some more of them may end."""
+        with self._catalogue.writing() as connection:
+            connection.execute(_held_update(held).values(deaths=-_DEATHS_FORGIVEN))
+
+    def final_files(self, job_id: str) -> frozenset[str] | None:
+        """The files of the results of a job that has ended; None where it may still run. None are left of
+        one that is gone."""
+        columns = job_table.c
+        with self._catalogue.reading() as connection:
+            phase = connection.scalar(sa.select(columns.phase).where(columns.job_id == job_id))
+            if phase is not None and phase not in FINAL:
+                return None
+            files = sa.select(job_result.c.file).where(job_result.c.job_id == job_id)
+            return frozenset(connection.scalars(files))
+
+    def final_phase(self, held: Held) -> Phase | None:
+        """The phase in which a job has ended while it was held so; None where it has not."""
+        with self._catalogue.reading() as connection:
+            phase = connection.scalar(sa.select(job_table.c.phase).where(*_hold(held)))
+            return Phase(phase) if phase in FINAL else None
+
+    def fail(
+        self,
+        held: Held,
+        phase: Phase,
+        snapshot: int | None,
+        error: JobError,
+        results: Collection[StoredResult] = (),
+    ) -> bool:
+        """The job ended in ERROR, or ABORTED by a limit (UWS-028), with these ``results`` in place of those
+        that it has shown, if there are any; so does one that somebody else has aborted, while nobody else
+        runs it. False: it was no longer ours."""
         with self._catalogue.writing() as connection:
             ended = self._end(connection, held, phase, snapshot, error)
+            if results and (ended or _has_ended(connection, held, Phase.ABORTED)):
+                insert_results(connection, held.job_id, results)
             return ended or _has_ended(connection, held, phase)
 
     def give_back(self, held: Collection[Held]) -> None:

@@ -77,7 +77,8 @@ def insert_children(
 
 
 def insert_results(connection: sa.Connection, job_id: str, results: Iterable[StoredResult]) -> None:
-    """Write the results of a job, which has none yet."""
+    """Write the results of a job, in place of those that it has."""
+    connection.execute(sa.delete(job_result).where(job_result.c.job_id == job_id))
     rows = [
         {
             "job_id": job_id,
@@ -120,15 +121,12 @@ def read_job(connection: sa.Connection, job_id: str) -> Job | None:
         .where(job_upload.c.job_id == job_id)
         .order_by(job_upload.c.file, job_upload.c.part)
     )
-    results: list[StoredResult] = []
-    if row.phase == Phase.COMPLETED:  # UWS-022
-        columns = job_result.c
-        found = connection.execute(
-            sa.select(columns.result_id, columns.file, columns.media_type, columns.size, columns.etag)
-            .where(columns.job_id == job_id)
-            .order_by(columns.position)
-        )
-        results = [StoredResult(*result) for result in found]
+    columns = job_result.c
+    results = connection.execute(  # UWS-022: none before it runs; what it has shown stays
+        sa.select(columns.result_id, columns.file, columns.media_type, columns.size, columns.etag)
+        .where(columns.job_id == job_id)
+        .order_by(columns.position)
+    )
     return Job(
         job_id=row.job_id,
         service=row.service,
@@ -154,7 +152,7 @@ def read_job(connection: sa.Connection, job_id: str) -> Job | None:
             StoredUpload(client_text(part), file, client_text_or_none(media_type), size)
             for part, file, media_type, size in uploads
         ),
-        results=tuple(results),
+        results=tuple(StoredResult(*result) for result in results),
     )
 
 

@@ -30,7 +30,8 @@ _MOST_DEATHS = 2
 _SILENT_SECONDS = 30.0
 _LATE_SECONDS = 12.0  # between two beats of ours: longer, and we could not write for a while
 _ENDED_TWICE = JobError(
-    f"The server ended {_MOST_DEATHS} times while it ran this job, for reasons that may lie in the job.",
+    f"The server ended {_MOST_DEATHS} times while it ran this job, or more often while the job came further,"
+    " for reasons that may lie in the job.",
     transient=True,
     status=503,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from vo_service.asking.queries import Asker
+from vo_service.asking.uploads import stored_parts
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.formats import wanted_format
 from vo_service.dali.parameters import Form
@@ -15,9 +17,8 @@ from vo_service.dali.uws.owner import ViewerNow, viewer_of
 from vo_service.dali.uws.work import Explanation, JobLimits, JobService, Sink
 from vo_service.store.jobs import Job
 from vo_service.tap.parameters import PARAMETERS, ReadRequest
-from vo_service.tap.queries import Asker, TapQueries
+from vo_service.tap.queries import TapQueries
 from vo_service.tap.readiness import Readiness
-from vo_service.tap.uploads import stored_parts
 
 RESULT = "result"
 """The name of the one result of a TAP job (TAP-147)."""

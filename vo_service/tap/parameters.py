@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vo_service.adql import VERSIONS  # the newest last: LANG=ADQL means it
+from vo_service.asking.uploads import UPLOAD
 from vo_service.dali.errors import usage
 from vo_service.dali.parameters import (
     FORMAT,
@@ -20,7 +21,6 @@ from vo_service.dali.parameters import (
     shortened,
 )
 from vo_service.formats import Format
-from vo_service.tap.uploads import UPLOAD
 
 LANGUAGE = "ADQL"
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from starlette.routing import Route
@@ -13,56 +11,40 @@ from starlette.routing import Route
 from capabilities import TapLimits, TapService
 from capabilities.examples_page import tap_examples
 from tap_schema import published
-from vo_service.access import Rights
 from vo_service.access.tokens import Tokens
 from vo_service.adql import MAX_NESTING
-from vo_service.dali.addresses import Addresses
-from vo_service.dali.current import Current
+from vo_service.asking.door import Door
+from vo_service.asking.queries import Queries
+from vo_service.asking.uploads import UploadLimits, uploads_of
 from vo_service.dali.examples import ExamplesHandler
-from vo_service.dali.identity import Identity
-from vo_service.dali.multipart import BodyLimits, Part
+from vo_service.dali.multipart import Part
 from vo_service.dali.parameters import Form
-from vo_service.dali.streams import Lane
 from vo_service.dali.uploads import Fetch, Fetcher, upload_methods
 from vo_service.dali.uws.limits import job_limits
 from vo_service.dali.uws.work import JobService
-from vo_service.engines import Engine
-from vo_service.query import ProbeLimits, Resolver, Targets, Upload
+from vo_service.query import Upload
 from vo_service.settings import Settings
-from vo_service.tap.answers import Account
 from vo_service.tap.capabilities import TapFacts
-from vo_service.tap.handlers import SyncDoor, SyncHandler
+from vo_service.tap.handlers import SyncHandler
 from vo_service.tap.health import Health
 from vo_service.tap.jobs import TapJobs
 from vo_service.tap.metadata import TapMetadata
 from vo_service.tap.parameters import request_reader
-from vo_service.tap.queries import QueryLimits, ReadUploads, TapQueries
+from vo_service.tap.queries import ReadUploads, TapQueries
 from vo_service.tap.readiness import Readiness
-from vo_service.tap.row_services import RowServices, no_services
-from vo_service.tap.uploads import UploadLimits, uploads_of
 
 _DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What TAP shares with the other services of its process; ``place`` is a directory of the process for
-    files that do not last, ``row_services`` are those that take a row of an answer."""
+    """What TAP shares with the other services of its process; ``door`` is for its synchronous queries."""
 
-    current: Current[Engine]
-    rights: Rights
-    lane: Lane
-    identity: Identity
+    queries: Queries
+    door: Door
     tokens: Tokens
     health: Health
-    batch_rows: int
-    place: Path
-    clock: Callable[[], datetime]
-    account: Account
-    readers: Executor
     readiness: Readiness
-    addresses: Addresses
-    row_services: RowServices = no_services
 
 
 class Tap:
@@ -70,51 +52,28 @@ class Tap:
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
         read_request = request_reader(settings.query_characters)
-        queries = TapQueries(
-            around.current,
-            around.rights,
-            QueryLimits(settings.maxrec_default, settings.maxrec_hard, around.batch_rows),
-            _upload_reader(settings, around.place),
-            Targets(Resolver(settings.resolver_url) if settings.resolver_url else None),
-            ProbeLimits(settings.probe_rows, settings.probe_pairs),
-            settings.citation,
-            around.account,
-            around.readers,
-            settings.spool_bytes,
-            around.row_services,
-        )
-        self._sync = SyncHandler(
-            SyncDoor(
-                around.addresses,
-                BodyLimits(settings.body_bytes, settings.upload_bytes),
-                settings.query_seconds,
-                around.place,
-            ),
-            queries,
-            read_request,
-            around.lane,
-            around.identity,
-            around.clock,
-        )
+        door = around.door
+        queries = TapQueries(around.queries, _upload_reader(settings, door.place))
+        self._sync = SyncHandler(door, queries, read_request)
         self.facts = tap_facts(settings)
         self._metadata = TapMetadata(
             published(),
             self.facts,
             around.health,
-            around.identity,
-            around.clock,
-            around.addresses,
+            door.identity,
+            door.clock,
+            door.addresses,
         )
         self.jobs: JobService = TapJobs(
             queries,
             read_request,
             around.tokens.viewer_now,
-            around.clock,
+            door.clock,
             job_limits(settings),
             around.readiness,
         ).service()
 
-        self._examples = ExamplesHandler("/tap", "Queries to start from", tap_examples(), around.clock())
+        self._examples = ExamplesHandler("/tap", "Queries to start from", tap_examples(), door.clock())
 
     def described(self, base_url: str) -> TapService:
         """What TAP at that address says that it offers."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from upload_tables import field, tabledata, votable
 
+from vo_service.asking import uploads
+from vo_service.asking.uploads import UploadLimits, uploads_of
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.multipart import MEMORY_BYTES, BodyLimits, Part, PartReader
 from vo_service.dali.parameters import Form
-from vo_service.tap import uploads
-from vo_service.tap.uploads import UploadLimits, uploads_of
 
 FULL = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
 

@@ -194,11 +194,17 @@ def test_files_that_no_job_names_are_swept_once_they_are_old(runner: JobRunner) 
     vain = files.start_attempt(done)
     own = files.start_attempt(running)
     files.keep_upload(done, b"mine")
+    beside, young = ((files.place(done) / named).with_name(name) for name in ("open.tar", "young.tar"))
+    beside.write_bytes(b"of a worker that is dead")
     of_no_job = new_job_id()
     lost, fresh = files.start_attempt(of_no_job), files.start_attempt(new_job_id())
     for job_id in (done, running, of_no_job):
         age(files.place(job_id))
+    young.write_bytes(b"its worker may be about to list it")
+    then = time.time() - 7200
+    os.utime(young.parent, (then, then))
     sweeper.sweep_orphans()
+    assert young.exists() and not beside.exists()
     wait_until(lambda: not vain.exists() and not lost.parent.exists())  # the runner's own may be at it
     assert (files.place(done) / named).exists()
     assert any((files.place(done) / "uploads").iterdir())

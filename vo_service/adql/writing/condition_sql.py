@@ -72,6 +72,7 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 _RANGES_IN_TEXT = 200
 """Ranges of a coverage map that are written as text; more are handed over as a table."""
 _ESCAPED = ("\\_", "\\%")
+_ALL_ROWS = 1 << 62
 _ROW = "rowid"
 """Number of a stored row in DuckDB; no published column has this name."""
 
@@ -241,7 +242,9 @@ class ConditionWriter:
         """The footprint test of rows that are wanted.
 
         For DuckDB by their numbers: a scan of the key alone finds these, so that of rows that do not pass
-        nothing else is read; a join by the key would read all columns of all rows.
+        nothing else is read; a join by the key would read all columns of all rows. The limit is beyond any
+        number of rows: without it the engine, which guesses how many rows the other conditions leave, may
+        turn the two sides round, and read all columns of all rows after all.
         """
         passed = self._footprint(selected.test)
         key = selected.test.footprint.key
@@ -253,6 +256,7 @@ class ConditionWriter:
         stored = exp.In(this=exp.column(key.column, quoted=True), query=passed.args["query"])
         rows = exp.Select(expressions=[exp.column(_ROW, quoted=True)], where=exp.Where(this=stored))
         rows.from_(self.statement.stored(selected.table), copy=False)
+        rows.limit(_ALL_ROWS, copy=False)
         return exp.In(this=self.statement.reference(row), query=exp.Subquery(this=rows))
 
     def _footprint(self, test: FootprintTest) -> exp.In:

@@ -131,6 +131,7 @@ def _write_reference(document: XMLDocument, address: str, name: str) -> None:
 
 def _write_results(document: XMLDocument, address: str, job: Job) -> None:
     for result in job.results:
+        size = {} if result.grows else {"size": str(result.size)}
         document.leaf(
             "uws:result",
             "",
@@ -138,7 +139,7 @@ def _write_results(document: XMLDocument, address: str, job: Job) -> None:
                 "id": result.result_id,
                 "xlink:href": f"{address}/results/{quote(result.result_id, safe='')}",
                 "xlink:type": "simple",
-                "size": str(result.size),
+                **size,
                 "mime-type": result.media_type,
             },
         )

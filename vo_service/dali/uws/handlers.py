@@ -39,11 +39,12 @@ from vo_service.dali.uws.listing import (
 )
 from vo_service.dali.uws.runner import JobRunner
 from vo_service.dali.uws.work import JobService
-from vo_service.store.jobs import Job, ListedJob
+from vo_service.store.jobs import Job, ListedJob, StoredResult
 
 T = TypeVar("T")
 
 _THREADS = 16  # requests about jobs that use the database at a time, apart from those of other services
+_LOOKS = 3  # for a result that grows, whose file goes when the next attempt has taken it over
 _AFTER_DELETION = "LAST=100"  # a client that follows must not get a giant list (UWS-098)
 
 
@@ -74,6 +75,7 @@ class JobHandlers:
         self._door = door
         self._changes = JobChanges(service, runner, clock, door.body.body_bytes, door.body.upload_bytes)
         self._threads = CapacityLimiter(_THREADS)
+        self._making = CapacityLimiter(1)  # large ones take memory
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -240,15 +242,39 @@ class JobHandlers:
 
     async def result(self, request: Request) -> Response:
         """One result (TAP-147, DALI-015)."""
-        job = await self._found(request)
         name = request.path_params["name"]
-        for result in job.results:
-            if result.result_id == name:
-                path = self._runner.files.place(job.job_id) / result.file
-                saved = f"{name}{path.suffix}"
-                made = JobFile(path, result.media_type, result.size, result.etag, job.ended, saved)
-                return await self._file(request, made, "inline")
-        raise ServiceError(ErrorKind.NOT_FOUND, "The job has no such result, or not yet.")
+        job = await self._found(request)
+        result = _named_result(job, name)
+        headers = {"Content-Type": result.media_type, **_NOT_KEPT}
+        if result.grows and request.method == "HEAD":  # to know its length it would have to be made
+            head = Response(headers=headers)
+            del head.headers["Content-Length"]
+            return head
+        for _ in range(_LOOKS):
+            if not result.grows:
+                break
+            content = await self._grown(job, result)
+            if content is not None:
+                return Response(content, headers=headers)
+            job = await self._found(request)  # it has ended just now, or goes on in another place
+            result = _named_result(job, name)
+        if result.grows:
+            raise ServiceError(
+                ErrorKind.UNAVAILABLE, "This result changes at this moment.", "Ask for it once more."
+            )
+        path = self._runner.files.place(job.job_id) / result.file
+        saved = name if name.endswith(path.suffix) else f"{name}{path.suffix}"
+        made = JobFile(path, result.media_type, result.size, result.etag, job.ended, saved)
+        return await self._file(request, made, "inline")
+
+    async def _grown(self, job: Job, result: StoredResult) -> bytes | None:
+        """A result as it is at this moment; None where what it is made of is no longer there."""
+        make = self._service.growing[result.result_id]
+        path = self._runner.files.place(job.job_id) / result.file
+        try:
+            return await to_thread.run_sync(lambda: make(job, path), limiter=self._making)
+        except FileNotFoundError:
+            return None
 
     async def _file(self, request: Request, file: JobFile, disposition: str) -> Response:
         return file_reply(request, file, await to_thread.run_sync(open_file, file), disposition)
@@ -317,6 +343,13 @@ class JobHandlers:
 
     def _see_job(self, request: Request) -> Response:
         return _see(self._job_address(request))
+
+
+def _named_result(job: Job, name: str) -> StoredResult:
+    for result in job.results:
+        if result.result_id == name:
+            return result
+    raise ServiceError(ErrorKind.NOT_FOUND, "The job has no such result, or not yet.")
 
 
 _NOT_KEPT = {"Cache-Control": "no-store"}  # a job changes

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
 from vo_service.dali.streams import Cancellation
-from vo_service.dali.uws.sink import JobSink, no_room
+from vo_service.dali.uws.sink import Board, JobSink, no_room
 from vo_service.dali.uws.work import JobService
 from vo_service.store.errors import DiskFull, StoreError
 from vo_service.store.job import Held, Job, JobError, Phase, StoredResult
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _TRIES = 50  # of a job that does not find what it needs: that it may begin was an error then
 _TRIES_BEGUN = 3  # of one that has lost it on its way: it may be the cause of that
+_TRIES_RESUMED = 1000  # of one that goes on where it stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ class Execution:
 
     def run(self) -> None:
         """Do the work and say how it ended, however long the database takes to hear it."""
-        outcome = self._work()
+        outcome = self._closed(self._work())
         try:
             told = self._tell(outcome)
-        except DiskFull as error:  # the results make room for the word that there are none
-            self._tidy(True)
-            outcome = self._failed(error)
+        except DiskFull as error:  # what nobody sees makes room for the word that there is no more
+            self._make_room()
+            outcome = self._closed(self._failed(error))
             told = self._tell(outcome)
-        if told is False or outcome.phase is not Phase.COMPLETED:
+        if self._sink is not None and self._sink.has_shown:
+            self._tidy_shown()
+        elif told is False or outcome.phase is not Phase.COMPLETED:
             self._tidy(bool(told) and outcome.phase is not Phase.QUEUED)
         _log.info(
             "job state=%s service=%s seconds=%.4f attempt=%d runid=%s request=%s",
@@ -112,6 +116,7 @@ class Execution:
                 place,
                 self._service.limits.result_bytes,
                 self.cancellation,
+                Board(partial(self._queue.show, self.held), partial(self._queue.note_progress, self.held)),
             )
             self._service.work(self._job, self.cancellation, self._sink)
             self._files.flush_attempt(place)
@@ -123,8 +128,12 @@ class Execution:
         """Whether the job is to wait for what it needs, once more; but not for ever."""
         if not isinstance(error, ServiceAway) or self.cancellation.requested:
             return False
+        if self._sink is None:
+            return False
+        if self._sink.has_shown:  # it goes on where it stopped, and has had attempts that were cut short
+            return self.held.attempt < _TRIES_RESUMED
         tries = _TRIES_BEGUN if error.begun else _TRIES
-        return self._sink is not None and not self._sink.written and self.held.attempt < tries
+        return not self._sink.written and self.held.attempt < tries
 
     def _failed(self, error: BaseException) -> _Outcome:
         if self._expired or (isinstance(error, ServiceError) and error.kind is ErrorKind.TIMEOUT):
@@ -147,6 +156,43 @@ class Execution:
                 ErrorKind.INTERNAL, f"The service failed on this job, by a fault of its own.{number}"
             )
         return _Outcome(Phase.ERROR, error=JobError(error.text, error.transient, error.status))
+
+    def _closed(self, outcome: _Outcome) -> _Outcome:
+        """The outcome of work that ends early, with what was done so far where the work had shown some of
+        it."""
+        sink, closing = self._sink, self._service.closing
+        if outcome.error is None or sink is None or sink.shown is None or closing is None:
+            return outcome
+        shown = sink.shown
+        try:
+            phase = self._final_phase(outcome)
+            if phase is None or self._leaving.is_set():
+                return outcome
+            closing(self._job, sink, phase)
+            self._files.flush_attempt(sink.attempt)
+        except (StoreError, OSError) as error:  # of a job that is deleted meanwhile, or a full disk
+            _log.warning("what a job has done is not put in order: %s", error)
+            sink.conclude(shown)
+        except Exception:  # the job has to end, with what was shown
+            _log.exception("what a job has done is not put in order request=%s", self._job.request_id)
+            sink.conclude(shown)
+        return replace(outcome, results=sink.results)
+
+    def _final_phase(self, outcome: _Outcome) -> Phase | None:
+        """The phase that the job ends in; None where it is not ours to end."""
+        if not self.cancellation.requested or self._expired:
+            return outcome.phase
+        return self._queue.final_phase(self.held)
+
+    def _make_room(self) -> None:
+        """Remove what this job has on the disk and nobody sees."""
+        if self._sink is None or self._sink.shown is None:
+            self._tidy(True)
+            return
+        try:
+            self._files.drop_others(self._job.job_id, [one.file for one in self._sink.shown])
+        except StoreError as error:
+            _log.warning("files of a job stay until they are swept: %s", error)
 
     def _tell(self, outcome: _Outcome) -> bool | None:
         """Whether the job was still ours to end; None where the process ends before the database has answered
@@ -176,7 +222,21 @@ class Execution:
             return True
         if outcome.error is None:
             return self._queue.complete(self.held, self.snapshot, outcome.results)
-        return self._queue.fail(self.held, outcome.phase, self.snapshot, outcome.error)
+        return self._queue.fail(self.held, outcome.phase, self.snapshot, outcome.error, outcome.results)
+
+    def _tidy_shown(self) -> None:
+        """Remove what a job that goes on where it stopped has left behind, once it goes on no more."""
+        if self._leaving.is_set():
+            return
+        try:
+            named = self._queue.final_files(self._job.job_id)
+            if named is None:
+                return
+            self._files.drop_others(self._job.job_id, named)
+            if self._job.job_id not in self._queue.look((self._job.job_id,), None, ()).versions:
+                self._files.remove(self._job.job_id)
+        except StoreError as error:  # the sweeper comes by later
+            _log.warning("files of a job stay until they are swept: %s", error)
 
     def _tidy(self, ours: bool) -> None:
         """Remove what this attempt wrote; and where the job is not ours because it was deleted, all of it."""

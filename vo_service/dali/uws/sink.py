@@ -1,11 +1,13 @@
-"""Where the work of a job writes its results: files of one attempt, which nobody sees before it has ended."""
+"""Where the work of a job writes its results: files of one attempt, which nobody sees before it has ended,
+but for those that the work shows."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -31,17 +33,40 @@ def no_room() -> ServiceError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Where a job that runs shows what it has so far, in the database: both return whether the job was still
+    ours, and raise StoreError."""
+
+    show: Callable[[Sequence[StoredResult]], bool]
+    note_progress: Callable[[], None]
+
+
 class JobSink:
     """A `Sink` (dali.uws.work). ``directory`` is the job's, ``attempt`` the one below it to write to."""
 
-    def __init__(self, directory: Path, attempt: Path, most_bytes: int, cancellation: Cancellation) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        attempt: Path,
+        most_bytes: int,
+        cancellation: Cancellation,
+        board: Board | None = None,
+    ) -> None:
         self.attempt = attempt
+        self.shown: tuple[StoredResult, ...] | None = None
+        self._board = board
         self.snapshot: int | None = None
         self._directory = directory
         self._most_bytes = most_bytes
         self._cancellation = cancellation
         self._results: list[StoredResult | None] = []
         self._written = 0
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether anything was shown."""
+        return self.shown is not None
 
     @property
     def directory(self) -> Path:
@@ -61,6 +86,26 @@ class JobSink:
     def on_snapshot(self, number: int) -> None:
         """Which snapshot the job runs on; the process's watch tells the database of it."""
         self.snapshot = number
+
+    def show(self, results: Sequence[StoredResult]) -> None:
+        """The results so far, which lie in files of the job, are seen from now on, and are those of the job
+        when it ends. From the first call on the files of this attempt stay for the next one.
+
+        Raises Stopped where the job is no longer ours, StoreError.
+        """
+        self._results = list(results)
+        if self._board is not None and not self._board.show(results):
+            raise Stopped
+        self.shown = tuple(results)
+
+    def conclude(self, results: Sequence[StoredResult]) -> None:
+        """The results that are seen when the job has ended."""
+        self._results = list(results)
+
+    def note_progress(self) -> None:
+        """What was done so far need not be done again. Raises StoreError."""
+        if self._board is not None:
+            self._board.note_progress()
 
     @contextmanager
     def result(self, result_id: str, media_type: str, extension: str) -> Iterator[BinaryIO]:

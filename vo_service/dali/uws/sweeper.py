@@ -37,20 +37,19 @@ class Sweeper:
         return swept
 
     def sweep_orphans(self, seconds: float = _ORPHAN_SECONDS) -> None:
-        """Remove directories that have not changed for ``seconds`` and belong to no job, or to an attempt
-        that was in vain. Raises StoreError where the database does not answer."""
+        """Remove directories that have not changed for ``seconds`` and belong to no job, and what has not
+        changed for so long of attempts of jobs that have ended and do not name it. Raises StoreError where
+        the database does not answer."""
         found = self._files.older_than(seconds)
         named = self._jobs.named_files(found)
-        for job_id, attempts in found.items():
+        for job_id in found:
             if job_id not in named:
                 self._remove(job_id)
                 continue
             files = named[job_id]
             if files is None:  # the job may still be running
                 continue
-            for attempt in attempts:
-                if not any(file.startswith(f"{attempt.name}/") for file in files):
-                    self._drop(attempt.name, job_id)
+            self._drop_others(job_id, files, seconds)
 
     def _remove(self, job_id: str) -> None:
         try:
@@ -58,8 +57,8 @@ class Sweeper:
         except StoreError as error:
             _log.warning("files of a job could not be removed: %s", error)
 
-    def _drop(self, attempt: str, job_id: str) -> None:
+    def _drop_others(self, job_id: str, files: frozenset[str], seconds: float) -> None:
         try:
-            self._files.drop_attempt(self._files.place(job_id) / attempt)
+            self._files.drop_others(job_id, files, seconds)
         except StoreError as error:
             _log.warning("files of an attempt could not be removed: %s", error)

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from vo_service.dali.parameters import Form, Parameter
 from vo_service.dali.streams import Cancellation
-from vo_service.store.jobs import Job
+from vo_service.store.jobs import Job, Phase, StoredResult
 
 
 class Sink(Protocol):
-    """Where the work puts its results; nothing of it is seen before the work has ended well.
+    """Where the work puts its results; nothing of it is seen before the work has ended well, unless the work
+    shows it.
 
     Writing raises ServiceError beyond the size that a result may have, and where the disk is full.
     """
+
+    @property
+    def attempt(self) -> Path:
+        """The directory of this attempt, below the job's; work that goes on where an earlier attempt stopped
+        keeps its files here itself."""
+        ...
 
     @property
     def directory(self) -> Path:
         """The job's directory, with its uploads."""
         ...
 
+    @property
+    def results(self) -> Sequence[StoredResult]:
+        """The results so far, in the order in which they were begun."""
+        ...
+
     def result(self, result_id: str, media_type: str, extension: str) -> AbstractContextManager[BinaryIO]:
         """A file to write one result into, once; results are listed in the order of these calls."""
+        ...
+
+    def show(self, results: Sequence[StoredResult]) -> None:
+        """These are the job's results so far: they are seen at once, the job of the next attempt has them
+        (`Job.results`), and the files of this attempt stay. Raises an error that ends the work where the job
+        is no longer ours, StoreError where the database does not answer."""
+        ...
+
+    def conclude(self, results: Sequence[StoredResult]) -> None:
+        """These are the job's results when it ends, whatever was shown before."""
+        ...
+
+    def note_progress(self) -> None:
+        """Something was done that the next attempt need not do again: the end of the process that runs the
+        job is held less against it. Raises StoreError."""
         ...
 
     def on_snapshot(self, number: int) -> None:
@@ -60,6 +87,13 @@ def _always() -> bool:
     return True
 
 
+Growing = Callable[[Job, Path], bytes]
+"""The bytes of a result that still grows, from its job and the file that was shown for it. May block."""
+
+Closing = Callable[[Job, Sink, Phase], None]
+"""Puts in order what work has shown that ends early, in this phase: what it concludes with is listed then."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobService:
     """An asynchronous resource.
@@ -69,7 +103,9 @@ class JobService:
     once. Nothing is checked before the job runs: wrong parameters are an error of the job, not of the request
     that brought them (DALI-092). ``explain`` makes the document of an error from the job's parameters and a
     text. ``limits`` hold for each job. ``ready`` says whether jobs may begin now, else they wait; it is asked
-    often. Where the work meets ServiceAway before it has written anything, its job waits once more.
+    often. Where the work meets ServiceAway before it has written anything, or after it has shown something,
+    its job waits once more. ``growing``: how results that still grow are sent, by name. ``closing`` is called
+    where work that has shown something ends in ERROR or is aborted.
     """
 
     name: str
@@ -79,3 +115,5 @@ class JobService:
     explain: Callable[[Form, str], Explanation]
     limits: JobLimits
     ready: Callable[[], bool] = _always
+    growing: Mapping[str, Growing] = field(default_factory=dict)
+    closing: Closing | None = None

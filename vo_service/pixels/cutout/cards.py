@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from astropy.io.fits import Card
 
@@ -21,6 +22,8 @@ _NAXIS = re.compile(rb"NAXIS([1-9]\d{0,2}) *$")
 _ALTERNATE = re.compile(rb"(?:CTYPE|CRVAL|CDELT|CUNIT|CRPIX)[1-9]\d{0,2}([A-Z]) *$")
 OF_THE_WHOLE = frozenset({b"CHECKSUM", b"DATASUM ", b"DATAMIN ", b"DATAMAX "})
 """What these say is true of all pixels together, and of no part of them."""
+_REMEMBERED = 8192
+"""Cards of which it is remembered what they are: many cuts of an image have the same ones."""
 _VALUE = re.compile(rb"= *('(?:[^']|'')*'|[^/]*)")
 
 
@@ -63,11 +66,17 @@ def cut_cards(cards: list[bytes], box: Box, spectral: int | None = None) -> list
 
 
 def _unstated(cards: list[bytes], box: Box, stated: set[tuple[int, str]]) -> Iterator[bytes]:
-    alternates = {match[1].decode() for card in cards if (match := _ALTERNATE.match(name_of(card)))}
+    alternates = {alternate for card in cards if (alternate := _alternate_of(card))}
     for alternate in ("", *sorted(alternates)):
         for axis, start in enumerate(box.starts, 1):
             if start and (axis, alternate) not in stated:
                 yield number_card(f"CRPIX{axis}{alternate}", f"-{start}.0")
+
+
+@lru_cache(_REMEMBERED)
+def _alternate_of(card: bytes) -> str | None:
+    match = _ALTERNATE.match(name_of(card))
+    return match[1].decode() if match else None
 
 
 def _shifted(card: bytes, start: int) -> bytes:
@@ -85,6 +94,7 @@ def _shifted(card: bytes, start: int) -> bytes:
     return with_value(card, repr(value).upper())
 
 
+@lru_cache(_REMEMBERED)
 def name_of(card: bytes) -> bytes:
     """The keyword as the reader of headers takes it, also where it is not written in its eight columns."""
     return card[:9].partition(b"=")[0].strip().upper().ljust(8)
@@ -111,8 +121,13 @@ def number_card(keyword: str, value: str) -> bytes:
 
 def text_cards(keyword: str, text: str) -> list[bytes]:
     """A card with a text of printable ASCII, with as many CONTINUE cards as it takes (FITS 4.0, 4.2.1.2)."""
-    image = str(Card(keyword, text).image).encode("ascii")
+    image = _text_image(keyword, text)
     return [image[start : start + CARD] for start in range(0, len(image), CARD)]
+
+
+@lru_cache(_REMEMBERED)
+def _text_image(keyword: str, text: str) -> bytes:
+    return str(Card(keyword, text).image).encode("ascii")
 
 
 def history_cards(text: str) -> list[bytes]:

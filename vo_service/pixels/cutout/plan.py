@@ -16,6 +16,7 @@ import numpy as np
 
 from vo_service.pixels.cutout.runs import MOST_READ, Piece, Runs
 from vo_service.pixels.fits_header import BLOCK
+from vo_service.pixels.held import HeldFile
 
 
 class Readable(Protocol):
@@ -162,6 +163,8 @@ def read_piece(source: Readable, piece: Piece, view: memoryview) -> None:
         for number in range(piece.count):
             start = number * piece.stride
             view[number * piece.length : (number + 1) * piece.length] = whole[start : start + piece.length]
+    elif isinstance(source, HeldFile):
+        source.read_strided(piece.offset, piece.length, piece.stride, view[: piece.size])
     else:
         read_into, length, offset = source.read_into, piece.length, piece.offset
         for start in range(0, piece.count * length, length):

@@ -10,12 +10,13 @@ mostly, is done by its border alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.pixels.cutout.border import points_of_border, reach_of_border
+from vo_service.pixels.cutout.border import Reach, points_of_border, reach_of_border, reaches_of_borders
 from vo_service.pixels.cutout.sky_parts import CLOSE, WIDEST, Parts, are_off, look, nearest
 from vo_service.pixels.sky_plane import SkyPlane
 from vo_service.sky import Region
@@ -23,6 +24,7 @@ from vo_service.sky import Region
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Span = tuple[int, int]
+SkyBox = tuple[Span, Span]
 
 _ACROSS: Final = 24
 """Parts that a side of an image is divided into at first."""
@@ -35,15 +37,14 @@ _MOST_OF_A_PIXEL: Final = 16
 """Parts in doubt that are looked at, of a whole image and of one pixel."""
 
 
-def sky_box(plane: SkyPlane, shape: Region) -> tuple[Span, Span] | None:
+def sky_box(plane: SkyPlane, shape: Region) -> SkyBox | None:
     """First pixel and the one behind the last, from 0, along the first and the second celestial axis, of the
     pixels that a shape (ICRS) touches; None where there are none.
     """
-    box = _Box()
     reach = reach_of_border(plane, shape)
     if reach is not None:
-        box.add_points(np.array(reach))
-        return box.spans(plane.celestial.size)
+        return _reached(plane, reach)
+    box = _Box()
     box.add_points(points_of_border(plane, shape))
     parts = _all_parts(plane)
     while len(parts):
@@ -56,6 +57,19 @@ def sky_box(plane: SkyPlane, shape: Region) -> tuple[Span, Span] | None:
             box.add_points(parts.middle)
             break
         parts = parts.quarters()
+    return box.spans(plane.celestial.size)
+
+
+def boxes_by_border(plane: SkyPlane, shapes: Sequence[Region]) -> dict[Region, SkyBox]:
+    """The same of many shapes, of those at least whose border runs wholly inside the image."""
+    reaches = reaches_of_borders(plane, shapes)
+    found = ((shape, _reached(plane, reach)) for shape, reach in zip(shapes, reaches, strict=True) if reach)
+    return {shape: box for shape, box in found if box is not None}
+
+
+def _reached(plane: SkyPlane, reach: Reach) -> SkyBox | None:
+    box = _Box()
+    box.add_points(np.array(reach))
     return box.spans(plane.celestial.size)
 
 

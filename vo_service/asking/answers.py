@@ -17,8 +17,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tap_schema import Column
 from vo_service import __version__
 from vo_service.adql import AdqlError
+from vo_service.asking.errors import Trouble, service_error
+from vo_service.asking.row_services import RowServices, described_services, no_services
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.request_log import signed
@@ -36,18 +39,33 @@ from vo_service.formats import (
 )
 from vo_service.query import Answer, Context, Question, Stop, ask, read_ahead
 from vo_service.store import StoreError
-from vo_service.tap.errors import Trouble, service_error
-from vo_service.tap.row_services import RowServices, described_services, no_services
 
 _log = logging.getLogger(__name__)
 
-_STANDARD = "ivo://ivoa.net/std/TAP"
 Batches = Generator[pa.RecordBatch, None, None]
 _TROUBLES = (AdqlError, EngineError, EncodingError, StoreError)
 
 
 Account = Callable[[str, float, int, int], None]
 """Hears how a query ended (done, failed, gone), its seconds, rows and bytes."""
+
+
+Wording = Callable[[ServiceError], str]
+"""The text of an error in the words of a protocol."""
+
+
+def plainly(error: ServiceError) -> str:
+    """The text as it is."""
+    return error.text
+
+
+Describe = Callable[[Column], Column]
+"""A column of a result as its answer describes it, where that is not as its table does."""
+
+
+def as_published(column: Column) -> Column:
+    """As the table has it."""
+    return column
 
 
 @dataclass(slots=True)
@@ -77,16 +95,19 @@ def tell_end(state: str, seconds: float, told: Told, account: Account, runid: st
 class Answering:
     """A query about to be answered, once: what was asked, in which circumstances and format.
 
-    ``infos`` repeat the request in front of the rows, beside what every answer says of itself (TAP-104);
-    ``citation`` is the operator's. ``place`` is a directory for what formats must put aside, ``spool_bytes``
-    the most of it. ``on_snapshot`` hears on which snapshot the query runs, before it runs; ``account`` hears
-    of its end. ``readers`` are threads that read a large answer from the engine while this one makes bytes of
-    it; there must be one for every answer at a time. ``services`` are those that take a row.
+    ``standard_id`` is that of the protocol; ``infos`` repeat the request in front of the rows, beside what
+    every answer says of itself (TAP-104); ``citation`` is the operator's. ``place`` is a directory for what
+    formats must put aside, ``spool_bytes`` the most of it. ``on_snapshot`` hears on which snapshot the query
+    runs, before it runs; ``account`` hears of its end. ``readers`` are threads that read a large answer from
+    the engine while this one makes bytes of it; there must be one for every answer at a time. ``services``
+    are those that take a row, ``resources`` what else stands behind the table. ``wording`` is the text of an
+    error as the protocol tells it, ``describe`` a column as it does.
     """
 
     question: Question
     context: Context
     format: Format
+    standard_id: str
     infos: tuple[Info, ...]
     current: Current[Engine]
     citation: str | None = None
@@ -98,6 +119,9 @@ class Answering:
     account: Account = lambda state, seconds, rows, size: None
     readers: Executor | None = None
     services: RowServices = no_services
+    resources: tuple[bytes, ...] = ()
+    wording: Wording = plainly
+    describe: Describe = as_published
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
         """The bytes of the answer.
@@ -176,20 +200,21 @@ class Answering:
         if not self.told.bytes or not self.format.tells_errors:
             raise error
         self.told.error = error if isinstance(error, ServiceError) else service_error(error)
-        return failed(signed(self.told.error.text))
+        return failed(signed(self.wording(self.told.error)))
 
     def _counts(self) -> tuple[Info, ...]:
         return (Info("rows", str(self.told.rows)),)
 
     def _described(self, answer: Answer) -> TableDescription:
         services = described_services(answer.columns, answer.origins, self.context.base_url, self.services)
-        return TableDescription(answer.columns, self._infos(answer), resources=services)
+        columns = tuple(self.describe(column) for column in answer.columns)
+        return TableDescription(columns, self._infos(answer), resources=(*services, *self.resources))
 
     def _infos(self, answer: Answer) -> tuple[Info, ...]:
         """What an answer says of itself (TAP-104)."""
         cited = (Info("citation", self.citation, ucd="meta.bib"),) if self.citation else ()
         return (
-            Info("standardID", _STANDARD),
+            Info("standardID", self.standard_id),
             Info("QUERY", self.question.adql),
             *self.infos,
             Info("QUERY_TIMESTAMP", f"{self.context.now:%Y-%m-%dT%H:%M:%SZ}"),

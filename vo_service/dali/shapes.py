@@ -1,4 +1,5 @@
-"""Shapes of the sky as SODA writes them, each in one form whatever the spelling (SODA 1.0, 3.3.1 to 3.3.3).
+"""Shapes of the sky as SODA and SIA write them, each in one form whatever the spelling (SODA 1.0, 3.3.1 to
+3.3.3; SIA 2.0, 2.1.1).
 
 Degrees, ICRS. Longitudes may have any size and are reduced modulo 360 (DALI-087). The edges of polygons
 are great circles, those of ranges meridians and parallels (SODA-046). A polygon is the smaller of the two
@@ -16,8 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from vo_service.dali.parameters import shortened
+from vo_service.dali.values import listed, open_real, real
 from vo_service.sky import Circle, Polygon, Range, Region, RegionError
-from vo_service.soda.values import listed, open_real, real
 
 CORNERS: Final = 1000
 """The most corners of a polygon."""
@@ -69,7 +70,8 @@ def _from_lowest(corners: tuple[Corner, ...]) -> tuple[Corner, ...]:
 def sky_range(text: str) -> Range:
     """``lon1 lon2 lat1 lat2``, infinities for open ends.
 
-    ``lon1`` above ``lon2`` leads across longitude 0; 360 degrees and more are the whole round.
+    ``lon1`` above ``lon2`` leads across longitude 0; 360 degrees and more are the whole round. An open end
+    is at longitude 0 or 360, so that the other one has to lie between these.
     """
     lon1, lon2, lat1, lat2 = listed(text, 4, "lon1 lon2 lat1 lat2", open_real)
     if math.inf in (lon1, lat1) or -math.inf in (lon2, lat2):
@@ -87,11 +89,12 @@ def _longitudes(lon1: float, lon2: float) -> tuple[float, float]:
         return lon1, lon2
     first = 0.0 if lon1 == -math.inf else lon1
     last = 360.0 if lon2 == math.inf else lon2
-    return _in_the_round(first), _in_the_round(last)
-
-
-def _in_the_round(lon: float) -> float:
-    return lon if 0.0 <= lon <= 360.0 else lon % 360.0
+    for lon in (first, last):
+        if not 0.0 <= lon <= 360.0:
+            raise ValueError(
+                f"beside an open end a longitude is from 0 to 360 degrees, where the axis ends, not {lon!r}"
+            )
+    return first, last
 
 
 def _check_latitudes(*latitudes: float) -> None:

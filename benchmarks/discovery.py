@@ -1,0 +1,380 @@
+"""From a question to links and stamps: SIAv2 and cones on many rows, DataLink, and many cut-outs in one job.
+
+``python -m benchmarks.discovery [--peer NAME=SIA,LINKS --peer-ids TEMPLATE]``
+
+Makes a home with generated rows and one with cubes (kept where ``--place`` says), serves each, and asks in
+turn (A B A B ...), so that what else the machine does hits all. Each question is of another place or of other
+data sets, so that nobody answers from what was kept of the last one. A peer serves the same rows by its SIAv2
+address and the same cubes by its {links} address; ``--peer-ids`` is what it calls a cube, with ``{name}`` for
+the name of the file. Services have to find as many rows, to one per cent. A bulk job is measured beside the
+same stamps asked one by one, both of ours. Exit status 1: a goal does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import statistics
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+
+import numpy as np
+import requests
+from astropy.io import votable
+
+from benchmarks.measure import RESULTS, run_command, service
+from benchmarks.processes import chars_read
+from benchmarks.rows import write_rows
+from benchmarks.serving import Served, serving
+from benchmarks.soda_cube import Cube, Cut, write_cube
+from benchmarks.tap_client import Client, Refused
+
+_BAND = (0.00115, 0.00135)  # m: a part of what ALMA calls band 6
+_RADIUS = 0.1
+_CUBES = 50
+"""Of which stamps are cut."""
+_SLACK = 0.01
+"""Part of the rows that services may differ by: some test borders on shapes with fewer corners."""
+_MANY = 50
+"""Identifiers of one request for links."""
+_SETS = 1400
+"""Data sets that links are asked for: each turn asks for others."""
+_STAMPS = 1000
+_ACROSS = 65
+
+Goal = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is asked of all that can answer: paths by who is asked, one for each turn. ``time``: our time is
+    at most this part of theirs. ``told``: the answers whose rows are counted have equal numbers of them."""
+
+    name: str
+    paths: dict[str, list[str]]
+    time: float | None = None
+    compared: bool = True
+
+
+@dataclass
+class Figures:
+    """What one did in a case: seconds, rows of the first answers."""
+
+    totals: list[float] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+    trouble: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        if self.trouble is not None or not self.totals:
+            return {"trouble": self.trouble}
+        return {
+            "median_ms": round(statistics.median(self.totals) * 1e3, 2),
+            "min_ms": round(min(self.totals) * 1e3, 2),
+            "rows": self.rows,
+            "bytes": self.size,
+        }
+
+
+def measure(case: Case, clients: dict[str, Client]) -> dict[str, object]:
+    """One case by all in turn; the first of them is ours."""
+    figures = {name: Figures() for name in case.paths}
+    turns = min(len(paths) for paths in case.paths.values())
+    for turn in range(turns):
+        for name, paths in case.paths.items():
+            mine = figures[name]
+            if mine.trouble is None:
+                try:
+                    reply = clients[name].get(paths[turn], kept=True)
+                except (Refused, OSError) as error:
+                    mine.trouble = f"{type(error).__name__}: {error}"
+                    continue
+                mine.rows += _rows(reply.body)
+                mine.size = reply.size
+                if turn > 1:  # the first two are not counted
+                    mine.totals.append(reply.total)
+    told = {name: each.as_json() for name, each in figures.items()}
+    counts = sorted(each.rows for each in figures.values())
+    apart = counts[-1] - counts[0] > _SLACK * counts[-1]
+    void = f"rows {counts}" if case.compared and apart else None
+    return {"case": case.name, "void": void, **told, "goals": _beside(case, list(told.values()), void)}
+
+
+def _beside(case: Case, told: Sequence[dict[str, object]], void: str | None) -> list[Goal]:
+    if case.time is None:
+        return []
+    ours, theirs = (told[place].get("median_ms") if place < len(told) else None for place in (0, 1))
+    reached = round(ours / theirs, 3) if isinstance(ours, float) and isinstance(theirs, float) else None
+    held = False if "trouble" in told[0] or void else None if reached is None else reached <= case.time
+    return [{"goal": "time beside theirs", "wanted": case.time, "reached": reached, "held": held}]
+
+
+def _rows(body: bytes) -> int:
+    """Rows of the first table of a VOTable."""
+    return int(votable.parse(io.BytesIO(body), verify="ignore").get_first_table().array.size)
+
+
+def row_cases(served: Served, peer: Peer | None, runs: int) -> list[Case]:
+    """SIAv2 and cones, each round other places that the rows themselves name."""
+    cubes = "FROM ivoa.obscore WHERE s_ra IS NOT NULL AND dataproduct_type = 'cube'"
+    lons, lats = (
+        served.column(f"SELECT TOP 5000 {name} {cubes} ORDER BY obs_publisher_did")
+        for name in ("s_ra", "s_dec")
+    )
+    chosen = np.random.default_rng(5).permutation(len(lons))[: runs + 2]
+    places = [(round(float(lons[at]), 4), round(float(lats[at]), 4)) for at in chosen]
+    asked = [
+        urlencode(
+            {"POS": f"CIRCLE {lon} {lat} {_RADIUS}", "BAND": f"{_BAND[0]} {_BAND[1]}", "MAXREC": "10000"},
+            quote_via=quote,
+        )
+        for lon, lat in places
+    ]
+    images = {"ours": [f"/sia2/query?{one}" for one in asked]}
+    if peer is not None:
+        images[peer.name] = [f"{urlsplit(peer.images).path}?{one}" for one in asked]
+    cones = [
+        f"/cone/ivoa.obscore?{urlencode({'RA': lon, 'DEC': lat, 'SR': _RADIUS, 'MAXREC': 10000})}"
+        for lon, lat in places
+    ]
+    return [
+        Case("SIAv2, POS and BAND", images, 1 / 5),
+        Case("cone, 0.1 degrees", {"ours": cones}),
+    ]
+
+
+def link_cases(ids: Sequence[str], peer: Peer | None, names: Sequence[str], runs: int) -> list[Case]:
+    """DataLink of one data set, and of fifty at once; each turn asks for others."""
+    turns = range(min(runs + 2, len(ids) // (_MANY + 1)))
+    made = []
+    for wanted, goal in (
+        ([[len(ids) - 1 - turn] for turn in turns], None),
+        ([list(range(_MANY * turn, _MANY * (turn + 1))) for turn in turns], 1 / 10),
+    ):
+        paths = {"ours": [f"/datalink/sync?{_listed(ids, one)}" for one in wanted]}
+        if peer is not None:
+            theirs = [peer.template.replace("{name}", name) for name in names]
+            paths[peer.name] = [f"{urlsplit(peer.links).path}?{_listed(theirs, one)}" for one in wanted]
+        made.append(Case(f"DataLink, {len(wanted[0])} ids", paths, goal, compared=False))
+    return made
+
+
+def _listed(ids: Sequence[str], places: Sequence[int]) -> str:
+    return urlencode([("ID", ids[place]) for place in places])
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A stamp of one of the cubes, and what it is asked by."""
+
+    identifier: str
+    cube: Cube
+    cut: Cut
+
+
+def stamps_of(cubes: Sequence[tuple[str, Cube]], count: int) -> list[Stamp]:
+    """Stamps of one channel, scattered over all cubes in no order."""
+    random = np.random.default_rng(9)
+    made = []
+    for number in range(count):
+        identifier, cube = cubes[number % len(cubes)]
+        x, y = (int(each) for each in random.integers(_ACROSS, cube.side - _ACROSS, 2))
+        made.append(
+            Stamp(identifier, cube, cube.square(_ACROSS, int(random.integers(cube.channels)), 1, (x, y)))
+        )
+    return [made[place] for place in random.permutation(count)]
+
+
+def measure_bulk(served: Served, stamps: Sequence[Stamp], runs: int) -> dict[str, object]:
+    """The same stamps one by one, and as one job, in turn."""
+    needed = sum(stamp.cut.size for stamp in stamps)
+    rates: dict[str, list[float]] = {"single": [], "bulk": []}
+    reads: dict[str, list[int]] = {"single": [], "bulk": []}
+    for _ in range(runs):
+        for name, do in (("single", _one_by_one), ("bulk", _as_job)):
+            before, began = chars_read((served.pid,)), time.perf_counter()
+            do(served, stamps)
+            rates[name].append(len(stamps) / (time.perf_counter() - began))
+            reads[name].append(chars_read((served.pid,)) - before)
+    told: dict[str, dict[str, object]] = {
+        name: {
+            "stamps_per_s": round(statistics.median(rates[name]), 1),
+            "read_over_needed": round(statistics.median(reads[name]) / needed, 2),
+        }
+        for name in rates
+    }
+    reached = round(statistics.median(rates["bulk"]) / statistics.median(rates["single"]), 2)
+    goal = {"goal": "stamps/s beside single calls", "wanted": 5, "reached": reached, "held": reached >= 5}
+    return {"case": f"{len(stamps)} stamps from {_CUBES} cubes", "void": None, **told, "goals": [goal]}
+
+
+def _one_by_one(served: Served, stamps: Sequence[Stamp]) -> None:
+    client = Client(served.address)
+    for stamp in stamps:
+        asked = urlencode({"ID": stamp.identifier, **stamp.cube.parameters(stamp.cut)}, quote_via=quote)
+        client.get(f"/soda/sync?{asked}")
+    client.close()
+
+
+def _as_job(served: Served, stamps: Sequence[Stamp]) -> None:
+    """One job with a table of the same stamps. Raises Refused where one of them is missing."""
+    lines = ["id,circle,band"]
+    for stamp in stamps:
+        asked = stamp.cube.parameters(stamp.cut)
+        lines.append(f'{stamp.identifier},"{asked["CIRCLE"]}","{asked["BAND"]}"')
+    table = "\n".join(lines).encode()
+    with requests.Session() as session:
+        job = session.post(
+            f"{served.address}/soda/async",
+            data={"UPLOAD": "stamps,param:table", "PHASE": "RUN"},
+            files={"table": ("stamps.csv", table, "text/csv")},
+        ).url
+        while (phase := session.get(f"{job}/phase").text) in ("QUEUED", "EXECUTING"):
+            session.get(job, params={"WAIT": "60"})
+        if phase != "COMPLETED":
+            raise Refused(f"the job ended as {phase}: {session.get(f'{job}/error').text[:500]}")
+        results = session.get(f"{job}/results").text
+        parts = [part for part in results.split('"') if part.startswith("part-")]
+        found = 0
+        for part in parts:
+            with tarfile.open(fileobj=io.BytesIO(session.get(f"{job}/results/{part}").content)) as tar:
+                found += sum(member.name.endswith(".fits") for member in tar)
+        session.delete(job)
+    if found != len(stamps):
+        raise Refused(f"{found} of {len(stamps)} stamps came: {results[:500]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another service: its addresses, and what it calls a cube."""
+
+    name: str
+    images: str
+    links: str
+    template: str
+
+    @classmethod
+    def read(cls, text: str, template: str) -> Peer:
+        """``NAME=SIA,LINKS``. Raises ValueError."""
+        name, _, rest = text.partition("=")
+        images, links = rest.split(",")
+        return cls(name, images, links, template)
+
+
+def show(told: dict[str, object]) -> None:
+    """One case as lines of text."""
+    void = f"  VOID: {told['void']}" if told["void"] else ""
+    sys.stdout.write(f"{told['case']}{void}\n")
+    for name, one in told.items():
+        if isinstance(one, dict):
+            sys.stdout.write(f"    {name:8s} " + "  ".join(f"{k} {v}" for k, v in one.items()) + "\n")
+    goals = told["goals"]
+    assert isinstance(goals, list)
+    for goal in goals:
+        word = {True: "met", False: "NOT met", None: "nothing to compare with"}[goal["held"]]
+        sys.stdout.write(f"    goal {goal['goal']} {goal['wanted']}: reached {goal['reached']}: {word}\n")
+    sys.stdout.flush()
+
+
+def write_cubes(folder: Path, count: int, side: int, channels: int) -> dict[str, Cube]:
+    """Cubes side by side on the sky, by the names of their files, unless they are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{folder.name}_{number:04d}" for number in range(count)]
+    return {
+        name: write_cube(
+            folder / f"{name}.fits", side, channels, number, (0.25 * number, -30.0 if side > 100 else 30.0)
+        )
+        for number, name in enumerate(names)
+    }
+
+
+def main() -> None:
+    """Make what is needed, measure, and say what held."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.discovery", description=__doc__)
+    parser.add_argument("--place", type=Path, help="where homes and cubes are kept (default: nowhere)")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows-file", type=Path, help="rows that a peer has too (default: generated)")
+    parser.add_argument("--peer", metavar="NAME=SIA,LINKS", help="a service with the same rows and cubes")
+    parser.add_argument(
+        "--peer-ids", metavar="TEMPLATE", default="", help="what it calls a cube: {name}.fits"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes of our service")
+    parser.add_argument("--runs", type=int, default=25)
+    parser.add_argument("--stamps", type=int, default=_STAMPS)
+    parser.add_argument("--out", type=Path, default=RESULTS / "discovery.json")
+    options = parser.parse_args()
+    peer = Peer.read(options.peer, options.peer_ids) if options.peer else None
+    results: list[dict[str, object]] = []
+
+    def tell(case: Callable[[], dict[str, object]]) -> None:
+        results.append(case())
+        show(results[-1])
+
+    with ExitStack() as parts:
+        place = options.place or Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="vo-bench-")))
+        place.mkdir(parents=True, exist_ok=True)
+        with serving(_rows_home(place / "rows", options.rows, options.rows_file), options.workers) as served:
+            clients = _clients(served, peer, peer.images if peer else "")
+            for case in row_cases(served, peer, options.runs):
+                tell(lambda case=case: measure(case, clients))  # type: ignore[misc]
+        fields = write_cubes(place / "field", _SETS, 16, 2)
+        cubes = write_cubes(place / "cube", _CUBES, 256, 32)
+        run_command(
+            service(
+                place / "home", "ingest", "--no-pixels", *(str(place / each) for each in ("field", "cube"))
+            )
+        )
+        with serving(place / "home", options.workers) as served:
+            clients = _clients(served, peer, peer.links if peer else "")
+            for case in link_cases(_ids(served, ">"), peer, list(fields), options.runs):
+                tell(lambda case=case: measure(case, clients))  # type: ignore[misc]
+            stamps = stamps_of(list(zip(_ids(served, "<"), cubes.values(), strict=True)), options.stamps)
+            tell(lambda: measure_bulk(served, stamps, 3))
+    facts = {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cpus": os.cpu_count(),
+        "load": os.getloadavg(),
+        "python": platform.python_version(),
+        "rows": options.rows,
+        "workers": options.workers,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
+    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
+    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
+    sys.exit(1 if missed else 0)
+
+
+def _rows_home(home: Path, rows: int, given: Path | None) -> Path:
+    """A home with generated rows, or with those of a file that a peer has as well, unless it is there."""
+    if not (home / "catalogue.sqlite").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        file = given or write_rows(home / f"obscore_{rows}.parquet", rows)
+        run_command(service(home, "harvest", str(file)))
+    return home
+
+
+def _ids(served: Served, side: str) -> list[str]:
+    """The identifiers of the cubes north or south of the equator, in the order of their files."""
+    return served.column(f"SELECT obs_publisher_did FROM ivoa.obscore WHERE s_dec {side} 0 ORDER BY s_ra")
+
+
+def _clients(served: Served, peer: Peer | None, address: str) -> dict[str, Client]:
+    clients = {"ours": Client(served.address)}
+    if peer is not None:
+        clients[peer.name] = Client(address)
+    return clients
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The services beside TAP, as records tell of them: images by position, cones, links, cut-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from capabilities.cone import ConeSearch, cone_capability_elements
+from capabilities.datalink import DataLinkService, datalink_capability_elements
+from capabilities.records.services import DataService
+from capabilities.security import Login
+from capabilities.sia import SiaService, sia_capability_elements
+from capabilities.soda import SodaService, soda_capability_elements
+
+_OBSCORE: Final = ("ivoa.obscore",)
+
+
+def data_services(address: str, login: Login, cones: Mapping[str, ConeSearch]) -> tuple[DataService, ...]:
+    """All of them; ``address`` is that of the whole service, ``cones`` the searches by their tables."""
+    images = sia_capability_elements(SiaService(f"{address}/sia2", login))
+    links = datalink_capability_elements(DataLinkService(f"{address}/datalink", login))
+    cuts = soda_capability_elements(SodaService(f"{address}/soda", examples=True, login=login))
+    return (
+        DataService(
+            "sia2",
+            "images and cubes by SIAv2",
+            "SIA2",
+            "Images and cubes by position, band, time, polarisation, resolution, exposure, target and "
+            "collection, as rows of ivoa.obscore.",
+            tuple(images),
+            _OBSCORE,
+        ),
+        *(_cone(table, search) for table, search in cones.items()),
+        DataService(
+            "datalink",
+            "what belongs to data sets",
+            "DataLink",
+            "From the identifier of a data set, a file or a member to everything that belongs to it: files, "
+            "previews, cut-outs, packages, papers, the archive's own pages.",
+            tuple(links),
+        ),
+        DataService(
+            "soda",
+            "cut-outs",
+            "SODA",
+            "Regions of the sky, bands, lines and polarisations of data sets, cut out of their files; many "
+            "at once as a job.",
+            tuple(cuts),
+        ),
+    )
+
+
+def _cone(table: str, search: ConeSearch) -> DataService:
+    return DataService(
+        f"cone/{table}",
+        f"{table} by position",
+        f"Cone {table.partition('.')[2]}"[:16],
+        f"Rows of {table} round a position, by Simple Cone Search.",
+        tuple(cone_capability_elements(search)),
+        (table,),
+    )

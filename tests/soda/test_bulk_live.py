@@ -1,0 +1,365 @@
+"""Cut-outs of a table against a live server: the same bytes as single calls, and a word for every row."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+import requests
+from astropy.io import fits
+from astropy.table import Table
+from bulk_client import BulkJob, Row, as_csv, cuts_of, states_of, upload
+from cut_files import wcs_of
+from live_archive import Archive, Sample, check_error
+from live_service import until
+from pyvo.dal import AsyncTAPJob
+from xsd import Validate
+
+CUBE: Final = "M83_sci.spw16.cube.I.pbcor.fits"
+OTHER: Final = "ngc2903/ngc2903_12m+7m+tp_co21.fits"
+PACKED: Final = "M77_CO21.image.pbcor.fits.gz"
+CLOSED: Final = "X914.NGC5236_sci.spw17.cube.I.pbcor.fits"
+COLUMNS: Final = ("name", "obs_publisher_did", "ra", "dec", "radius")
+
+
+@pytest.fixture(scope="module")
+def cube(archive: Archive) -> Sample:
+    return archive.find(CUBE)
+
+
+@pytest.fixture(scope="module")
+def other(archive: Archive) -> Sample:
+    return archive.find(OTHER)
+
+
+def single(
+    archive: Archive, sample: Sample, place: tuple[float, float], radius: float, **more: str
+) -> bytes | None:
+    """What sync gives."""
+    answer = archive.ask(ID=sample.did, CIRCLE=f"{place[0]!r} {place[1]!r} {radius!r}", **more)
+    assert answer.status_code in (200, 204), answer.text
+    return answer.content if answer.status_code == 200 else None
+
+
+def test_every_row_gets_what_a_single_call_gets(
+    archive: Archive, cube: Sample, other: Sample, validate: Validate
+) -> None:
+    samples = [cube, other, archive.find(PACKED)]
+    draw = random.Random(3)
+    asked, rows = [], []
+    for number in range(36):
+        sample = samples[2] if number % 12 == 0 else draw.choice(samples[:2])
+        place = sample.place(draw.uniform(-5, 90), draw.uniform(5, 60))
+        asked.append((sample, place, 5.5 * sample.scale))
+        rows.append((f"α {number}/..", sample.did, *map(repr, place), repr(5.5 * sample.scale)))
+    job = upload(archive.url, as_csv(COLUMNS, rows), WITH="", PARTSIZE=str(1 << 20))
+    states = job.completed()
+    assert [row["input_row"] for row in states] == list(range(1, 37))
+    assert [row["label"] for row in states] == [row[0] for row in rows]
+    cuts = cuts_of(job.parts(), states)
+    assert len(job.parts()) > 1 and set(map(len, job.parts().values()))
+    for state, (sample, place, radius) in zip(states, asked, strict=True):
+        wanted = single(archive, sample, place, radius)
+        assert state["state"] == ("outside" if wanted is None else "done"), state
+        assert cuts.get(state["number"]) == wanted
+        assert state["dataset"] == sample.dataset_id and (state["reason"] is None) == (wanted is not None)
+        if wanted is not None:
+            assert (
+                state["file"] == f"{state['input_row']:06}_{state['input_row'] - 1}_{sample.dataset_id}.fits"
+            )
+    assert 0 < len(cuts) < 36
+    validate(job.get(job.address).content)
+    validate(job.get(f"{job.address}/results").content)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"MOMENT": "0"},
+        {"REBIN": "2 2 1", "WITH": "mask"},
+        {"OUTSIDE": "blank"},
+        {"SPECTRUM": "flux"},
+        {"HEADER": "1"},
+    ],
+    ids="+".join,
+)
+def test_what_is_computed_is_what_a_single_call_computes(
+    archive: Archive, cube: Sample, wanted: dict[str, str]
+) -> None:
+    places = [cube.place(30, 30), cube.place(40, 42), cube.place(500, 500)]
+    rows = [(n, cube.did, *map(repr, place), repr(4 * cube.scale)) for n, place in enumerate(places)]
+    job = upload(archive.url, as_csv(COLUMNS, rows), **wanted)
+    states = job.completed()
+    cuts = cuts_of(job.parts(), states)
+    assert [row["state"] for row in states] == ["done", "done", "outside"]
+    for state, place in zip(states[:2], places, strict=False):
+        assert cuts[state["number"]] == single(archive, cube, place, 4 * cube.scale, **wanted)
+
+
+def test_one_fits_file_of_all(archive: Archive, cube: Sample, other: Sample) -> None:
+    rows = [
+        ("first", cube.did, *map(repr, cube.place(30, 30)), repr(4 * cube.scale)),
+        ("second one", other.did, *map(repr, other.place(20, 25)), repr(3 * other.scale)),
+        ("first", cube.did, *map(repr, cube.place(50, 41)), repr(2 * cube.scale)),
+        ("far", cube.did, "1", "2", "0.001"),
+    ]
+    job = upload(archive.url, as_csv(COLUMNS, rows), RESPONSEFORMAT="application/fits", CHANNELS="2 4")
+    states = job.completed()
+    assert [row["state"] for row in states] == ["done"] * 3 + ["outside"]
+    (raw,) = job.parts().values()
+    assert list(job.results()) == ["status.vot", "cutouts.fits"]
+    with fits.open(io.BytesIO(raw)) as hdus:
+        hdus.verify("exception")
+        assert hdus[0].data is None
+        for state, row, sample in zip(states[:3], rows, (cube, other, cube), strict=False):
+            name, version = state["file"].rsplit(",", 1)
+            image = hdus[name, int(version)]
+            alone = single(archive, sample, (float(row[2]), float(row[3])), float(row[4]), CHANNELS="2 4")
+            assert alone is not None
+            with fits.open(io.BytesIO(alone)) as one:
+                science = next(hdu for hdu in one if hdu.header["NAXIS"])
+                assert image.data.tobytes() == science.data.tobytes()
+                pixels = np.array([[1.0] * science.header["NAXIS"], [3.0] * science.header["NAXIS"]])
+                places = [
+                    wcs_of(header).wcs_pix2world(pixels, 1) for header in (image.header, science.header)
+                ]
+                assert (places[0] == places[1]).all()
+                assert list(image.header["HISTORY"]) == list(science.header["HISTORY"])
+                assert image.header["VOSRCID"] == sample.product_id
+        assert [hdu.name for hdu in hdus].count("first") == 2
+
+
+def test_a_reason_for_every_row(archive: Archive, cube: Sample) -> None:
+    closed = archive.find(CLOSED)
+    near = (*map(repr, cube.place(30, 30)), repr(3 * cube.scale))
+    rows = [
+        ("good", cube.did, *near),
+        ("unknown", "no-such-data-set", *near),
+        ("bad id", "No Such Thing", *near),
+        ("closed", closed.did, *map(repr, closed.place(30, 30)), repr(3 * closed.scale)),
+        ("far", cube.did, "10", "10", "0.001"),
+        ("bad", cube.did, "10", "95", "0.001"),
+        ("half", cube.did, "10", None, "0.001"),
+        ("no text", cube.did, "10h", "10", "0.001"),
+        ("file", cube.product_id, *near),
+        ("nothing", None, None, None, None),
+        ("nowhere", None, "123.4", "-88", "0.001"),
+    ]
+    job = upload(archive.url, as_csv(COLUMNS, rows))
+    states = {row["label"]: row for row in job.completed()}
+    told = {label: (row["state"], row["reason"] or "") for label, row in states.items()}
+    assert told["good"] == told["file"] == ("done", "")
+    for label, state, part in (
+        ("unknown", "error", "no product of this name"),
+        ("bad id", "error", "is no identifier"),
+        ("closed", "forbidden", "proprietary"),
+        ("far", "outside", "no pixel in the region"),
+        ("bad", "error", "latitude"),
+        ("half", "error", "no dec"),
+        ("no text", "error", "ra='10h' is no number"),
+        ("nothing", "error", "no data set and has no position"),
+        ("nowhere", "outside", "No data set holds this position"),
+    ):
+        assert told[label][0] == state and part in told[label][1], (label, told[label])
+    cuts = cuts_of(job.parts(), list(states.values()))
+    assert cuts[1] == cuts[9] == single(archive, cube, cube.place(30, 30), 3 * cube.scale)
+
+
+def test_positions_find_their_data_sets(archive: Archive, cube: Sample, other: Sample) -> None:
+    places = [cube.place(40, 40), other.place(30, 30)]
+    radius = repr(3 * cube.scale)
+    table = Table({"ra": [place[0] for place in places], "dec": [place[1] for place in places]})
+    file = io.BytesIO()
+    table.write(file, format="votable")
+    job = upload(archive.url, file.getvalue(), [("DPTYPE", "cube")], RADIUS=radius)
+    states = job.completed()
+    adql = (
+        "SELECT dataset_id FROM ivoa.obscore WHERE dataset_id IS NOT NULL AND dataproduct_type = 'cube'"
+        " AND 1 = CONTAINS(POINT({}, {}), s_region) ORDER BY dataset_id"
+    )
+    for number, place in enumerate(places, 1):
+        wanted = [row["dataset_id"] for row in archive._ask(adql.format(*map(repr, place)))]
+        found = [row["dataset"] for row in states if row["input_row"] == number]
+        assert found == wanted and (cube if number == 1 else other).dataset_id in found
+    cuts = cuts_of(job.parts(), states)
+    mine = next(row for row in states if row["dataset"] == cube.dataset_id)
+    assert cuts[mine["number"]] == single(archive, cube, places[0], float(radius))
+    few = upload(archive.url, file.getvalue(), [("DPTYPE", "cube")], RADIUS=radius, MOST="1").completed()
+    assert len([row for row in few if row["dataset"]]) == 2
+    assert any("MOST may be larger" in (row["reason"] or "") for row in few)
+
+
+def test_formats_of_tables(archive: Archive, cube: Sample, tmp_path: Path) -> None:
+    place, radius = cube.place(30, 30), 3 * cube.scale
+    table = Table(
+        {
+            "label": ["a"],
+            "id": [cube.did],
+            "circle": [[place[0], place[1], radius]],
+            "channels": [[2, 3]],
+        }
+    )
+    wanted = single(archive, cube, place, radius, CHANNELS="2 3")
+    for format, name in (("votable", "t.vot"), ("fits", "t.fits"), ("ascii.ecsv", "t.ecsv")):
+        table.write(tmp_path / name, format=format)
+        job = upload(archive.url, (tmp_path / name).read_bytes())
+        states = job.completed()
+        assert cuts_of(job.parts(), states) == {1: wanted}, format
+
+
+@pytest.mark.parametrize(
+    ("table", "pairs", "parts"),
+    [
+        (b"flux\n1\n", [], ["UsageError", "neither data sets nor positions"]),
+        (b"ra,dec\n1,2\n", [], ["UsageError", "how large"]),
+        (b"id,ra,dec,radius\n", [("CIRCLE", "1 2 3"), ("CIRCLE", "1 2 4")], ["MultiValued", "CIRCLE"]),
+        (b"PK\x03\x04", [], ["UsageError", "ZIP"]),
+        (b"id\nx\n", [("SCALE", "2")], ["UsageError", "SCALE"]),
+        (b"id\nx\n", [("UPLOAD", "two,param:table")], ["UsageError", "2 tables"]),
+    ],
+    ids=["columns", "radius", "repeated", "zip", "unknown", "tables"],
+)
+def test_a_table_that_is_wrong_as_a_whole(
+    archive: Archive, table: bytes, pairs: list[tuple[str, str]], parts: list[str]
+) -> None:
+    text = upload(archive.url, table, pairs).error()
+    assert all(part in text for part in parts), text
+
+
+def test_the_table_of_states_is_there_while_the_job_runs(archive: Archive, cube: Sample) -> None:
+    rows = [(n, cube.did, *map(repr, cube.place(30 + n % 7, 40)), repr(3 * cube.scale)) for n in range(1000)]
+    job = upload(archive.url, as_csv(COLUMNS, rows), PARTSIZE=str(1 << 20))
+    seen: set[int] = set()
+    parts = 0
+    while job.phase not in ("COMPLETED", "ERROR"):
+        listed = job.results()
+        states = job.states()
+        done = {row["number"] for row in states if row["state"] == "done"}
+        assert seen <= done, "a row that was done is not any more"
+        seen = done
+        for name in listed:
+            parts += name != "status.vot"
+            if name == "part-001.tar":
+                raw = job.get(listed[name]).content
+                first = [row for row in states if row["part"] == name]
+                assert len(raw) > 1 << 19 and all(row["offset"] + row["size"] <= len(raw) for row in first)
+    states = job.completed()
+    assert len(states) == 1000 and all(row["state"] == "done" for row in states)
+    assert len(cuts_of(job.parts(), states)) == 1000
+    assert next(iter(job.results())) == "status.vot" and parts
+
+
+def settled(job: BulkJob) -> list[Row]:
+    """The table of states of a job that ended early, once what was done is put in order."""
+    address = f"{job.address}/results/status.vot"
+    assert until(lambda: "ETag" in job.get(address).headers, 60)
+    return job.states()
+
+
+def many_rows(cube: Sample, count: int) -> bytes:
+    places = [cube.place(30 + n % 7, 40) for n in range(count)]
+    return as_csv(
+        COLUMNS, [(n, cube.did, *map(repr, at), repr(9 * cube.scale)) for n, at in enumerate(places)]
+    )
+
+
+@pytest.mark.parametrize("kind", ["application/x-tar", "application/fits"])
+def test_an_aborted_job_keeps_what_was_done(archive: Archive, cube: Sample, kind: str) -> None:
+    more = {"RESPONSEFORMAT": kind} if kind == "application/fits" else {}
+    job = upload(archive.url, many_rows(cube, 6000), **more)
+    assert until(lambda: sum(one["state"] == "done" for one in job.states()) > 50, 60)
+    assert list(job.results()) == ["status.vot"], "a part has closed by itself"
+    requests.post(f"{job.address}/phase", {"PHASE": "ABORT"}, timeout=60)
+    states = settled(job)
+    done = [one for one in states if one["state"] == "done"]
+    assert 50 < len(done) < 6000 == len(states)
+    assert all("ABORTED" in one["reason"] for one in states if one["state"] == "waiting")
+    check_kept(job, states, kind)
+
+
+def check_kept(job: BulkJob, states: list[Row], kind: str) -> None:
+    """That the parts of a job that ended early hold what its table tells."""
+    done = [one for one in states if one["state"] == "done"]
+    if kind != "application/fits":
+        assert len(cuts_of(job.parts(), states)) == len(done)
+        return
+    (raw,) = job.parts().values()
+    with fits.open(io.BytesIO(raw)) as hdus:
+        hdus.verify("exception")
+        assert {hdu.ver for hdu in hdus[1:]} == {one["number"] for one in done}
+    last = max(done, key=lambda one: one["offset"])
+    assert last["offset"] + last["size"] == len(raw)
+
+
+def test_a_job_that_runs_out_of_time_keeps_what_was_done(archive: Archive, cube: Sample) -> None:
+    job = upload(archive.url, many_rows(cube, 6000))
+    assert until(lambda: sum(one["state"] == "done" for one in job.states()) > 50, 60)
+    requests.post(f"{job.address}/executionduration", {"EXECUTIONDURATION": "1"}, timeout=60)
+    assert job.end() == "ABORTED" and "executionDuration" in job.get(f"{job.address}/error").text
+    assert list(job.results()) == ["status.vot", "part-001.tar"], "phase and results change together"
+    states = job.states()
+    assert 50 < sum(one["state"] == "done" for one in states) < 6000 == len(states)
+    check_kept(job, states, "application/x-tar")
+    head = requests.head(f"{job.address}/results/status.vot", timeout=60)
+    assert head.status_code == 200 and head.headers["ETag"]
+
+
+def test_abort_leaves_whole_parts_alone(archive: Archive, cube: Sample) -> None:
+    rows = [(n, cube.did, *map(repr, cube.place(30 + n % 7, 40)), repr(9 * cube.scale)) for n in range(2000)]
+    job = upload(archive.url, as_csv(COLUMNS, rows), PARTSIZE=str(1 << 20))
+    assert until(lambda: "part-001.tar" in job.results(), 60)
+    requests.post(f"{job.address}/phase", {"PHASE": "ABORT"}, timeout=60)
+    assert job.phase == "ABORTED"
+    states = settled(job)
+    cuts = cuts_of(job.parts(), states)
+    assert 0 < len(cuts) < 2000 and len(states) == 2000
+    assert {row["state"] for row in states} == {"done", "waiting"}
+    assert requests.delete(job.address, timeout=60).ok
+    assert job.get(f"{job.address}/results/status.vot").status_code == 404
+
+
+def test_sync_takes_no_table(archive: Archive) -> None:
+    files = {"table": ("t.csv", b"id\nx\n")}
+    answer = requests.post(f"{archive.url}/soda/sync", {"UPLOAD": "t,param:table"}, files=files, timeout=60)
+    check_error(answer, 400, "UsageError", "UPLOAD", "/soda/async")
+    check_error(archive.ask(ID="x", UPLOAD="t,http://x/y"), 400, "UsageError", "/soda/async")
+    check_error(archive.ask(ID="x", MOST="3"), 400, "UsageError", "/soda/async")
+
+
+def test_pyvo_leads_a_job_with_a_table(archive: Archive, cube: Sample) -> None:
+    """As a UWS client that knows nothing of SODA."""
+    rows = [("a", cube.did, *map(repr, cube.place(30, 30)), repr(3 * cube.scale))]
+    files = {"table": ("t.csv", as_csv(COLUMNS, rows))}
+    made = requests.post(
+        f"{archive.url}/soda/async",
+        {"UPLOAD": "mine,param:table"},
+        files=files,
+        allow_redirects=False,
+        timeout=60,
+    )
+    job = AsyncTAPJob(made.headers["Location"])
+    assert job.phase == "PENDING"
+    job.run().wait(timeout=120)
+    job.raise_if_error()
+    assert [result.id_ for result in job.results] == ["status.vot", "part-001.tar"]
+    status, part = (requests.get(address, timeout=60) for address in job.result_uris)
+    assert status.headers["Content-Disposition"].endswith("filename=status.vot")
+    assert part.headers["Content-Type"] == "application/x-tar"
+    cuts = cuts_of({"part-001.tar": part.content}, states_of(status.content))
+    assert cuts == {1: single(archive, cube, cube.place(30, 30), 3 * cube.scale)}
+    job.delete()
+
+
+def test_the_rest_of_a_job_is_as_that_of_others(archive: Archive, cube: Sample) -> None:
+    rows = [("a", cube.did, *map(repr, cube.place(30, 30)), repr(3 * cube.scale))]
+    job = upload(
+        archive.url, as_csv(COLUMNS, rows), EXECUTIONDURATION="30", DESTRUCTION="2100-01-01T00:00:00Z"
+    )
+    assert isinstance(job, BulkJob) and job.completed()
+    address = job.results()["part-001.tar"]
+    part = requests.get(address, headers={"Range": "bytes=10-19"}, timeout=60)
+    assert part.status_code == 206 and part.content == job.get(address).content[10:20]

@@ -1,0 +1,1 @@
+"""What all services share that answer with rows: from a question to the bytes of its answer."""

@@ -1,0 +1,34 @@
+"""The list of tables for ``docs/searches.md``: ``python -m vo_service.cone.page`` writes it there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tap_schema import published
+from vo_service.cone.tables import ConeTable, cone_tables
+
+_PAGE = Path("docs/searches.md")
+_PART = re.compile(r"(<!-- written by [^>]*cone\.page -->\n).*?(<!-- end of cones -->)", re.DOTALL)
+
+
+def as_markdown() -> str:
+    """One line for each table, in the order in which they are published."""
+    lines = ["| address | position | identifier |", "| --- | --- | --- |"]
+    tables = cone_tables(published())
+    return "\n".join([*lines, *(_line(name, table) for name, table in tables.items()), ""])
+
+
+def with_table(page: str) -> str:
+    """The page with its list as it is to be now."""
+    return _PART.sub(lambda found: found[1] + as_markdown() + found[2], page)
+
+
+def _line(name: str, table: ConeTable) -> str:
+    key = ", ".join(f"`{column.name}`" for column in table.key)
+    named = key if len(table.key) == 1 else f"`row_id`, made of {key}"
+    return f"| `/cone/{name}` | `{table.lon.name}`, `{table.lat.name}` | {named} |"
+
+
+if __name__ == "__main__":
+    _PAGE.write_text(with_table(_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

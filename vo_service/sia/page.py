@@ -1,0 +1,42 @@
+"""The table of parameters for ``docs/searches.md``: ``python -m vo_service.sia.page`` writes it there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from vo_service.sia import conditions, positions
+from vo_service.sia.parameters import TABLE, SiaParameter
+
+_PAGE = Path("docs/searches.md")
+_PART = re.compile(r"(<!-- written by [^>]*sia\.page -->\n).*?(<!-- end of images -->)", re.DOTALL)
+_RULES = {
+    positions.meets: "the shapes share a point",
+    conditions.overlaps: "the intervals share a point",
+    conditions.within: "the number lies in the interval",
+    conditions.member: "it is one of the list",
+    conditions.equal: "they are equal",
+    conditions.equal_in_any_case: "they are equal but for the case",
+    conditions.known_as: "they are equal, or the key of the source is",
+}
+
+
+def as_markdown() -> str:
+    """One line for each parameter, in the order in which they are told."""
+    lines = ["| parameter | unit | column | met where | value |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*lines, *map(_line, TABLE), ""])
+
+
+def with_table(page: str) -> str:
+    """The page with its table as it is to be now."""
+    return _PART.sub(lambda found: found[1] + as_markdown() + found[2], page)
+
+
+def _line(one: SiaParameter[Any]) -> str:
+    columns = ", ".join(f"`{name}`" for name in one.columns)
+    return f"| `{one.name}` | {one.unit or ''} | {columns} | {_RULES[one.rule]} | {one.description} |"
+
+
+if __name__ == "__main__":
+    _PAGE.write_text(with_table(_PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,202 @@
+"""The one table of the constraints of ``/sia2/query`` (SIA 2.0, section 2.1): from it come the reading of
+requests, the query in ADQL, and what answers say of the service.
+
+Values of one parameter are alternatives, parameters all have to be met (SIA-007). Units are fixed (SIA-025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from vo_service.dali import shapes
+from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Parameter, plain
+from vo_service.dali.shapes import CORNERS
+from vo_service.sia import conditions, positions, values
+
+T = TypeVar("T")
+
+MOST_VALUES: Final = 500
+"""The most values of one parameter in a request (SIA-063)."""
+
+NUMBERS: Final = 4000
+"""The most numbers of all shapes of POS in a request: as a query they have less than its most characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiaParameter(Generic[T]):
+    """A constraint: how its values are read (raising ValueError), and what has to be true of which columns of
+    ``ivoa.obscore``.
+
+    ``rule`` makes a condition in ADQL of the columns and one value or more. The rest is as in VOTable's
+    PARAM. ``listed``: the values that there are in the column are few as a rule, and are told (SIA-091).
+    """
+
+    name: str
+    read: Callable[[str], T]
+    rule: Callable[[tuple[str, ...], Sequence[T]], str]
+    columns: tuple[str, ...]
+    description: str
+    ucd: str | None = None
+    unit: str | None = None
+    datatype: Literal["char", "int", "double"] = "char"
+    arraysize: str | None = "*"
+    xtype: str | None = None
+    listed: bool = False
+
+    @property
+    def parameter(self) -> Parameter[T]:
+        """The parameter as forms are read by it."""
+        return Parameter(self.name, self.read, self.description, many=True)
+
+
+def _interval(
+    name: str,
+    rule: Callable[[tuple[str, ...], Sequence[tuple[float, float]]], str],
+    columns: tuple[str, ...],
+    description: str,
+    ucd: str,
+    unit: str | None = None,
+) -> SiaParameter[tuple[float, float]]:
+    told = f"{description} One number, or two for an interval with its ends; -Inf and +Inf leave it open."
+    return SiaParameter(name, values.span, rule, columns, told, ucd, unit, "double", "2", "interval")
+
+
+def _text(
+    name: str, column: str, description: str, ucd: str | None, listed: bool = True
+) -> SiaParameter[str]:
+    return SiaParameter(name, plain, conditions.equal, (column,), description, ucd, listed=listed)
+
+
+POS: Final = SiaParameter(
+    "POS",
+    shapes.position,
+    positions.meets,
+    ("s_region",),
+    "Shape that s_region meets, ICRS degrees: CIRCLE lon lat radius, RANGE lon1 lon2 lat1 lat2 or"
+    f" POLYGON lon1 lat1 lon2 lat2 ... (at most {CORNERS} corners, the smaller side of its border),"
+    " e.g. CIRCLE 204.25 -29.87 0.1 or RANGE 204 205 -30 +Inf.",
+    "pos.outline;obs",
+)
+BAND: Final = _interval(
+    "BAND",
+    conditions.overlaps,
+    ("em_min", "em_max"),
+    "Wavelengths in metres (vacuum, barycentric) that em_min to em_max meets, e.g. 0.0012 0.0014.",
+    "em.wl;stat.interval",
+    "m",
+)
+TIME: Final = _interval(
+    "TIME",
+    conditions.overlaps,
+    ("t_min", "t_max"),
+    "Time, MJD (UTC), that t_min to t_max meets, e.g. 58000 +Inf.",
+    "time.interval;obs.exposure",
+    "d",
+)
+POL: Final = SiaParameter(
+    "POL",
+    values.polarisation,
+    conditions.member,
+    ("pol_states",),
+    f"Polarisation state that is among pol_states: {' '.join(values.POLARISATIONS)}.",
+    "meta.code;phys.polarization",
+)
+FOV: Final = _interval(
+    "FOV",
+    conditions.within,
+    ("s_fov",),
+    "Field of view, s_fov, in degrees.",
+    "phys.angSize;instr.fov",
+    "deg",
+)
+SPATRES: Final = _interval(
+    "SPATRES",
+    conditions.within,
+    ("s_resolution",),
+    "Spatial resolution, s_resolution, in arcsec.",
+    "pos.angResolution",
+    "arcsec",
+)
+SPECRP: Final = _interval(
+    "SPECRP",
+    conditions.within,
+    ("em_res_power",),
+    "Spectral resolving power, em_res_power.",
+    "spect.resolution",
+)
+EXPTIME: Final = _interval(
+    "EXPTIME",
+    conditions.within,
+    ("t_exptime",),
+    "Exposure time, t_exptime, in seconds.",
+    "time.duration;obs.exposure",
+    "s",
+)
+TIMERES: Final = _interval(
+    "TIMERES",
+    conditions.within,
+    ("t_resolution",),
+    "Time resolution, t_resolution, in seconds.",
+    "time.resolution",
+    "s",
+)
+ID: Final = _text(
+    "ID",
+    "obs_publisher_did",
+    "Publisher's identifier, obs_publisher_did, in any case.",
+    "meta.ref.ivoid",
+    listed=False,
+)
+COLLECTION: Final = _text("COLLECTION", "obs_collection", "Collection, obs_collection, exactly.", "meta.id")
+FACILITY: Final = _text("FACILITY", "facility_name", "Facility, facility_name, exactly.", "meta.id;instr.tel")
+INSTRUMENT: Final = _text(
+    "INSTRUMENT", "instrument_name", "Instrument, instrument_name, exactly.", "meta.id;instr"
+)
+DPTYPE: Final = _text(
+    "DPTYPE",
+    "dataproduct_type",
+    "Kind of data product, dataproduct_type: image or cube, which are all that is found here.",
+    "meta.code.class",
+)
+CALIB: Final = SiaParameter(
+    "CALIB",
+    values.level,
+    conditions.equal,
+    ("calib_level",),
+    "Level of calibration, calib_level: one whole number from 0 to 4.",
+    "meta.code;obs.calib",
+    datatype="int",
+    arraysize=None,
+    listed=True,
+)
+TARGET: Final = SiaParameter(
+    "TARGET",
+    plain,
+    conditions.known_as,
+    ("target_name",),
+    "Target, target_name, exactly; or the key of the source, canonical_target of its row in"
+    " holdings.observation (same member_ous_uid and target_name), exactly: by that all observations of one"
+    " source are found, whatever they call it. No name is resolved.",
+    "meta.id;src",
+)
+FORMAT: Final = SiaParameter(
+    "FORMAT",
+    values.media_type,
+    conditions.equal_in_any_case,
+    ("access_format",),
+    "Media type of what access_url gives, access_format; of the DataLink type where that is a list of links."
+    " The format of the answer itself is RESPONSEFORMAT.",
+    "meta.code.mime",
+    listed=True,
+)
+
+TABLE: Final[tuple[SiaParameter[Any], ...]] = (
+    POS, BAND, TIME, POL, FOV, SPATRES, SPECRP, EXPTIME, TIMERES,
+    ID, COLLECTION, FACILITY, INSTRUMENT, DPTYPE, CALIB, TARGET, FORMAT,
+)  # fmt: skip
+"""All constraints, in the order in which queries and answers have them."""
+
+CONTROLS: Final[tuple[Parameter[Any], ...]] = (MAXREC, RESPONSEFORMAT, RUNID)
+"""Parameters of every service, of one value each (SIA-008)."""

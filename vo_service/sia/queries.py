@@ -1,0 +1,58 @@
+"""A request as a query about to be answered: the same rows as of the same question asked of TAP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+from vo_service.asking.answers import Told
+from vo_service.asking.queries import Asked, Asker, Queries
+from vo_service.dali.faults import faulted
+from vo_service.dali.streams import Cancellation
+from vo_service.sia.description import self_description
+from vo_service.sia.present import PresentValues
+from vo_service.sia.request import SiaRequest
+
+STANDARD_ID = "ivo://ivoa.net/std/SIA"
+
+
+@dataclass(frozen=True, slots=True)
+class SiaQueries:
+    """What all requests of a process share. ``authority`` is that of identifiers here; it may block."""
+
+    queries: Queries
+    present: PresentValues
+    authority: Callable[[], str]
+
+    def query(self, request: SiaRequest, asker: Asker) -> SiaQuery:
+        """One query, nothing of which has been done yet."""
+        return SiaQuery(self, request, asker)
+
+
+@dataclass(slots=True)
+class SiaQuery:
+    """A query about to be answered, once."""
+
+    _shared: SiaQueries
+    _request: SiaRequest
+    _asker: Asker
+    told: Told = field(default_factory=Told)
+
+    def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
+        """The bytes of the answer; see `Answering.pieces`."""
+        began = time.monotonic()
+        shared, request, asker = self._shared, self._request, self._asker
+        present = shared.present.now(asker, asker.seconds)
+        asked = Asked(
+            request.adql(shared.authority()),
+            STANDARD_ID,
+            request.format,
+            maxrec=request.maxrec,
+            runid=request.runid,
+            echo=request.echo,
+            resources=(self_description(asker.base_url, present),),
+            wording=faulted,
+        )
+        left = asker.seconds - (time.monotonic() - began)
+        yield from shared.queries.answering(asked, asker, seconds=left, told=self.told).pieces(cancellation)

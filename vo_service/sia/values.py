@@ -1,0 +1,45 @@
+"""How values of parameters are read here, beside shapes of the sky (SIA 2.0, section 2.1).
+
+All readers raise ValueError with what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vo_service.dali.parameters import shortened
+from vo_service.dali.values import Pair, interval, real, whole
+
+POLARISATIONS: Final = tuple("I Q U V RR LL RL LR XX YY XY YX POLI POLA".split())
+"""The labels of ObsCore's pol_states (SIA-044)."""
+
+
+def span(text: str) -> Pair:
+    """One number, which is an interval of its own, or two (SIA-020 to SIA-027)."""
+    words = text.split()
+    if len(words) not in (1, 2):
+        raise ValueError(f"one number, or two (low high) with a blank between, are wanted, got {len(words)}")
+    return interval(text) if len(words) == 2 else (real(text.strip()),) * 2
+
+
+def polarisation(text: str) -> str:
+    """A label as pol_states has it; upper and lower case count."""
+    label = text.strip()
+    if label not in POLARISATIONS:
+        raise ValueError(f"one of {' '.join(POLARISATIONS)} is wanted, not {shortened(label)!r}")
+    return label
+
+
+def level(text: str) -> int:
+    """A level of calibration: one whole number (SIA-057)."""
+    return whole(text.strip())
+
+
+def media_type(text: str) -> str:
+    """A media type in one spelling: small letters, no blanks round semicolons and equals signs (SIA-060).
+
+    A plus sign that came undone as a blank on its way through a form is put right.
+    """
+    word = re.sub(r"\s*([;=/])\s*", r"\1", text.strip().lower())
+    return word.replace(" ", "+")
