@@ -32,7 +32,7 @@ import numpy as np
 import requests
 from astropy.io import votable
 
-from benchmarks.measure import RESULTS, run_command, service
+from benchmarks.measure import RESULTS, run_command, service, show
 from benchmarks.processes import chars_read
 from benchmarks.rows import write_rows
 from benchmarks.serving import Served, serving
@@ -58,7 +58,7 @@ Goal = dict[str, object]
 @dataclass(frozen=True, slots=True)
 class Case:
     """What is asked of all that can answer: paths by who is asked, one for each turn. ``time``: our time is
-    at most this part of theirs. ``told``: the answers whose rows are counted have equal numbers of them."""
+    at most this part of theirs. ``compared``: all have to find as many rows, to one per cent."""
 
     name: str
     paths: dict[str, list[str]]
@@ -269,21 +269,6 @@ class Peer:
         name, _, rest = text.partition("=")
         images, links = rest.split(",")
         return cls(name, images, links, template)
-
-
-def show(told: dict[str, object]) -> None:
-    """One case as lines of text."""
-    void = f"  VOID: {told['void']}" if told["void"] else ""
-    sys.stdout.write(f"{told['case']}{void}\n")
-    for name, one in told.items():
-        if isinstance(one, dict):
-            sys.stdout.write(f"    {name:8s} " + "  ".join(f"{k} {v}" for k, v in one.items()) + "\n")
-    goals = told["goals"]
-    assert isinstance(goals, list)
-    for goal in goals:
-        word = {True: "met", False: "NOT met", None: "nothing to compare with"}[goal["held"]]
-        sys.stdout.write(f"    goal {goal['goal']} {goal['wanted']}: reached {goal['reached']}: {word}\n")
-    sys.stdout.flush()
 
 
 def write_cubes(folder: Path, count: int, side: int, channels: int) -> dict[str, Cube]:

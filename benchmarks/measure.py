@@ -67,3 +67,18 @@ def report(name: str, figures: dict[str, object]) -> None:
         print(f"  {key:<{width}}  {text}")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def show(told: dict[str, object]) -> None:
+    """One case as lines of text: what each did, and its goals."""
+    void = f"  VOID: {told['void']}" if told.get("void") else ""
+    sys.stdout.write(f"{told['case']}{void}\n")
+    for name, one in told.items():
+        if isinstance(one, dict):
+            sys.stdout.write(f"    {name:10s} " + "  ".join(f"{k} {v}" for k, v in one.items()) + "\n")
+    goals = told["goals"]
+    assert isinstance(goals, list)
+    for goal in goals:
+        word = {True: "met", False: "NOT met", None: "nothing to compare with"}[goal["held"]]
+        sys.stdout.write(f"    goal {goal['goal']} {goal['wanted']}: reached {goal['reached']}: {word}\n")
+    sys.stdout.flush()

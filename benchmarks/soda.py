@@ -32,7 +32,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import numpy as np
 
-from benchmarks.measure import RESULTS, run_command, service
+from benchmarks.measure import RESULTS, run_command, service, show
 from benchmarks.processes import chars_read, forget_peaks, peak_mb, resident_mb
 from benchmarks.serving import serving
 from benchmarks.soda_cube import Cube, Cut, write_cube
@@ -225,20 +225,6 @@ def measure_stamps(
         goals = [{"goal": "stamps/s beside theirs", "wanted": 5, "reached": reached, "held": held}]
     how = "connections kept" if keep else "a connection each"
     return {"case": f"stamps, {clients} clients, {how}", **named, "goals": goals}
-
-
-def show(told: dict[str, object]) -> None:
-    """One case as lines of text."""
-    sys.stdout.write(f"{told['case']}\n")
-    for name, one in told.items():
-        if isinstance(one, dict):
-            sys.stdout.write(f"    {name:10s} " + "  ".join(f"{k} {v}" for k, v in one.items()) + "\n")
-    goals = told["goals"]
-    assert isinstance(goals, list)
-    for goal in goals:
-        word = {True: "met", False: "NOT met", None: "nothing to compare with"}[goal["held"]]
-        sys.stdout.write(f"    goal {goal['goal']} {goal['wanted']}: reached {goal['reached']}: {word}\n")
-    sys.stdout.flush()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What goes wrong in the rooms below, in words and with a status for TAP clients (TAP-120 to 128)."""
+"""What goes wrong in the rooms below, in words and with a status for clients (DALI 5.2, TAP-120 to 128)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UPLOAD of TAP: the tables of a request as `vo_service.query` takes them (TAP 1.1, section 2.7.6).
+"""UPLOAD: the tables of a request as `vo_service.query` takes them (TAP 1.1, section 2.7.6; of SODA as well).
 
 For synchronous queries the tables lie in the parts of the request, for jobs in the files kept of them; both
 are `Part`s here. Everything that is wrong with a table is told with its name, and its row and column.

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from vo_service.dali.errors import ErrorKind, ServiceError, usage
 from vo_service.dali.multipart import BodyLimits, Part, PartReader, Parts
-from vo_service.dali.parameters import Form
+from vo_service.dali.parameters import Form, shortened
 
 _FIELDS = 1000  # name=value pairs in one request
 _DRAINED_BYTES = 1 << 20  # read after an error, so that a client that is still sending gets to see the answer
@@ -37,6 +37,13 @@ class Body:
 
     form: Form
     parts: Parts = field(default_factory=Parts)
+
+    def parameters(self) -> Form:
+        """The parameters, of a service that takes no files. Raises ServiceError (400) where one came."""
+        for name in self.parts:
+            self.parts.close()
+            raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
+        return self.form
 
 
 async def read_body(request: Request, limits: BodyLimits, place: Path) -> Body:

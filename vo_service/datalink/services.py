@@ -7,7 +7,7 @@ which take the identifier from column ``target_id`` (DL-035): the rows are the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -72,9 +72,6 @@ class Services:
         if self.shared_tar is not None:
             found.append(self.shared_tar)
         return tuple(_written(each) for each in found)
-
-
-NO_SERVICES: Final = Services({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +182,4 @@ def _tars(answered: Iterable[Named]) -> Iterable[StoredFile]:
 
 
 def _renamed(service: ServiceDescriptor, name: str) -> ServiceDescriptor:
-    return ServiceDescriptor(
-        id=service.id,
-        name=f"{service.name}, {name}",
-        description=f"{service.description} Of {name}.",
-        access_url=service.access_url,
-        standard_id=service.standard_id,
-        content_type=service.content_type,
-        inputs=service.inputs,
-        resource_identifier=service.resource_identifier,
-        example_urls=service.example_urls,
-    )
+    return replace(service, name=f"{service.name}, {name}", description=f"{service.description} Of {name}.")

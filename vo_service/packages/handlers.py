@@ -17,11 +17,11 @@ from starlette.routing import Route
 from vo_service.access import READ_ALL
 from vo_service.asking.door import Door, Manners
 from vo_service.asking.queries import Asker
-from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.formats import wanted_format
 from vo_service.dali.forms import read_body
 from vo_service.dali.leaving import client_left
-from vo_service.dali.parameters import Form, shortened
+from vo_service.dali.parameters import Form
 from vo_service.dali.replies import table_reply
 from vo_service.dali.sending import Sendable, disposition, send_stored
 from vo_service.dali.streams import Cancellation
@@ -127,11 +127,8 @@ class PackageHandlers:
         """The parameters, and who asks. Raises ServiceError as `read_body`, and (400) for files."""
         door = self._door
         body = await read_body(request, door.body, door.place)
-        for name in body.parts:
-            body.parts.close()
-            raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
         viewer, address = door.identity.viewer(request), door.addresses.of(request)
-        return body.form, Asker(viewer, door.clock(), address, door.seconds, door.place)
+        return body.parameters(), Asker(viewer, door.clock(), address, door.seconds, door.place)
 
     async def _planned(self, request: HttpRequest, begun: Begun, until: float) -> ReadyTar:
         """The tar, planned where no query waits for it; a client who has left makes an end of it."""

@@ -115,14 +115,8 @@ def self_description(address: str, limits: Limits | None = None) -> bytes:
 
 def _named(service: ServiceDescriptor) -> ServiceDescriptor:
     """The same under the name that stands for the service that is asked; without the ID of the other."""
-    return ServiceDescriptor(
-        name="this",
-        description=f"What this address does. {service.description}",
-        access_url=service.access_url,
-        standard_id=service.standard_id,
-        content_type=service.content_type,
-        inputs=service.inputs,
-    )
+    described = f"What this address does. {service.description}"
+    return replace(service, id=None, name="this", description=described)
 
 
 def _sync(limits: Limits, address: str, mark: str) -> ServiceDescriptor:

@@ -17,7 +17,7 @@ from vo_service.dali.errors import usage
 from vo_service.dali.forms import read_body
 from vo_service.dali.identity import Identity
 from vo_service.dali.multipart import BodyLimits
-from vo_service.dali.parameters import MAXREC, Form, shortened
+from vo_service.dali.parameters import MAXREC, Form
 from vo_service.dali.replies import VOTABLE
 from vo_service.dali.sending import header_text
 from vo_service.dali.streams import Cancellation
@@ -79,12 +79,10 @@ class SyncHandler:
     async def _form(self, request: HttpRequest) -> Form:
         """The parameters. Raises ServiceError as `read_body`, and (400) for files that come with them."""
         body = await read_body(request, self._body, self._place)
-        for name in body.parts:
+        if body.parts and "UPLOAD" in body.form.values:
             body.parts.close()
-            if "UPLOAD" in body.form.values:
-                raise usage("UPLOAD makes one job of the rows of a table.", "Send it to /soda/async.")
-            raise usage(f"{shortened(name)} came as a file.", "Send it as a parameter.")
-        return body.form
+            raise usage("UPLOAD makes one job of the rows of a table.", "Send it to /soda/async.")
+        return body.parameters()
 
     def _make(
         self, asked: Request, viewer: Viewer, address: str, computing: Computing, cancellation: Cancellation
