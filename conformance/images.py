@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import wraps
 
 from lxml import etree
 
-from conformance.findings import judged, not_applicable, not_checked
-from conformance.model import CheckFunction, Finding
+from conformance.endpoints import where_served
+from conformance.findings import judged
+from conformance.model import Finding
+from conformance.samples import Sample
 from conformance.service import Answer, Service, rows_of
 
 QUERY = "sia2/query"
@@ -18,6 +19,8 @@ WORDS = re.compile(r"(UsageFault|TransientFault|FatalFault|DefaultFault)(:.*)?")
 SOME = ("MAXREC", "200")
 DID = "obs_publisher_did"
 Pair = tuple[str, str]
+where_images_are_sought = where_served("sia2/capabilities", "/sia2")
+"""Judge only where something answers at ``/sia2`` of the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,55 +68,20 @@ def error_text(answer: Answer) -> str:
         return ""
 
 
-def image_of(service: Service) -> Image | None:
-    """The first row that knows where it is, and that a circle round there finds again; asked for once."""
-
-    def find() -> Image | None:
-        rows = rows_of(ask(service, SOME))
-        dids = [str(row[DID]) for row in rows]
-        known = [
-            row for row in rows if all(row.get(name) is not None for name in ("s_ra", "s_dec", "s_region"))
-        ]
-        for row in sorted(known, key=lambda row: sum(value is None for value in row.values()))[:5]:
-            image = Image(row, next((did for did in dids if did != row[DID]), ""))
-            if image.other and found_in(ask(service, ("ID", image.did))) == [image.did]:
-                return image
-        return None
-
-    return service.remember("an image", find)
+def _image(service: Service) -> Image | None:
+    """The first row that knows where it is, and that its identifier finds again."""
+    rows = rows_of(ask(service, SOME))
+    dids = [str(row[DID]) for row in rows]
+    known = [row for row in rows if all(row.get(name) is not None for name in ("s_ra", "s_dec", "s_region"))]
+    for row in sorted(known, key=lambda row: sum(value is None for value in row.values()))[:5]:
+        image = Image(row, next((did for did in dids if did != row[DID]), ""))
+        if image.other and found_in(ask(service, ("ID", image.did))) == [image.did]:
+            return image
+    return None
 
 
-def where_images_are_sought(function: CheckFunction) -> CheckFunction:
-    """Judge only where something answers at ``/sia2`` of the service."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if service.get("sia2/capabilities").status == 404:
-            yield not_applicable("there is no /sia2 here")
-        else:
-            yield from function(service)
-
-    return judge
-
-
-def where_images_are_found(function: CheckFunction) -> CheckFunction:
-    """Judge only where a row is found by its identifier: what is not found says nothing else."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if image_of(service) is None:
-            yield not_checked("no image is found by its identifier here, so that this says nothing")
-        else:
-            yield from function(service)
-
-    return where_images_are_sought(judge)
-
-
-def sound_image(service: Service) -> Image:
-    image = image_of(service)
-    if image is None:
-        raise ValueError("asked for where there is none")
-    return image
+SOUND = Sample("an image", _image, "no image is found by its identifier", where_images_are_sought)
+"""A row that is found by its identifier."""
 
 
 def finds(service: Service, image: Image, *pairs: Pair, found: bool = True) -> Finding:

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -50,6 +51,21 @@ def copy_home(home: Path, target: Path) -> Path:
 def files_below(place: Path) -> list[Path]:
     """All files below a directory in which some may just be going."""
     return [Path(directory, name) for directory, _, names in os.walk(place) for name in names]
+
+
+def spilled(home: Path) -> list[str]:
+    """The names of what lies in HOME/spill, but for what servers keep there as long as they live: the board
+    of the service, and the empty file by which the engine of a process marks its directory when it spills."""
+    found = [path for path in files_below(home / "spill") if not path.name.startswith("board.")]
+    return [path.name for path in found if not is_mark_of_engine(path)]
+
+
+def is_mark_of_engine(path: Path) -> bool:
+    """Whether a file says only that the engine of a living process uses the directory it lies in."""
+    named = path.name.startswith("duckdb_temp_") and path.name.endswith("_owner")
+    with suppress(FileNotFoundError):  # going just now
+        return named and path.stat().st_size == 0
+    return named
 
 
 def until(what: Callable[[], object], seconds: float = 60.0) -> bool:

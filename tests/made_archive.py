@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tap_schema import published
 from vo_service.app import create_app
+from vo_service.engines import mirror_for
 from vo_service.holdings.finish import complete, finish_rows, footprint_rows
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
@@ -133,7 +134,7 @@ def publish_made(settings: Settings, rows: Sequence[Row]) -> None:
     footprints = footprint_rows(columns["s_region"], published().hidden["_hidden.footprint"], set())
     catalogue = Catalogue.open(settings.catalogue_address)
     catalogue.settled("authority", AUTHORITY)
-    snapshots = Snapshots(settings.home, catalogue)
+    snapshots = Snapshots(settings.home, catalogue, mirror=mirror_for(settings, catalogue))
     with snapshots.writer("test", 10):
         draft = snapshots.draft()
         draft.change("ivoa.obscore", insert=table)
@@ -184,11 +185,11 @@ def form(pairs: Pairs) -> dict[str, list[str]]:
 
 
 @contextmanager
-def made_archive(home: Path) -> Iterator[MadeArchive]:
-    """The application on the made rows."""
+def made_archive(home: Path, **overrides: str) -> Iterator[MadeArchive]:
+    """The application on the made rows, with these settings beside those that all tests want."""
     home.mkdir(exist_ok=True)
-    overrides = {"base_url": BASE, "authority": AUTHORITY, "maxrec_default": "500", "maxrec_hard": "1000"}
-    settings = Settings.load(home=home, environ={}, overrides=overrides)
+    usual = {"base_url": BASE, "authority": AUTHORITY, "maxrec_default": "500", "maxrec_hard": "1000"}
+    settings = Settings.load(home=home, environ={}, overrides=usual | overrides)
     rows = made_rows()
     publish_made(settings, rows)
     app = create_app(settings)

@@ -1,6 +1,6 @@
 """A relay between clients and a server that keeps what the server said, whichever client asked.
 
-Clients are given the address of the relay. Bytes go through untouched, `Host` header included, so that links
+Bytes go through untouched, `Host` header included, so that links
 in answers lead through it as well. What went by is taken apart afterwards.
 """
 
@@ -9,15 +9,12 @@ from __future__ import annotations
 import gzip
 import selectors
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from urllib.parse import urlsplit
 
 import h11
 from lxml import etree
+from relay import Relay
 
 _PIECE = 1 << 16
 _PAGE = "{http://www.w3.org/1999/xhtml}html"
@@ -50,23 +47,12 @@ class _Line:
     is_over: bool = False
 
 
-class RecordingRelay:
-    """Listens at ``url`` and passes everything on to a server at ``host:port``."""
+class RecordingRelay(Relay):
+    """Keeps the bytes of all connections."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._server = (host, port)
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
         self._lines: list[_Line] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> RecordingRelay:
-        threading.Thread(target=self._listen, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._listener.close()
 
     def take(self) -> list[Exchange]:
         """The exchanges that became whole since the last call, on connections old and new."""
@@ -79,18 +65,11 @@ class RecordingRelay:
             found += new
         return found
 
-    def _listen(self) -> None:
-        with suppress(OSError):  # closed
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
-
-    def _pass_on(self, client: socket.socket) -> None:
+    def pass_on(self, client: socket.socket, server: socket.socket) -> None:
         line = _Line()
         self._lines.append(line)
         try:
-            with client, suppress(OSError), socket.create_connection(self._server) as server:
-                self._exchange(client, server, line)
+            self._exchange(client, server, line)
         finally:
             line.is_over = True
 
@@ -157,12 +136,6 @@ def _requests(asked: bytes) -> Iterator[tuple[str, str]]:
             if connection.our_state is h11.MUST_CLOSE:
                 return
             connection.start_next_cycle()
-
-
-def relay_before(address: str) -> RecordingRelay:
-    """A relay in front of a server at an http address."""
-    host, _, port = urlsplit(address).netloc.partition(":")
-    return RecordingRelay(host, int(port))
 
 
 def invalid_documents(

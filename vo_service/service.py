@@ -34,7 +34,7 @@ from vo_service.dali.signpost import signpost_page
 from vo_service.dali.uws.handlers import JobDoor, JobHandlers
 from vo_service.dali.uws.health import JobHealth
 from vo_service.dali.uws.runner import JobRunner
-from vo_service.datalink.row_services import row_services as link_services
+from vo_service.datalink.descriptions import row_services as link_services
 from vo_service.datalink.service import DataLink
 from vo_service.datalink.service import Surroundings as LinkSurroundings
 from vo_service.datalink.services import Cuts
@@ -135,7 +135,7 @@ class Service:
         parts.callback(digests.close)
         self.files = FileService(self.shelf, digests, self.identity, self._addresses)
         desk = open_desk(settings, self.shelf, board, parts)
-        self._cones = Cone(settings, ConeSurroundings(queries, door, self.health))
+        self._cones = Cone(ConeSurroundings(queries, door, self.health))
         self._discovery = self._open_discovery(queries, door, desk, digests, parts)
         self.registry = open_registry(
             settings,
@@ -161,10 +161,9 @@ class Service:
     ) -> list[Route]:
         """The addresses of the services that lead to data sets, and to what belongs to them."""
         settings, health, rights = self._settings, self.health, self._rights
-        images = Sia(settings, SiaSurroundings(queries, door, health, self._authority.name))
+        images = Sia(SiaSurroundings(queries, door, health, self._authority.name))
         examples = HoldingsExamples(self.current, rights, self._query_limits, _now)
         links = DataLink(
-            settings,
             LinkSurroundings(
                 self.shelf,
                 desk,

@@ -37,6 +37,7 @@ def _remove_if_empty(place: Path) -> None:
 
 
 def host_name(process: Process) -> str:
+    """The machine of a process, in letters that a file name may have."""
     return blake2b(process.host.encode(), digest_size=6).hexdigest()
 
 

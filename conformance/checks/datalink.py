@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from conformance.checks.vosi import XSI_TYPE
+from conformance.endpoints import local_type, where_served
 from conformance.evidence import is_capabilities, is_error_document
 from conformance.findings import failed, judged, not_applicable, not_checked, passed
 from conformance.model import Check, CheckFunction, Finding, Level, requirement
@@ -41,6 +41,7 @@ _ROWS = (
 )
 _FETCHED = 5  # of the smallest files, to see how large they are
 _LARGEST = 2_000_000  # bytes of one
+_where_there_is_one = where_served(_SYNC, "/datalink")
 
 Cells = Mapping[str, str]
 
@@ -82,19 +83,6 @@ def _descriptors(answer: Answer) -> list[etree._Element]:
 def _group(descriptor: etree._Element) -> etree._Element | None:
     found = (one for one in descriptor.iter("{*}GROUP") if one.get("name") == "inputParams")
     return next(found, None)
-
-
-def _where_there_is_one(function: CheckFunction) -> CheckFunction:
-    """Judge only where something answers at ``/datalink`` of the service."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if service.get(_SYNC).status == 404:
-            yield not_applicable("there is no /datalink here")
-        else:
-            yield from function(service)
-
-    return judge
 
 
 def _where_there_are_rows(function: CheckFunction) -> CheckFunction:
@@ -348,7 +336,7 @@ def links_are_declared(service: Service) -> Iterator[Finding]:
     found = [one for one in answer.xml() if _STANDARD.fullmatch(str(one.get("standardID", "")))]
     yield judged(bool(found), "a capability has the standardID of links", answer)
     for one in found:
-        types = {str(each.get(XSI_TYPE, "")).split(":")[-1] for each in one.iter("interface")}
+        types = {local_type(each) for each in one.iter("interface")}
         yield judged(types == {"ParamHTTP"}, f"{one.get('standardID')} is a vs:ParamHTTP", answer)
 
 

@@ -8,13 +8,13 @@ from functools import wraps
 
 from lxml import etree
 
+from conformance.endpoints import local_type
 from conformance.findings import failed, judged, not_applicable
 from conformance.model import Check, CheckFunction, Finding, Level, requirement
 from conformance.service import Answer, Service
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 RESOURCE = "{http://www.ivoa.net/xml/RegistryInterface/v1.0}Resource"
-XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _MANAGED = {"verb": "ListRecords", "metadataPrefix": "ivo_vor", "set": "ivo_managed"}
 
@@ -88,7 +88,7 @@ def identify_says_all(service: Service) -> Iterator[Finding]:
     yield judged(granularity == "YYYY-MM-DDThh:mm:ssZ", f"its granularity is {granularity}", answer)
     own = root.find(f"{OAI}description/{RESOURCE}")
     yield judged(
-        own is not None and str(own.get(XSI_TYPE)).endswith(":Registry"),
+        own is not None and local_type(own) == "Registry",
         "its description is its own vg:Registry record",
         answer,
     )
@@ -160,7 +160,7 @@ def headers_fit_their_records(service: Service) -> Iterator[Finding]:
 def the_registry_knows_itself(service: Service) -> Iterator[Finding]:
     """The registry's own record and that of each authority are among those it manages"""
     resources = [r for record in _records(service) for r in record.iter(RESOURCE)]
-    kinds = {(r.findtext("identifier") or ""): str(r.get(XSI_TYPE, "")).rpartition(":")[2] for r in resources}
+    kinds = {(r.findtext("identifier") or ""): local_type(r) for r in resources}
     yield judged("Registry" in kinds.values(), f"kinds of records are {sorted(set(kinds.values()))}")
     for authority in {name.removeprefix("ivo://").partition("/")[0] for name in kinds}:
         yield judged(

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import wraps
 
 from lxml import etree
 
-from conformance.checks.vosi import XSI_TYPE
+from conformance.endpoints import local_type, where_served
 from conformance.evidence import is_capabilities
 from conformance.findings import failed, judged, not_applicable, not_checked
-from conformance.model import Check, CheckFunction, Finding, Level, requirement
+from conformance.model import Check, Finding, Level, requirement
+from conformance.samples import Sample
 from conformance.service import Answer, Service, Unreadable, rows_of
 
 SEARCH = "cone/ivoa.obscore"
 _UCDS = ("meta.id;meta.main", "pos.eq.ra;meta.main", "pos.eq.dec;meta.main")
+_where_there_is_one = where_served(SEARCH, f"/{SEARCH}")
 Pair = tuple[str, str]
 Place = tuple[str, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class _Centre:
     """A row, and how far away some others are (degrees, by their names)."""
 
     name: str
@@ -76,61 +77,27 @@ def _away(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
     return math.degrees(math.atan2(math.hypot(east, north), along))
 
 
-def _find(service: Service) -> _Sample | None:
-    """A row of those round (0, 0); asked for once."""
-
-    def find() -> _Sample | None:
-        answer = _ask(service, ("RA", "0"), ("DEC", "0"), ("SR", "180"), ("MAXREC", "300"), ("VERB", "1"))
-        try:
-            places = _places(answer)
-        except ValueError:
-            return None
-        if not places:
-            return None
-        name, lon, lat = places[0]
-        return _Sample(name, lon, lat, {other: _away(lon, lat, x, y) for other, x, y in places})
-
-    return service.remember("a row in a cone", find)
+def _find(service: Service) -> _Centre | None:
+    """A row of those round (0, 0)."""
+    answer = _ask(service, ("RA", "0"), ("DEC", "0"), ("SR", "180"), ("MAXREC", "300"), ("VERB", "1"))
+    try:
+        places = _places(answer)
+    except ValueError:
+        return None
+    if not places:
+        return None
+    name, lon, lat = places[0]
+    return _Centre(name, lon, lat, {other: _away(lon, lat, x, y) for other, x, y in places})
 
 
-def _where_there_is_one(function: CheckFunction) -> CheckFunction:
-    """Judge only where something answers at ``/cone/ivoa.obscore`` of the service."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if service.get(SEARCH).status == 404:
-            yield not_applicable("there is no /cone/ivoa.obscore here")
-        else:
-            yield from function(service)
-
-    return judge
-
-
-def _where_rows_are_found(function: CheckFunction) -> CheckFunction:
-    """Judge only where the whole sky has a row: what is not found says nothing else."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if _find(service) is None:
-            yield not_checked("a cone of the whole sky gives no rows here, so that this says nothing")
-        else:
-            yield from function(service)
-
-    return _where_there_is_one(judge)
-
-
-def _sample(service: Service) -> _Sample:
-    found = _find(service)
-    if found is None:
-        raise ValueError("asked for where there is none")
-    return found
+_ROW = Sample("a row in a cone", _find, "a cone of the whole sky gives no rows", _where_there_is_one)
 
 
 @requirement("SCS-001", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def asked_by_get(service: Service) -> Iterator[Finding]:
     """Parameters may stand behind an address that ends with ? or with &"""
-    sample = _sample(service)
+    sample = _ROW.of(service)
     query = "&".join(f"{name}={value}" for name, value in (*sample.pairs, ("SR", "0.001")))
     for start in ("?", "?&"):
         answer = service.get(f"{SEARCH}{start}{query}")
@@ -139,17 +106,17 @@ def asked_by_get(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-003", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def names_and_order(service: Service) -> Iterator[Finding]:
     """RA, DEC and SR may come in any order, and others beside them"""
-    sample = _sample(service)
+    sample = _ROW.of(service)
     ra, dec = sample.pairs
     answer = _ask(service, ("SR", "0.001"), dec, ("x-unknown", "1"), ra)
     yield judged(sample.name in [name for name, _, _ in _places(answer)], "SR, DEC, RA find the row", answer)
 
 
 @requirement("SCS-004", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def bad_cones_are_refused(service: Service) -> Iterator[Finding]:
     """What is missing, no number or out of range is an error"""
     whole = {"RA": "10", "DEC": "10", "SR": "1"}
@@ -171,7 +138,7 @@ def _error(answer: Answer) -> list[str]:
 
 
 @requirement("SCS-020", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def errors_have_their_place(service: Service) -> Iterator[Finding]:
     """An error is a VOTable with one INFO or PARAM of the name Error, which says why"""
     answer = _ask(service, ("RA", "10"), ("DEC", "91"), ("SR", "1"))
@@ -180,7 +147,7 @@ def errors_have_their_place(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-021", clause="DALI 1.1, 5.2", level=Level.SHOULD, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def errors_are_those_of_dali(service: Service) -> Iterator[Finding]:
     """An error is an error document of DALI, too: QUERY_STATUS is ERROR, and the status 400"""
     answer = _ask(service, ("RA", "10"), ("DEC", "91"), ("SR", "1"))
@@ -190,20 +157,20 @@ def errors_are_those_of_dali(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-006", clause="SCS 1.1 (draft), 2", level=Level.SHOULD, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def no_radius(service: Service) -> Iterator[Finding]:
     """SR=0 gives the columns and is no error"""
-    answer = _ask(service, *_sample(service).elsewhere, ("SR", "0"))
+    answer = _ask(service, *_ROW.of(service).elsewhere, ("SR", "0"))
     yield judged(answer.status == 200 and len(_fields(answer)) >= 3, "there are FIELDs", answer)
 
 
 @requirement("SCS-009", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def verbosity(service: Service) -> Iterator[Finding]:
     """Key and position stay at every VERB, and a higher one gives no fewer columns"""
     counts = []
     for value in ("1", "2", "3"):
-        answer = _ask(service, *_sample(service).pairs, ("SR", "0.001"), ("VERB", value))
+        answer = _ask(service, *_ROW.of(service).pairs, ("SR", "0.001"), ("VERB", value))
         ucds = [field.get("ucd") for field in _fields(answer)]
         yield judged(set(_UCDS) <= set(ucds), f"key and position are there with VERB={value}", answer)
         counts.append(len(ucds))
@@ -211,10 +178,10 @@ def verbosity(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-011", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def rows_lie_in_the_cone(service: Service) -> Iterator[Finding]:
     """The rows are those in the cone"""
-    sample = _sample(service)
+    sample = _ROW.of(service)
     for radius in sample.radii:
         answer = _ask(service, *sample.pairs, ("SR", repr(radius)))
         places = _places(answer)
@@ -228,10 +195,10 @@ def rows_lie_in_the_cone(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-014", clause="SCS 1.1 (draft), 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def the_results_come_first(service: Service) -> Iterator[Finding]:
     """One RESOURCE, the first, holds the one TABLE of the document"""
-    answer = _ask(service, *_sample(service).pairs, ("SR", "0.001"))
+    answer = _ask(service, *_ROW.of(service).pairs, ("SR", "0.001"))
     root = answer.xml()
     resources = list(root.iter("{*}RESOURCE"))
     tables = list(root.iter("{*}TABLE"))
@@ -254,10 +221,10 @@ def three_columns_are_marked(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-023", clause="SCS 1.03, 2", level=Level.MUST, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def an_empty_cone_is_no_error(service: Service) -> Iterator[Finding]:
     """A cone without rows has all FIELDs, and is no error"""
-    sample = _sample(service)
+    sample = _ROW.of(service)
     full = _ask(service, *sample.pairs, ("SR", "0.001"))
     empty = _ask(service, *sample.elsewhere, ("SR", "0.0000001"))
     if empty.status != 200 or _error(empty):
@@ -279,7 +246,7 @@ def the_search_is_declared(service: Service) -> Iterator[Finding]:
     found = [one for one in answer.xml() if str(one.get("standardID", "")).lower() == standard]
     yield judged(len(found) == 1, "one capability is that of a cone search", answer)
     for search in found:
-        yield judged(str(search.get(XSI_TYPE)).endswith(":ConeSearch"), "it is a cs:ConeSearch", answer)
+        yield judged(local_type(search) == "ConeSearch", "it is a cs:ConeSearch", answer)
         yield judged(search.findtext("verbosity") in ("true", "false"), "it tells of VERB", answer)
         test = {str(one.tag).upper(): str(one.text) for one in search.iterfind("testQuery/*")}
         if test:
@@ -288,10 +255,10 @@ def the_search_is_declared(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SCS-027", clause="SCS 1.1 (draft), 2", level=Level.SHOULD, service="scs")
-@_where_rows_are_found
+@_ROW.where_found
 def overflow_is_told(service: Service) -> Iterator[Finding]:
     """OVERFLOW is told where MAXREC cut rows"""
-    answer = _ask(service, *_sample(service).pairs, ("SR", "180"), ("MAXREC", "1"))
+    answer = _ask(service, *_ROW.of(service).pairs, ("SR", "180"), ("MAXREC", "1"))
     told = [value for value, _ in answer.info("QUERY_STATUS")]
     yield judged(len(_places(answer)) == 1 and "OVERFLOW" in told, "one row, and OVERFLOW", answer)
 

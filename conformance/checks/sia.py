@@ -2,66 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lxml import etree
 
-from conformance.checks.vosi import AVAILABILITY, XSI_TYPE
 from conformance.columns import load_columns
-from conformance.evidence import is_capabilities
-from conformance.findings import failed, judged
+from conformance.endpoints import availability_is_told, is_declared
+from conformance.findings import judged
 from conformance.images import (
     QUERY,
     SOME,
+    SOUND,
     ask,
     error_text,
     found_in,
-    sound_image,
-    where_images_are_found,
     where_images_are_sought,
 )
 from conformance.model import Check, Finding, Level, requirement
 from conformance.service import Service
 
-STANDARD = "ivo://ivoa.net/std/sia#query-2.0"
+_STANDARD = re.compile(r"ivo://ivoa\.net/std/sia#query-2\.0", re.IGNORECASE)
 
 
 @requirement("SIA-110", clause="SIA 2.0, 2.3", level=Level.MUST, service="sia")
 @where_images_are_sought
 def the_query_is_declared(service: Service) -> Iterator[Finding]:
     """The capabilities declare the query with a ParamHTTP interface of role std"""
-    answer = service.get("sia2/capabilities")
-    if not is_capabilities(answer):
-        yield failed("/sia2/capabilities are no capabilities", answer)
-        return
-    found = [one for one in answer.xml() if str(one.get("standardID", "")).lower() == STANDARD]
-    yield judged(bool(found), "a capability has the standardID of SIA's query", answer)
-    for capability in found:
-        types = [
-            str(one.get(XSI_TYPE, "")).split(":")[-1]
-            for one in capability.iter("interface")
-            if one.get("role") == "std"
-        ]
-        yield judged(set(types) == {"ParamHTTP"}, "its interface with role std is vs:ParamHTTP", answer)
+    yield from is_declared(service, "sia2/capabilities", _STANDARD, "SIA's query")
 
 
 @requirement("SIA-111", clause="SIA 2.0, 2.2", level=Level.MUST, service="sia")
 @where_images_are_sought
-def availability_is_told(service: Service) -> Iterator[Finding]:
+def availability_is_declared(service: Service) -> Iterator[Finding]:
     """Availability is declared, and a VOSI document that says true or false"""
     declared = {str(one.get("standardID", "")).lower() for one in service.get("sia2/capabilities").xml()}
     for name in ("capabilities", "availability"):
         yield judged(f"ivo://ivoa.net/std/vosi#{name}" in declared, f"VOSI#{name} is declared")
-    answer = service.get("sia2/availability")
-    try:
-        available = answer.xml().findtext(AVAILABILITY + "available")
-    except etree.XMLSyntaxError:
-        available = None
-    yield judged(answer.status == 200 and available in ("true", "false"), "it says true or false", answer)
+    yield availability_is_told(service, "sia2/availability")
 
 
 @requirement("SIA-006", clause="SIA 2.0, 2.1", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def no_constraint_is_needed(service: Service) -> Iterator[Finding]:
     """A request without a constraint is answered with rows"""
     answer = ask(service)
@@ -69,10 +51,10 @@ def no_constraint_is_needed(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-003", clause="SIA 2.0, 2.1", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def three_transports(service: Service) -> Iterator[Finding]:
     """GET, POST of a form and POST of a multipart body give the same"""
-    image = sound_image(service)
+    image = SOUND.of(service)
     form = {"ID": image.did}
     for what, answer in (
         ("GET", service.get(QUERY, form)),
@@ -83,19 +65,19 @@ def three_transports(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-004", clause="DALI 1.1, 4.1", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def names_in_any_case(service: Service) -> Iterator[Finding]:
     """Parameter names are read in any case, and their values count together"""
-    image = sound_image(service)
+    image = SOUND.of(service)
     answer = ask(service, ("iD", image.did), ("Id", image.other), SOME)
     yield judged(set(found_in(answer)) == {image.did, image.other}, "iD and Id are one parameter", answer)
 
 
 @requirement("SIA-071", clause="DALI 1.1, 4.4.1", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def overflow_is_told(service: Service) -> Iterator[Finding]:
     """MAXREC cuts rows, and OVERFLOW is told where it did"""
-    image = sound_image(service)
+    image = SOUND.of(service)
     ids = ("ID", image.did), ("ID", image.other)
     for maxrec, cut in (("1", True), ("2", False)):
         answer = ask(service, *ids, ("MAXREC", maxrec))
@@ -107,7 +89,7 @@ def overflow_is_told(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-072", clause="SIA 2.0, 2.1.18", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def metadata_alone(service: Service) -> Iterator[Finding]:
     """MAXREC=0 gives the columns and no rows"""
     answer = ask(service, ("MAXREC", "0"))
@@ -116,10 +98,10 @@ def metadata_alone(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-074", clause="SIA 2.0, 3.1", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def the_results_are_one_table(service: Service) -> Iterator[Finding]:
     """The answer has one RESOURCE of results, with QUERY_STATUS in front of its one TABLE"""
-    answer = ask(service, ("ID", sound_image(service).did))
+    answer = ask(service, ("ID", SOUND.of(service).did))
     results = [one for one in answer.xml().iter("{*}RESOURCE") if one.get("type") == "results"]
     yield judged(len(results) == 1, "one RESOURCE is of type results", answer)
     for resource in results:
@@ -131,10 +113,10 @@ def the_results_are_one_table(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-078", clause="SIA 2.0, 3.1", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def columns_are_those_of_obscore(service: Service) -> Iterator[Finding]:
     """The mandatory columns of ObsCore are there once each, with their units and utypes"""
-    answer = ask(service, ("ID", sound_image(service).did))
+    answer = ask(service, ("ID", SOUND.of(service).did))
     fields = list(answer.table().fields)
     for column in load_columns("obscore_columns"):
         if column.mandatory:
@@ -148,7 +130,7 @@ def columns_are_those_of_obscore(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-093", clause="SIA 2.0, 3.1.2", level=Level.SHOULD, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def the_service_describes_itself(service: Service) -> Iterator[Finding]:
     """An answer describes the query: its standardID, its address and its parameters"""
     answer = ask(service, ("MAXREC", "0"))
@@ -156,12 +138,12 @@ def the_service_describes_itself(service: Service) -> Iterator[Finding]:
     yield judged(len(found) == 1, "one RESOURCE is called this", answer)
     for resource in found:
         direct = {one.get("name"): str(one.get("value")) for one in resource.findall("{*}PARAM")}
-        yield judged(direct.get("standardID", "").lower() == STANDARD, "it has the standardID", answer)
-        address = direct.get("accessURL", "")
-        again = service.get(address, [("ID", sound_image(service).did)]) if address else answer
         yield judged(
-            found_in(again) == [sound_image(service).did], "its accessURL is that of the query", again
+            _STANDARD.fullmatch(direct.get("standardID", "")) is not None, "it has the standardID", answer
         )
+        address = direct.get("accessURL", "")
+        again = service.get(address, [("ID", SOUND.of(service).did)]) if address else answer
+        yield judged(found_in(again) == [SOUND.of(service).did], "its accessURL is that of the query", again)
         names = {one.get("name") for one in resource.iterfind("{*}GROUP[@name='inputParams']/{*}PARAM")}
         yield judged(
             {"POS", "BAND", "TIME", "POL", "ID", "MAXREC"} <= names, "its parameters are told", answer
@@ -169,7 +151,7 @@ def the_service_describes_itself(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-100", clause="SIA 2.0, 3.2", level=Level.MUST, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def errors_begin_with_a_word(service: Service) -> Iterator[Finding]:
     """An error is a VOTable whose QUERY_STATUS is ERROR, its text behind a word of the standard's"""
     for name, value in (
@@ -189,7 +171,7 @@ def errors_begin_with_a_word(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SIA-103", clause="DALI 1.1, 5.2", level=Level.SHOULD, service="sia")
-@where_images_are_found
+@SOUND.where_found
 def errors_have_a_status(service: Service) -> Iterator[Finding]:
     """A mistake in a request has status 400, and is plain text where csv was asked for"""
     yield judged((answer := ask(service, ("BAND", "x"))).status == 400, "BAND=x has status 400", answer)
@@ -199,7 +181,7 @@ def errors_have_a_status(service: Service) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     the_query_is_declared,
-    availability_is_told,
+    availability_is_declared,
     no_constraint_is_needed,
     three_transports,
     names_in_any_case,

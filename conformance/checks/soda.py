@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import wraps
 
-from lxml import etree
-
-from conformance.checks.vosi import AVAILABILITY, XSI_TYPE
-from conformance.evidence import is_capabilities
-from conformance.findings import failed, judged, not_applicable, not_checked
-from conformance.model import Check, CheckFunction, Finding, Level, requirement
+from conformance.endpoints import availability_is_told, is_declared, where_served
+from conformance.findings import judged
+from conformance.model import Check, Finding, Level, requirement
+from conformance.samples import Sample
 from conformance.service import Answer, Service, rows_of
 
 WORDS = re.compile(
@@ -25,6 +22,7 @@ _ROWS = (
     "WHERE s_ra IS NOT NULL AND s_dec IS NOT NULL AND access_estsize IS NOT NULL ORDER BY access_estsize"
 )
 _RADIUS = "0.0003"  # degrees: small at any service
+_where_there_is_one = where_served("soda/capabilities", "/soda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,49 +52,15 @@ def _is_cut(answer: Answer) -> bool:
 
 
 def _place(service: Service) -> _Place | None:
-    """The first of some data sets that anybody gets pixels of; asked for once."""
-
-    def find() -> _Place | None:
-        for row in rows_of(service.query(_ROWS)):
-            place = _Place(str(row["obs_publisher_did"]), float(str(row["s_ra"])), float(str(row["s_dec"])))
-            if _is_cut(_ask(service, ("ID", place.did), ("CIRCLE", place.circle))):
-                return place
-        return None
-
-    return service.remember("a place to cut", find)
+    """The first of some data sets that anybody gets pixels of."""
+    for row in rows_of(service.query(_ROWS)):
+        place = _Place(str(row["obs_publisher_did"]), float(str(row["s_ra"])), float(str(row["s_dec"])))
+        if _is_cut(_ask(service, ("ID", place.did), ("CIRCLE", place.circle))):
+            return place
+    return None
 
 
-def _where_there_is_one(function: CheckFunction) -> CheckFunction:
-    """Judge only where something answers at ``/soda`` of the service."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if service.get("soda/capabilities").status == 404:
-            yield not_applicable("there is no /soda here")
-        else:
-            yield from function(service)
-
-    return judge
-
-
-def _where_cuts_work(function: CheckFunction) -> CheckFunction:
-    """Judge only where a sound cut-out is answered: refusals say nothing else."""
-
-    @wraps(function)
-    def judge(service: Service) -> Iterator[Finding]:
-        if _place(service) is None:
-            yield not_checked("no data set of ivoa.obscore is cut here, so that this says nothing")
-        else:
-            yield from function(service)
-
-    return _where_there_is_one(judge)
-
-
-def _sound(service: Service) -> _Place:
-    place = _place(service)
-    if place is None:
-        raise ValueError("asked for where there is none")
-    return place
+_CUT = Sample("a place to cut", _place, "no data set of ivoa.obscore is cut", _where_there_is_one)
 
 
 def _is_told(answer: Answer, word: bytes = b"") -> bool:
@@ -108,42 +72,21 @@ def _is_told(answer: Answer, word: bytes = b"") -> bool:
 @_where_there_is_one
 def endpoints_are_declared(service: Service) -> Iterator[Finding]:
     """The capabilities declare sync or async, each with a ParamHTTP interface of role std"""
-    answer = service.get("soda/capabilities")
-    if not is_capabilities(answer):
-        yield failed("/soda/capabilities are no capabilities", answer)
-        return
-    endpoints = [one for one in answer.xml() if _STANDARD.fullmatch(str(one.get("standardID", "")))]
-    yield judged(bool(endpoints), "a capability has the standardID of SODA's sync or async", answer)
-    for endpoint in endpoints:
-        types = [
-            str(one.get(XSI_TYPE, "")).split(":")[-1]
-            for one in endpoint.iter("interface")
-            if one.get("role") == "std"
-        ]
-        yield judged(
-            bool(types) and set(types) == {"ParamHTTP"},
-            f"the interface of {endpoint.get('standardID')} with role std is vs:ParamHTTP",
-            answer,
-        )
+    yield from is_declared(service, "soda/capabilities", _STANDARD, "SODA's sync or async")
 
 
 @requirement("SODA-005", clause="SODA 1.0, 2.4", level=Level.MUST, service="soda")
 @_where_there_is_one
-def availability_is_told(service: Service) -> Iterator[Finding]:
+def availability_is_a_document(service: Service) -> Iterator[Finding]:
     """Availability is a VOSI document that says true or false"""
-    answer = service.get("soda/availability")
-    try:
-        available = answer.xml().findtext(AVAILABILITY + "available")
-    except etree.XMLSyntaxError:
-        available = None
-    yield judged(answer.status == 200 and available in ("true", "false"), "it says true or false", answer)
+    yield availability_is_told(service, "soda/availability")
 
 
 @requirement("SODA-015", clause="SODA 1.0, 3.2.1", level=Level.PRACTICE, service="soda")
-@_where_cuts_work
+@_CUT.where_found
 def an_id_is_needed(service: Service) -> Iterator[Finding]:
     """Without an ID, or with one that nobody has, the answer is a UsageError"""
-    circle = ("CIRCLE", _sound(service).circle)
+    circle = ("CIRCLE", _CUT.of(service).circle)
     unknown = ("ID", f"ivo://example.invalid/nothing?{service.number}")
     for what, answer in (
         ("no ID", _ask(service, circle)),
@@ -154,10 +97,10 @@ def an_id_is_needed(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SODA-014", clause="DALI 1.1, 4.1", level=Level.MUST, service="soda")
-@_where_cuts_work
+@_CUT.where_found
 def names_in_any_case(service: Service) -> Iterator[Finding]:
     """Parameter names are read in any case"""
-    place = _sound(service)
+    place = _CUT.of(service)
     answer = _ask(service, ("iD", place.did), ("cIrClE", place.circle))
     yield judged(_is_cut(answer), "iD and cIrClE give a cut-out", answer)
     answer = _ask(service, ("Id", place.did), ("circle", place.elsewhere))
@@ -165,10 +108,10 @@ def names_in_any_case(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SODA-011", clause="SODA 1.0, 3.1", level=Level.MUST, service="soda")
-@_where_cuts_work
+@_CUT.where_found
 def repeated_values_are_not_passed_over(service: Service) -> Iterator[Finding]:
     """Two values of CIRCLE are both heeded, or refused with MultiValuedParamNotSupported"""
-    place = _sound(service)
+    place = _CUT.of(service)
     circles = ("CIRCLE", place.circle), ("CIRCLE", place.elsewhere)
     for pairs in (circles, circles[::-1]):
         answer = _ask(service, ("ID", place.did), *pairs)
@@ -178,20 +121,20 @@ def repeated_values_are_not_passed_over(service: Service) -> Iterator[Finding]:
 
 
 @requirement("SODA-050", clause="SODA 1.0, 5.1", level=Level.MUST, service="soda")
-@_where_cuts_work
+@_CUT.where_found
 def nothing_in_common(service: Service) -> Iterator[Finding]:
     """Where a data set has nothing of what is asked for, sync answers 204 without a body"""
-    place = _sound(service)
+    place = _CUT.of(service)
     for pair in (("CIRCLE", place.elsewhere), ("POS", f"CIRCLE {place.elsewhere}")):
         answer = _ask(service, ("ID", place.did), pair)
         yield judged(answer.status == 204 and not answer.body, f"{pair[0]} far away is 204", answer)
 
 
 @requirement("SODA-054", clause="SODA 1.0, 5.2", level=Level.MUST, service="soda")
-@_where_cuts_work
+@_CUT.where_found
 def errors_begin_with_a_word(service: Service) -> Iterator[Finding]:
     """Texts of errors begin with a word of the standard's"""
-    did = ("ID", _sound(service).did)
+    did = ("ID", _CUT.of(service).did)
     for name, value in (("CIRCLE", "1 2"), ("CIRCLE", "1 91 1"), ("POS", "BOX 1 2 3 4"), ("BAND", "2 1")):
         answer = _ask(service, did, (name, value))
         yield judged(_is_told(answer), f"{name}={value} is refused with such a text", answer)
@@ -199,7 +142,7 @@ def errors_begin_with_a_word(service: Service) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     endpoints_are_declared,
-    availability_is_told,
+    availability_is_a_document,
     an_id_is_needed,
     names_in_any_case,
     repeated_values_are_not_passed_over,

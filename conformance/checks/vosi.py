@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lxml import etree
-
+from conformance.endpoints import AVAILABILITY, local_type
 from conformance.evidence import is_capabilities, is_result, sound_query
 from conformance.findings import failed, judged, not_applicable, passed
 from conformance.model import Check, Finding, Level, requirement
 from conformance.service import VOSI_CAPABILITIES, Service
-
-XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-AVAILABILITY = "{http://www.ivoa.net/xml/VOSIAvailability/v1.0}"
-
-
-def _local_type(element: etree._Element) -> str:
-    return str(element.get(XSI_TYPE, "")).split(":")[-1]
 
 
 def _no_tap() -> Finding:
@@ -61,7 +53,7 @@ def tap_interface(service: Service) -> Iterator[Finding]:
     standard = [i for i in capability.iter("interface") if i.get("role") == "std"]
     yield judged(len(standard) >= 1, "there is an interface with role std")
     for interface in standard:
-        yield judged(_local_type(interface) == "ParamHTTP", "its type is vs:ParamHTTP")
+        yield judged(local_type(interface) == "ParamHTTP", "its type is vs:ParamHTTP")
         yield judged(
             interface.get("version") == "1.1", f"its version is 1.1 (found {interface.get('version')})"
         )

@@ -18,28 +18,21 @@ from unittest.mock import patch
 import httpx
 import numpy as np
 import pyarrow as pa
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from asked_in_process import Asked, give_token, running
 from astropy.io import fits
 from product_files import write_product
-from starlette.applications import Starlette
 
 from tap_schema import published
-from vo_service import service
-from vo_service.access.tokens import make_token
-from vo_service.app import create_app
 from vo_service.holdings.ingest import ingest
 from vo_service.holdings.measurement import PixelLimits
 from vo_service.products.derived import Derived
 from vo_service.products.shelf import Shelf
-from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
-from vo_service.store.tokens import TokenTable
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 RELEASED, EMBARGOED = datetime(2020, 1, 1), datetime(2031, 5, 1)
 AFTER = datetime(2031, 5, 1, 0, 0, 0, tzinfo=UTC)
 SHAPE = (1, 16, 48, 48)
-PERSONS = ("nobody", "bob", "ann")
 
 _STEM = "member.uid___A001_X1_X2._M83__sci"
 _FILES = {
@@ -74,38 +67,15 @@ _RIGHTS: Mapping[str, tuple[str, datetime | None]] = {
 }
 
 
-@dataclass
-class House:
-    """The application and its clock. ``products`` and ``data_sets``: identifiers by the names above.
-    ``touched``: what was opened, looked up or read of files and results since it was emptied."""
+@dataclass(kw_only=True)
+class House(Asked):
+    """``products`` and ``data_sets``: identifiers by the names above. ``touched``: what was opened, looked up
+    or read of files and results since it was emptied."""
 
-    app: Starlette
-    portal: BlockingPortal
-    tokens: Mapping[str, str]
     products: Mapping[str, str]
     data_sets: Mapping[str, str]
     now: datetime = NOW
     touched: list[str] = field(default_factory=list)
-
-    def ask(
-        self,
-        path: str,
-        person: str = "nobody",
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        **more: Any,
-    ) -> httpx.Response:
-        """The answer to one request."""
-        sent = dict(headers or {})
-        if person in self.tokens:
-            sent["Authorization"] = f"Bearer {self.tokens[person]}"
-
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://t", timeout=120) as client:
-                return await client.request(method, path, headers=sent, **more)
-
-        return self.portal.call(send)
 
 
 @contextmanager
@@ -115,17 +85,13 @@ def open_house(place: Path, **overrides: str) -> Iterator[House]:
     if not home.exists():
         _make_holdings(place / "tree", home)
     products, data_sets = _names(home)
-    tokens = {"ann": _token(home, "ann", "read:all"), "bob": _token(home, "bob")}
+    tokens = {"ann": give_token(home, "ann", NOW, "read:all"), "bob": give_token(home, "bob", NOW)}
+    house = House(tokens=tokens, products=products, data_sets=data_sets)
     with ExitStack() as closing:
-        house = House(
-            Starlette(), closing.enter_context(start_blocking_portal()), tokens, products, data_sets
-        )
-        closing.enter_context(patch.object(service, "_now", lambda: house.now))
         for owner, names in ((Shelf, ("open", "open_source", "rows")), (Derived, ("find", "get"))):
             for name in names:
                 closing.enter_context(_watched(owner, name, house.touched))
-        house.app = create_app(Settings.load(home=home, environ={}, overrides=overrides))
-        closing.callback(house.app.state.close)
+        closing.enter_context(running(house, home, **overrides))
         house.app.state.service.jobs.start()
         yield house
 
@@ -138,14 +104,6 @@ def _watched(owner: type, name: str, touched: list[str]) -> Any:
         return original(self, *arguments, **more)
 
     return patch.object(owner, name, noted)
-
-
-def _token(home: Path, subject: str, *scopes: str) -> str:
-    catalogue = Catalogue.open_in(home)
-    new = make_token(subject, frozenset(scopes), NOW, None)
-    TokenTable(catalogue).add(new.stored)
-    catalogue.close()
-    return new.text
 
 
 def _make_holdings(tree: Path, home: Path) -> None:

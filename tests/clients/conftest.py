@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from recording_relay import RecordingRelay, invalid_documents, relay_before
+from astroquery.alma import AlmaClass
+from recording_relay import RecordingRelay, invalid_documents
 
 
 @pytest.fixture(scope="session")
 def relay(live_server: str) -> Iterator[RecordingRelay]:
     """The relay in front of the live server of the session."""
-    with relay_before(live_server) as running:
+    with RecordingRelay(live_server) as running:
         yield running
 
 
@@ -36,3 +37,11 @@ def service_url(relay: RecordingRelay, request: pytest.FixtureRequest) -> Iterat
 def tap_url(service_url: str) -> str:
     """Base URL of TAP."""
     return f"{service_url}/tap"
+
+
+@pytest.fixture(scope="module")
+def alma(service_url: str) -> AlmaClass:
+    """Astroquery's client of the archive, with this service as its archive."""
+    client = AlmaClass()
+    client.archive_url = client.dataarchive_url = service_url
+    return client

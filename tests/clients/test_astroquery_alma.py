@@ -17,13 +17,6 @@ from cutting_relay import CuttingRelay
 
 
 @pytest.fixture(scope="module")
-def alma(service_url: str) -> AlmaClass:
-    client = AlmaClass()
-    client.archive_url = client.dataarchive_url = service_url
-    return client
-
-
-@pytest.fixture(scope="module")
 def observed(alma: AlmaClass) -> dict[str, object]:
     """A row of the archive with a footprint and a project."""
     query = (

@@ -37,13 +37,6 @@ def tap(tap_url: str) -> pyvo.dal.TAPService:
 
 
 @pytest.fixture(scope="module")
-def alma(service_url: str) -> AlmaClass:
-    client = AlmaClass()
-    client.archive_url = client.dataarchive_url = service_url
-    return client
-
-
-@pytest.fixture(scope="module")
 def links(service_url: str) -> DatalinkService:
     return DatalinkService(f"{service_url}/datalink/sync")
 

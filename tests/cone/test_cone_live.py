@@ -94,6 +94,44 @@ def test_stilts_asks_for_many_cones(
 
 
 @pytest.mark.judge
+@pytest.mark.parametrize(("radius", "verbosity"), [(0.5, 1), (30.0, 2), (180.0, 3)])
+def test_stilts_finds_what_tap_finds(
+    run: Run, live_server: str, search_url: str, places, radius: float, verbosity: int
+) -> None:
+    # SCS-001, SCS-003, SCS-009, SCS-011, SCS-013, SCS-014: STILTS takes the first table of the answer
+    place = places[-1]
+    text = run(
+        *("cone", f"serviceurl={search_url}?", f"lon={place['ra']}", f"lat={place['dec']}"),
+        *(f"radius={radius}", f"verb={verbosity}", "ofmt=csv"),
+    )
+    rows = list(csv.DictReader(text.splitlines()))
+    found = {row["obs_publisher_did"] for row in rows}
+    assert found == by_tap(live_server, place["ra"], place["dec"], radius) and len(found) == len(rows)
+    assert place["name"] in found
+    query = "SELECT column_name FROM tap_schema.columns WHERE table_name = 'ivoa.obscore'"
+    columns = set(pyvo.dal.TAPService(f"{live_server}/tap").search(query)["column_name"])
+    assert set(rows[0]) <= columns and (set(rows[0]) == columns) == (verbosity == 3)
+
+
+@pytest.mark.judge
+def test_stilts_takes_an_empty_cone_for_no_error(run: Run, search_url: str) -> None:
+    # SCS-006, SCS-023: the columns are there, of galactic positions too, which it turns itself
+    for words in (("radius=0",), ("radius=1e-6", "skysys=galactic")):
+        text = run("cone", f"serviceurl={search_url}?", "lon=0.1", "lat=-89.9", *words, "ofmt=csv")
+        (header,) = text.splitlines()
+        assert {"obs_publisher_did", "s_ra", "s_dec"} <= set(header.split(","))
+
+
+@pytest.mark.judge
+def test_stilts_takes_an_error_for_one(stilts: str, search_url: str) -> None:
+    # SCS-004, SCS-022
+    words = ("cone", f"serviceurl={search_url}?", "lon=10", "lat=91", "radius=1", "ofmt=csv")
+    done = subprocess.run([stilts, *words], capture_output=True, text=True, timeout=180)
+    assert done.returncode != 0 and not done.stdout
+    assert "400" in done.stderr  # it does not read what the answer says
+
+
+@pytest.mark.judge
 def test_stilts_finds_the_same_by_cones_and_by_upload(
     run: Run, live_server: str, places, tmp_path: Path
 ) -> None:

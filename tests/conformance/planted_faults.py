@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from faulty_proxy import Asked, Fault, Told
+from planting import (
+    Planted,
+    at,
+    deaf,
+    edited,
+    first_alone,
+    forgiven,
+    ignored,
+    kept,
+    misdeclared,
+    misheard,
+    status,
+    swapped,
+    told,
+    turned,
+)
 
 _TABLE = (
     b'<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE type="results">'
@@ -14,60 +29,9 @@ _TABLE = (
 )
 _VOTABLE = {"Content-Type": "application/x-votable+xml"}
 _BASIC = b'<securityMethod standardID="ivo://ivoa.net/sso#BasicAA"/>'
-Condition = Callable[[Asked], bool]
-
-
-def at(path: str, method: str = "", word: bytes = b"") -> Condition:
-    """Requests whose path with query fits a pattern, of that method, with that word in their bodies."""
-    return lambda asked: (
-        re.search(path, asked.target) is not None and asked.method.startswith(method) and word in asked.body
-    )
-
-
 JOB = at(r"/async/[^/]+$", "GET")
 CAPABILITIES = at("/tap/capabilities")
 MANAGED = at("verb=ListRecords.*ivo_vor")
-
-
-def told(where: Condition, change: Callable[[Told], Told]) -> Fault:
-    """A fault of some answers."""
-    return Fault(tell=lambda asked, told: change(told) if where(asked) else told)
-
-
-def swapped(where: Condition, old: bytes, new: bytes, count: int = -1) -> Fault:
-    """Other bytes in some answers."""
-    return told(where, lambda told: told.swap(old, new, count))
-
-
-def edited(where: Condition, pattern: bytes, new: bytes, count: int = 0) -> Fault:
-    """Other bytes where a pattern fits in some answers."""
-    return told(
-        where, lambda told: replace(told, body=re.sub(pattern, new, told.body, count=count, flags=re.S))
-    )
-
-
-def status(where: Condition, number: int) -> Fault:
-    """Another status of some answers."""
-    return told(where, lambda told: replace(told, status=number))
-
-
-def kept(where: Condition, number: int) -> Fault:
-    """Some requests never get to the service, and are answered with a status all the same."""
-    return Fault(ask=lambda asked: Told(number) if where(asked) else asked)
-
-
-def misheard(where: Condition, change: Callable[[Asked], Asked]) -> Fault:
-    """Some requests are understood as others."""
-    return Fault(ask=lambda asked: change(asked) if where(asked) else asked)
-
-
-def deaf(where: Condition, name: str) -> Fault:
-    """A header of some requests is not heard."""
-
-    def without(asked: Asked) -> Asked:
-        return replace(asked, headers={k: v for k, v in asked.headers.items() if k.lower() != name})
-
-    return misheard(where, without)
 
 
 def open_list() -> Fault:
@@ -93,21 +57,11 @@ def _without_query(asked: Asked) -> Asked:
     return replace(asked, target=asked.target.partition("?")[0])
 
 
-def _first_circle(asked: Asked) -> Asked:
-    """Without what comes behind the first CIRCLE."""
-    return replace(asked, target=re.sub(r"(&CIRCLE=[^&]*).*", r"\1", asked.target))
-
-
-def _as_elsewhere(asked: Asked) -> Asked:
-    """A name that is not in capitals is not known, and so does nothing."""
-    return replace(asked, target=re.sub(r"&circle=[^&]*", "", asked.target))
-
-
 SYNC = at("/tap/sync", "POST")
 SODA = at("/soda/sync")
 NOWHERE = at("/soda/sync.*example.invalid")
 
-FAULTS: list[tuple[str, str, Fault]] = [
+FAULTS: list[Planted] = [
     ("UWS-040", "made with 200", status(at("/async$", "POST"), 200)),
     ("UWS-040", "another jobId", edited(JOB, rb"(jobId>)[^<]+", rb"\1other")),
     ("UWS-021", "begins as QUEUED", swapped(at("/phase$", "GET"), b"PENDING", b"QUEUED")),
@@ -221,23 +175,18 @@ FAULTS: list[tuple[str, str, Fault]] = [
     ("REG-041", "another identifier", edited(MANAGED, rb"(header>\s*<[\w:]*identifier>)", rb"\1ivo://x/", 1)),
     ("REG-041", "days", edited(MANAGED, rb"(datestamp>[\d-]+)T[\d:]+Z", rb"\1", 1)),
     ("REG-051", "nobody's authority", edited(MANAGED, rb'="vg:Authority"', b'="vr:Organisation"')),
-    ("SODA-004", "no such standard", swapped(at("/soda/capabilities"), b"SODA#", b"SODA/")),
-    ("SODA-004", "another interface", swapped(at("/soda/capabilities"), b"vs:ParamHTTP", b"vr:WebBrowser")),
+    *misdeclared("SODA-004", at("/soda/capabilities"), b"SODA#"),
     ("SODA-004", "no role", swapped(at("/soda/capabilities"), b' role="std"', b"")),
     ("SODA-005", "perhaps", swapped(at("/soda/availability"), b">true<", b">perhaps<")),
     ("SODA-015", "is empty", Fault(ask=lambda a: Told(204) if NOWHERE(a) else a)),
     ("SODA-015", "other words", swapped(NOWHERE, b"UsageError", b"NotFoundFault")),
-    (
-        "SODA-014",
-        "capitals alone",
-        misheard(SODA, lambda a: replace(a, target=a.target.replace("cIr", "xIr"))),
-    ),
-    ("SODA-014", "lower case is ignored", misheard(SODA, _as_elsewhere)),
-    ("SODA-011", "the first one only", misheard(SODA, _first_circle)),
+    ("SODA-014", "capitals alone", turned(SODA, "cIr", "xIr")),
+    ("SODA-014", "lower case is ignored", ignored(SODA, "circle")),
+    ("SODA-011", "the first one only", first_alone(SODA, "CIRCLE")),
     ("SODA-011", "another word", swapped(SODA, b"MultiValuedParamNotSupported", b"UsageError")),
     ("SODA-050", "an error", told(SODA, lambda t: Told(400, {}, b"UsageError") if t.status == 204 else t)),
     ("SODA-050", "an empty file", told(SODA, lambda t: replace(t, status=200) if t.status == 204 else t)),
     ("SODA-054", "words of DataLink", swapped(SODA, b"UsageError", b"UsageFault")),
-    ("SODA-054", "no error", told(SODA, lambda t: replace(t, status=200) if t.status == 400 else t)),
+    ("SODA-054", "no error", forgiven(SODA)),
     ("REG-051", "not itself", edited(MANAGED, rb'="vg:Registry"', b'="vr:Service"')),
 ]

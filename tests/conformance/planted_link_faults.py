@@ -5,24 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from faulty_proxy import Asked, Fault, Told
-from planted_faults import at, edited, misheard, status, swapped, told
+from faulty_proxy import Asked, Told
+from planting import Planted, at, edited, ignored, misdeclared, misheard, status, swapped, told
 
 LINKS = at("/datalink/sync")
 BY_GET = at("/datalink/sync", "GET")
 BY_POST = at("/datalink/sync", "POST")
 SEVERAL = at("/datalink/sync", "POST", b"example.invalid")
-CAPABILITIES = at("/datalink/capabilities")
 _ROW = rb"<TR>(?:(?!</TR>).)*"
 
 
 def _first_id(asked: Asked) -> Asked:
     """One value of ID is enough."""
     return replace(asked, body=re.sub(rb"&ID=[^&]*", b"", asked.body))
-
-
-def _renamed(asked: Asked) -> Asked:
-    return replace(asked, target=re.sub(r"\?i[dD]=", "?other=", asked.target))
 
 
 def _first_row_last(told: Told) -> Told:
@@ -34,7 +29,7 @@ def _first_row_last(told: Told) -> Told:
     return replace(told, body=body.replace(b"</TABLEDATA>", found[0] + b"</TABLEDATA>", 1))
 
 
-LINK_FAULTS: list[tuple[str, str, Fault]] = [
+LINK_FAULTS: list[Planted] = [
     ("DL-001", "no POST", status(BY_POST, 405)),
     ("DL-001", "POST has no rows", edited(BY_POST, _ROW + rb"#this(?:(?!</TR>).)*</TR>", b"")),
     ("DL-003", "the first one only", misheard(SEVERAL, _first_id)),
@@ -47,7 +42,7 @@ LINK_FAULTS: list[tuple[str, str, Fault]] = [
         told(at("RESPONSEFORMAT=text"), lambda t: t.named(Content_Type="application/x-votable+xml")),
     ),
     ("DL-008", "parameters are not known", status(at("content%3Ddatalink"), 400)),
-    ("DL-010", "capitals alone", misheard(BY_GET, _renamed)),
+    ("DL-010", "capitals alone", ignored(BY_GET, "i[dD]")),
     ("DL-021", "not named", edited(LINKS, rb'<INFO name="standardID"[^>]*>', b"")),
     ("DL-022", "not told", edited(LINKS, rb'<INFO name="QUERY_STATUS"[^>]*>', b"")),
     ("DL-022", "told as ERROR", swapped(LINKS, b'value="OK"', b'value="ERROR"')),
@@ -79,8 +74,7 @@ LINK_FAULTS: list[tuple[str, str, Fault]] = [
     ("DL-043", "a byte more", edited(LINKS, rb"<TD>(\d+)</TD>", rb"<TD>\g<1>1</TD>")),
     ("DL-064", "no error", swapped(at("x-nonsense"), b'value="ERROR"', b'value="OK"')),
     ("DL-064", "words of SODA", swapped(at("x-nonsense"), b"UsageFault", b"UsageError")),
-    ("DL-068", "no such standard", swapped(CAPABILITIES, b"DataLink#links", b"DataLink/links")),
-    ("DL-068", "another interface", swapped(CAPABILITIES, b"vs:ParamHTTP", b"vr:WebBrowser")),
+    *misdeclared("DL-068", at("/datalink/capabilities"), b"DataLink#links"),
     ("DL-090", "no accessURL", swapped(LINKS, b'name="accessURL"', b'name="address"')),
     ("DL-090", "no group", swapped(LINKS, b'name="inputParams"', b'name="inputs"')),
     ("DL-090", "leads nowhere", edited(LINKS, rb'(name="ID"[^>]*) value="[^"]+"', rb'\1 value="" ref="no"')),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from recording_relay import invalid_documents, relay_before
+from recording_relay import RecordingRelay, invalid_documents
 
 from conformance.__main__ import main
 from conformance.catalogue import CHECKS
@@ -47,7 +47,7 @@ def test_the_page_explains_every_verdict() -> None:
 
 @pytest.fixture(scope="module")
 def relay(live_server):
-    with relay_before(live_server) as running:
+    with RecordingRelay(live_server) as running:
         yield running
 
 

@@ -31,7 +31,7 @@ class _Echo(BaseHTTPRequestHandler):
 def relay() -> Iterator[RecordingRelay]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with RecordingRelay("127.0.0.1", server.server_port) as running:
+    with RecordingRelay(f"http://127.0.0.1:{server.server_port}") as running:
         yield running
     server.shutdown()
     server.server_close()

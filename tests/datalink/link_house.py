@@ -8,33 +8,24 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
-from unittest.mock import patch
+from typing import Final
 
-import httpx
 import pyarrow as pa
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from asked_in_process import Asked, give_token, running
 from lxml import etree
 from product_files import write_product
-from starlette.applications import Starlette
 
 from tap_schema import published
-from vo_service import service
-from vo_service.access.tokens import make_token
-from vo_service.app import create_app
 from vo_service.holdings.ingest import ingest
 from vo_service.holdings.measurement import PixelLimits
-from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
-from vo_service.store.tokens import TokenTable
 
 AUTHORITY: Final = "links.test"
-BASE: Final = "http://t"
 NOW: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 RELEASED, EMBARGOED = datetime(2020, 1, 1), datetime(2031, 5, 1)
 AFTER: Final = datetime(2031, 5, 1, 0, 0, 0, tzinfo=UTC)
@@ -128,32 +119,18 @@ def inputs_of(service: etree._Element) -> dict[str, etree._Element]:
     return {one.get("name"): one for one in service.findall(f"{_V}GROUP[@name='inputParams']/{_V}PARAM")}
 
 
-@dataclass(repr=False)
-class House:
-    """The application with its clock. ``products`` and ``data_sets``: identifiers by paths."""
+@dataclass(kw_only=True)
+class House(Asked):
+    """``products`` and ``data_sets``: identifiers by paths."""
 
-    app: Starlette
-    portal: BlockingPortal
-    token: str = ""
     products: Mapping[str, str] = field(default_factory=dict)
     data_sets: Mapping[str, str] = field(default_factory=dict)
     now: datetime = NOW
 
-    def ask(self, path: str, method: str = "GET", token: str = "", **more: Any) -> httpx.Response:
-        """The answer to one request."""
-        headers = {**more.pop("headers", {}), **({"Authorization": f"Bearer {token}"} if token else {})}
-
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url=BASE, timeout=120) as client:
-                return await client.request(method, path, headers=headers, **more)
-
-        return self.portal.call(send)
-
-    def links(self, *ids: str, token: str = "", **more: str) -> Links:
+    def links(self, *ids: str, person: str = "nobody", **more: str) -> Links:
         """The links of identifiers, sent by POST."""
         form = {"ID": list(ids), **more}
-        answer = self.ask("/datalink/sync", "POST", token, data=form)
+        answer = self.ask("/datalink/sync", person, "POST", data=form)
         assert answer.status_code == 200, answer.text
         return Links(answer.content)
 
@@ -165,12 +142,9 @@ class House:
 @contextmanager
 def application(home: Path, **overrides: str) -> Iterator[House]:
     """The application on a home."""
-    with ExitStack() as closing:
-        house = House(Starlette(), closing.enter_context(start_blocking_portal()))
-        closing.enter_context(patch.object(service, "_now", lambda: house.now))
-        settings = {"unlisted": "open", "authority": AUTHORITY, **overrides}
-        house.app = create_app(Settings.load(home=home, environ={}, overrides=settings))
-        closing.callback(house.app.state.close)
+    house = House()
+    settings = {"unlisted": "open", "authority": AUTHORITY, **overrides}
+    with running(house, home, **settings):
         yield house
 
 
@@ -178,9 +152,9 @@ def application(home: Path, **overrides: str) -> Iterator[House]:
 def open_house(place: Path, **overrides: str) -> Iterator[House]:
     """These holdings, made below a directory, and the application on them."""
     home = place / "home"
-    token = _make_holdings(place / "tree", home)
+    _make_holdings(place / "tree", home)
     with application(home, **overrides) as house:
-        house.token = token
+        house.tokens = {"ann": give_token(home, "ann", NOW, "read:all")}
         catalogue = Catalogue.open_in(home)
         snapshots = Snapshots(home, catalogue)
         rows = snapshots.current().read("holdings.product").to_pylist()
@@ -191,8 +165,7 @@ def open_house(place: Path, **overrides: str) -> Iterator[House]:
         yield house
 
 
-def _make_holdings(tree: Path, home: Path) -> str:
-    """Text of the token of somebody who may read all."""
+def _make_holdings(tree: Path, home: Path) -> None:
     _write_files(tree)
     home.mkdir()
     catalogue = Catalogue.open_in(home)
@@ -214,11 +187,8 @@ def _make_holdings(tree: Path, home: Path) -> str:
     (tree / GONE).unlink()
     take_in()
     _give_rights(snapshots)
-    new = make_token("ann", frozenset(("read:all",)), NOW, None)
-    TokenTable(catalogue).add(new.stored)
     snapshots.close()
     catalogue.close()
-    return new.text
 
 
 def _write_files(tree: Path) -> None:

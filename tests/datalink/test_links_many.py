@@ -80,9 +80,9 @@ def test_many_identifiers_are_told_each_rightly(house: House, how: str) -> None:
     # DL-002, DL-066, and the order of DL-030
     wanted = mixed(house, 1200)
     if how == "form":
-        answer = house.ask(SYNC, "POST", data={"ID": [each for each, _ in wanted]})
+        answer = house.ask(SYNC, method="POST", data={"ID": [each for each, _ in wanted]})
     else:
-        answer = house.ask(SYNC, "POST", files=[("ID", (None, each)) for each, _ in wanted])
+        answer = house.ask(SYNC, method="POST", files=[("ID", (None, each)) for each, _ in wanted])
     assert answer.status_code == 200
     links = Links(answer.content)
     check_rows(links)
@@ -165,7 +165,7 @@ def test_sizes_are_those_that_the_files_have(sample: House) -> None:
     files = {place_of(row): row for row in links.rows if "/files/" in str(row.access_url)}
     assert len(files) > 300
     for row in files.values():
-        answer = sample.ask(str(row.access_url), "HEAD")
+        answer = sample.ask(str(row.access_url), method="HEAD")
         if row.link_authorized == "F":
             assert answer.status_code in (401, 403)
         else:
@@ -177,7 +177,7 @@ def test_sizes_are_those_that_the_files_have(sample: House) -> None:
 def check_address(sample: House, row: Any) -> None:
     """An address of ours answers as its row says."""
     method = "GET" if row.local_semantics in ("header", "repairs") else "HEAD"
-    answer: httpx.Response = sample.ask(str(row.access_url), method)
+    answer: httpx.Response = sample.ask(str(row.access_url), method=method)
     assert answer.status_code in ((401, 403) if row.link_authorized == "F" else (200,)), (row, answer.text)
     if answer.status_code == 200:
         assert answer.headers["Content-Type"].startswith(str(row.content_type)), row

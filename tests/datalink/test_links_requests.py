@@ -6,9 +6,12 @@ import csv
 import io
 import json
 import re
+import subprocess
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from astropy.io.votable import parse_single_table
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from link_house import ALONE, CLOSED, CUBE, PB, House, Links, inputs_of, told_by
@@ -25,7 +28,7 @@ from vo_service.soda.examples import HoldingsExamples
 
 LINKS = "application/x-votable+xml;content=datalink"
 V = "{http://www.ivoa.net/xml/VOTable/v1.3}"
-NO_PLACE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
+NO_PLACE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SYNC = "/datalink/sync"
 
 
@@ -43,11 +46,11 @@ def test_identifiers_come_in_any_way(house: House, how: str) -> None:
         case "get":
             answer = house.ask(SYNC, params=pairs)
         case "form":
-            answer = house.ask(SYNC, "POST", data={"id": ids, "RUNID": "x", "SOMETHING": "else"})
+            answer = house.ask(SYNC, method="POST", data={"id": ids, "RUNID": "x", "SOMETHING": "else"})
         case "multipart":
-            answer = house.ask(SYNC, "POST", files=[(name, (None, value)) for name, value in pairs])
+            answer = house.ask(SYNC, method="POST", files=[(name, (None, value)) for name, value in pairs])
         case _:
-            answer = house.ask(SYNC, "POST", params=pairs, data={})
+            answer = house.ask(SYNC, method="POST", params=pairs, data={})
     assert answer.status_code == 200 and answer.headers["Content-Type"] == LINKS  # DL-061
     links = Links(answer.content)
     check_rows(links)
@@ -90,7 +93,7 @@ def test_identifiers_that_look_alike_in_the_answer_have_a_row_each(house: House)
 def test_more_values_than_are_answered_are_cut_and_not_refused(house: House) -> None:
     # DL-007
     ids = [f"nothing-{number}" for number in range(50_003)]
-    answer = house.ask(SYNC, "POST", data={"ID": ids})
+    answer = house.ask(SYNC, method="POST", data={"ID": ids})
     assert answer.status_code == 200
     links = Links(answer.content)
     assert links.statuses[-1] == "OVERFLOW" and [row.ID for row in links.rows] == ids[: request.MOST_IDS]
@@ -132,6 +135,31 @@ def test_identifiers_come_back_as_they_were_sent(house: House, texts: list[str])
             assert row.semantics == "#this"
         char = all(text.isascii() for text in wanted)
         assert links.fields[0].get("datatype") == ("char" if char else "unicodeChar")
+
+
+FAR = ["a\U0001f600b", "𝛼 Cen?x=\U00020bb7", "é"]
+
+
+def test_clients_find_what_they_asked_for(house: House) -> None:
+    # DL-031, DL-065: as astropy reads it; bytes have no place for some letters (VOT-057)
+    answer = house.ask(SYNC, method="POST", data={"ID": FAR})
+    assert list(parse_single_table(io.BytesIO(answer.content)).to_table()["ID"]) == FAR
+    answer = house.ask(SYNC, method="POST", data={"ID": FAR, "RESPONSEFORMAT": "votable/b2"})
+    found = list(parse_single_table(io.BytesIO(answer.content)).to_table()["ID"])
+    assert found == ["a\ufffdb", "\ufffd Cen?x=\ufffd", "é"]
+    for format in ("csv", "json"):
+        told = house.ask(SYNC, method="POST", data={"ID": FAR, "RESPONSEFORMAT": format}).text
+        assert all(json.dumps(text)[1:-1] in told or text in told for text in FAR), format
+
+
+@pytest.mark.judge
+def test_stilts_finds_what_was_asked_for(stilts: str, house: House, tmp_path: Path) -> None:
+    # DL-031, DL-065
+    path = tmp_path / "links.vot"
+    path.write_bytes(house.ask(SYNC, method="POST", data={"ID": FAR}).content)
+    command = [stilts, "tpipe", f"in={path}", "ifmt=votable", "cmd=keepcols ID", "ofmt=csv", "out=-"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    assert done.stdout.splitlines() == ["ID", *FAR], done.stderr
 
 
 def test_blanks_round_an_identifier_are_kept_and_passed_over(house: House) -> None:
@@ -210,7 +238,7 @@ def test_other_formats_hold_the_same(house: House) -> None:
 )
 def test_mistakes_of_the_whole_request(house: House, form: dict[str, object], validate: Validate) -> None:
     # DL-009, DL-064, DL-065
-    answer = house.ask(SYNC, "POST", data={"ID": "x", **form})
+    answer = house.ask(SYNC, method="POST", data={"ID": "x", **form})
     assert answer.status_code == 400
     validate(answer.content)
     links = Links(answer.content)
@@ -223,9 +251,9 @@ def test_mistakes_in_the_format_that_was_asked_for(house: House) -> None:
     answer = house.ask(SYNC, params={"ID": "x", "MAXREC": "many", "RESPONSEFORMAT": "csv"})
     assert answer.status_code == 400 and answer.headers["Content-Type"].startswith("text/plain")
     assert re.match(r"UsageFault: MAXREC", answer.text)
-    wrong = house.ask(SYNC, "PUT")
+    wrong = house.ask(SYNC, method="PUT")
     assert wrong.status_code == 405 and wrong.text.count("Fault") == 1
-    answer = house.ask(SYNC, "POST", files={"ID": ("ids.txt", b"x")})
+    answer = house.ask(SYNC, method="POST", files={"ID": ("ids.txt", b"x")})
     assert answer.status_code == 400 and b"UsageFault: ID came as a file" in answer.content
 
 
@@ -262,7 +290,7 @@ def test_more_identifiers_than_are_answered(
 
 
 def test_head_answers_without_work(house: House) -> None:
-    answer = house.ask(f"{SYNC}?ID={house.data_sets[CUBE]}", "HEAD")
+    answer = house.ask(f"{SYNC}?ID={house.data_sets[CUBE]}", method="HEAD")
     assert answer.status_code == 200 and not answer.content and answer.headers["Content-Type"] == LINKS
 
 

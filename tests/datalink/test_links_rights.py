@@ -31,30 +31,30 @@ def test_what_is_not_released_is_listed(house: House) -> None:
     identifiers = (house.did(CLOSED), CLOSED_UID, house.products[CLOSED])
     for identifier in identifiers:
         assert access_of(house.links(identifier)) == {("true", "F")}
-        assert access_of(house.links(identifier, token=house.token)) == {("true", "T")}
+        assert access_of(house.links(identifier, person="ann")) == {("true", "T")}
     house.now = AFTER
     for identifier in identifiers:
         assert access_of(house.links(identifier)) == {("optional", "T")}
-        assert access_of(house.links(identifier, token=house.token)) == {("optional", "T")}
+        assert access_of(house.links(identifier, person="ann")) == {("optional", "T")}
 
 
 def test_who_asks_makes_no_difference_to_the_links(house: House) -> None:
     # DL-048
     told = [
-        [{**row.cells, "link_authorized": None} for row in house.links(CLOSED_UID, token=token).rows]
-        for token in ("", house.token)
+        [{**row.cells, "link_authorized": None} for row in house.links(CLOSED_UID, person=person).rows]
+        for person in ("nobody", "ann")
     ]
     assert told[0] == told[1]
 
 
 def test_a_forecast_is_what_the_door_says(house: House) -> None:
     # DL-047: every address of ours
-    for token in ("", house.token):
+    for person in ("nobody", "ann"):
         for identifier in (house.data_sets[CLOSED], house.data_sets[CUBE]):
-            for row in house.links(identifier, token=token).rows:
+            for row in house.links(identifier, person=person).rows:
                 if row.access_url is None or row.local_semantics in ("package", "package-list"):
                     continue
-                status = house.ask(str(row.access_url), "HEAD", token=token).status_code
+                status = house.ask(str(row.access_url), method="HEAD", person=person).status_code
                 assert (status in (401, 403)) == (row.link_authorized == "F"), row
 
 
@@ -72,7 +72,7 @@ def test_files_are_opened_for_those_alone_who_may_read_them(
     monkeypatch.setattr(Shelf, "open_source", noted)
     house.links(house.did(CLOSED))
     assert opened == []
-    house.links(house.did(CLOSED), token=house.token)
+    house.links(house.did(CLOSED), person="ann")
     assert opened == [house.products[CLOSED]]
 
 
@@ -92,7 +92,7 @@ def test_unlisted_files_follow_the_setting(tmp_path: Path, house: House) -> None
     assert access_of(house.links(house.data_sets[ALONE])) == {("optional", "T")}
     with open_house(tmp_path, unlisted="closed") as closed:
         assert access_of(closed.links(closed.data_sets[ALONE])) == {("true", "F")}
-        assert access_of(closed.links(closed.data_sets[ALONE], token=closed.token)) == {("true", "T")}
+        assert access_of(closed.links(closed.data_sets[ALONE], person="ann")) == {("true", "T")}
         assert access_of(closed.links(closed.data_sets[CUBE])) == {("optional", "T")}
         (row,) = [row for row in closed.links(closed.products[TAR]).rows if row.semantics == "#package"]
         assert row.link_authorized == "T"

@@ -243,9 +243,9 @@ def test_a_file_that_has_gone_is_told_at_its_door(house: House, tmp_path: Path) 
     path = place / CLOSED
     aside = path.rename(tmp_path / "aside.fits")
     try:
-        links = house.links(house.data_sets[CLOSED], token=house.token)
+        links = house.links(house.data_sets[CLOSED], person="ann")
         assert files_of(links, house)[CLOSED, "#this"]
-        answer = house.ask(str(links.rows[0].access_url), token=house.token)
+        answer = house.ask(str(links.rows[0].access_url), person="ann")
         assert answer.status_code == 410
     finally:
         aside.rename(path)

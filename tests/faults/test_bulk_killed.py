@@ -2,46 +2,97 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import random
 import signal
+import socket
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 import requests
+from astropy.io import fits
 from large_cubes import LargeCube, soda_id, write_cube
 from live_service import FINAL, LiveService, files_below, until
 from service_processes import run_command
 
 sys.path.append(str(Path(__file__).parents[1] / "soda"))
-from bulk_client import BulkJob, as_csv, cuts_of, upload
+from bulk_client import BulkJob, as_csv, cuts_of, images_of, upload
+
+from vo_service.store import Catalogue
+from vo_service.store.jobs import JobQuota, Jobs
 
 SIDE: Final = 128
 CHANNELS: Final = 16
 ROWS: Final = 4000
 KILLS: Final = 10
 NAMES: Final = (*(f"cube{n}" for n in range(8)), "gone", "changed")
+REBIN: Final = "2 2 1"
 COLUMNS: Final = ("name", "id", "ra", "dec", "radius")
 
 
 @pytest.fixture(scope="module")
 def cubes(tmp_path_factory) -> dict[str, LargeCube]:
     place = tmp_path_factory.mktemp("bulk-cubes")
-    return {
+    made = {
         name: write_cube(place / f"{name}.fits", SIDE, CHANNELS, range(CHANNELS), seed=1000 * number)
         for number, name in enumerate(NAMES)
     }
+    plain = write_cube(place / "packed.fits", SIDE, CHANNELS, range(CHANNELS), seed=77)
+    packed = plain.path.with_suffix(".fits.gz")
+    packed.write_bytes(gzip.compress(plain.path.read_bytes(), 1))
+    plain.path.unlink()
+    return {**made, "packed": replace(plain, path=packed)}
+
+
+class Holding:
+    """Where a table comes from that has no end: who asks for it waits, as long as he lives."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self.callers = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the tests have ended
+            while True:
+                caller = self._listening.accept()[0]
+                threading.Thread(target=self._pour, args=(caller,), daemon=True).start()
+                self.callers += 1
+
+    def _pour(self, caller: socket.socket) -> None:
+        with caller, suppress(OSError):  # he has left
+            caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\nid\r\n")
+            while True:
+                caller.sendall(b"x\r\n")
+                time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
-def service(cubes: dict[str, LargeCube], tmp_path_factory) -> Iterator[LiveService]:
+def holding() -> Iterator[Holding]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield Holding(listening)
+
+
+@pytest.fixture(scope="module")
+def service(cubes: dict[str, LargeCube], holding: Holding, tmp_path_factory) -> Iterator[LiveService]:
     home = tmp_path_factory.mktemp("bulk-killed") / "home"
     run_command(home, "ingest", "--no-pixels", str(cubes["gone"].path.parent))
-    service = LiveService(home).start()
+    hosts = {"VO_SERVICE_UPLOAD_HOSTS": holding.host, "VO_SERVICE_UPLOAD_PRIVATE": "true"}
+    service = LiveService(home, settings=hosts).start()
     assert until(service.is_whole)
     yield service
     service.stop()  # nothing in its log looks like a bug
@@ -63,17 +114,16 @@ def test_a_job_that_is_killed_ten_times_loses_no_row_and_doubles_none(
     while killed < KILLS and job.phase not in FINAL:
         assert until(lambda: job.phase == "EXECUTING" or job.phase in FINAL)
         if killed % 2:  # of a busy machine it may come no further otherwise
-            assert until(lambda: done_of(job) > done or job.phase in FINAL)  # noqa: B023
+            assert until(lambda: job.done > done or job.phase in FINAL)  # noqa: B023
         time.sleep(draw.uniform(0.0, 0.4))
         if killed % 5 == 4:
             service.kill()
             service.start()
         else:
-            for pid in service.workers_now():
-                os.kill(pid, signal.SIGKILL)
+            kill_workers(service)
         killed += 1
         assert until(lambda: answers(job))
-        now = done_of(job)
+        now = job.done
         assert now >= done, "what was done is not any more"
         done = now
     states = job.completed()
@@ -83,19 +133,108 @@ def test_a_job_that_is_killed_ten_times_loses_no_row_and_doubles_none(
     cuts = cuts_of(job.parts(), states)
     assert len(cuts) == ROWS and len(job.parts()) > 1
     for number in draw.sample(range(ROWS), 20):
-        name, id, lon, lat, radius = rows[number]
-        asked = {"ID": id, "CIRCLE": f"{lon} {lat} {radius}"}
-        alone = requests.get(f"{service.url}/soda/sync", params=asked, timeout=60)
-        assert alone.status_code == 200 and cuts[number + 1] == alone.content, name
+        assert cuts[number + 1] == alone(service, rows[number]), number
     place = service.home / "jobs" / job.address.rpartition("/")[2]
     left = {path.name for path in files_below(place)}
     strange = left - {path.name for path in (place / "uploads").iterdir()} - set(job.results())
     assert len(strange) == 1 and next(iter(strange)).endswith(".vot"), "attempts left more than the results"
 
 
-def done_of(job: BulkJob) -> int:
-    """Rows that are done now."""
-    return job.get(f"{job.address}/results/status.vot").text.count("<TD>done</TD>")
+def planned_for_ever(service: LiveService, holding: Holding) -> BulkJob:
+    """A job that is planned until its worker ends."""
+    form = {"UPLOAD": f"mine,http://{holding.host}/table", "PHASE": "RUN"}
+    made = requests.post(f"{service.url}/soda/async", form, allow_redirects=False, timeout=60)
+    return BulkJob(made.headers["Location"])
+
+
+def kill_workers(service: LiveService) -> None:
+    for pid in service.workers_now():
+        os.kill(pid, signal.SIGKILL)
+
+
+def abort_behind_its_back(service: LiveService, job: BulkJob) -> None:
+    """PHASE=ABORT, heard by the database alone."""
+    catalogue = Catalogue.open_in(service.home)
+    jobs = Jobs(catalogue, lambda: datetime.now(UTC), JobQuota(1, 1, 1))
+    assert jobs.abort(job.address.rpartition("/")[2]).done
+    catalogue.close()
+
+
+def test_whatever_is_made_and_however_it_ends_what_is_told_is_true(
+    service: LiveService, cubes: dict[str, LargeCube], holding: Holding
+) -> None:
+    """Jobs whose workers are killed: one puts what it computes, of a gzip file too, into one FITS file, one
+    is aborted while nobody runs it, and one ends its worker whenever it is planned."""
+    draw = random.Random(23)
+    some = [cubes["packed"], *(cubes[f"cube{n}"] for n in range(8))]
+    rows = [row(service, some[n % len(some)], draw, n) for n in range(40 * len(some))]
+    whole = upload(service.url, as_csv(COLUMNS, rows), RESPONSEFORMAT="application/fits", REBIN=REBIN)
+    aborted = upload(service.url, as_csv(COLUMNS, rows), REBIN=REBIN)
+    last = wait_for_more((whole, aborted), {})
+
+    stuck = planned_for_ever(service, holding)
+    assert until(lambda: holding.callers == 1), "nobody plans it"
+    kill_workers(service)
+    assert until(lambda: answers(whole))
+    assert until(lambda: holding.callers == 2), "nobody plans it once more"
+    assert whole.phase not in FINAL, "it had ended before"
+    service.kill()
+    abort_behind_its_back(service, aborted)
+    service.start()
+    assert until(lambda: answers(whole))
+    assert stuck.end() == "ERROR" and holding.callers == 2
+    assert "ended 2 times" in stuck.get(f"{stuck.address}/error").text
+
+    wait_for_more([whole], last)
+    kill_workers(service)
+    assert until(lambda: answers(whole))
+    check_aborted(service, aborted, last[aborted.address], rows)
+    check_whole(service, whole, rows, draw)
+
+
+def wait_for_more(jobs: Sequence[BulkJob], done: Mapping[str, int]) -> dict[str, int]:
+    """Rows that are done of each job, once they are more than before."""
+    found = {}
+    for job in jobs:
+        before = done.get(job.address, 0)
+        assert job.done >= before, "what was done is not any more"
+        assert until(lambda: job.done > before or job.phase in FINAL)  # noqa: B023
+        found[job.address] = job.done
+    return found
+
+
+def alone(service: LiveService, one: tuple[object, ...], **wanted: str) -> bytes:
+    """What a row has of a single call."""
+    _, id, lon, lat, radius = one
+    asked = {"ID": str(id), "CIRCLE": f"{lon} {lat} {radius}", **wanted}
+    answer = requests.get(f"{service.url}/soda/sync", params=asked, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def check_aborted(service: LiveService, job: BulkJob, done: int, rows: Sequence[tuple[object, ...]]) -> None:
+    """That all of it is kept which was done when nobody ran it any more, the part that was open too."""
+    assert until(lambda: "ETag" in job.get(f"{job.address}/results/status.vot").headers)
+    assert job.phase == "ABORTED"
+    states = job.states()
+    assert len(states) == len(rows) and {one["state"] for one in states} == {"done", "waiting"}
+    assert list(job.results()) == ["status.vot", "part-001.tar"]
+    cuts = cuts_of(job.parts(), states)
+    assert len(cuts) >= done > 0
+    number = min(cuts)
+    assert cuts[number] == alone(service, rows[number - 1], REBIN=REBIN)
+
+
+def check_whole(
+    service: LiveService, job: BulkJob, rows: Sequence[tuple[object, ...]], draw: random.Random
+) -> None:
+    states = job.completed()
+    assert [one["input_row"] for one in states] == list(range(1, len(rows) + 1))
+    images = images_of(job.parts()["cutouts.fits"], states)
+    assert images.keys() == set(range(1, len(rows) + 1))
+    for number in draw.sample(range(len(rows)), 5):
+        with fits.open(io.BytesIO(alone(service, rows[number], REBIN=REBIN))) as hdus:
+            assert images[number + 1].tobytes() == hdus[0].data.tobytes()
 
 
 def answers(job: BulkJob) -> bool:
@@ -129,7 +268,7 @@ def test_the_end_of_the_service_gives_the_job_back_and_it_goes_on(
     draw = random.Random(2)
     rows = [row(service, cubes[f"cube{n % 8}"], draw, n) for n in range(800)]
     job = upload(service.url, as_csv(COLUMNS, rows))
-    assert until(lambda: sum(one["state"] == "done" for one in job.states()) > 10)
+    assert until(lambda: job.done > 10)
     service.stop()
     service.start()
     assert until(lambda: answers(job))

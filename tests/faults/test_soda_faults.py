@@ -13,7 +13,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
@@ -185,8 +185,8 @@ def test_a_process_that_is_killed_while_it_computes_is_told_of_and_its_work_begu
 ) -> None:
     cube = cubes["packed"]
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(get, service, cube)
-        os.kill(computing(service, cube), signal.SIGKILL)
+        asked = pool.submit(get, service, cube, channels=f"1 {DEEP}")
+        os.kill(computing(cube, asked), signal.SIGKILL)
         refused = asked.result()
     assert refused.status_code == 503 and refused.text.startswith("ServiceUnavailable")  # SODA-054
     assert "process that computed" in refused.text and "Retry-After" in refused.headers
@@ -200,7 +200,7 @@ def test_computing_ends_with_the_worker_that_is_killed(
     cube = cubes["packed"]
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(get, service, cube, channels="2 60")
-        computing(service, cube)
+        computing(cube, asked)
         (worker,) = workers_with(service, cube.path)
         os.kill(worker, signal.SIGKILL)
         with pytest.raises(requests.ConnectionError):
@@ -214,11 +214,22 @@ def test_computing_ends_with_the_worker_that_is_killed(
     assert pixels(again.content, 59) == planes[:, :, 1:].tobytes()
 
 
-def computing(service: LiveService, cube: LargeCube) -> int:
+def computing(cube: LargeCube, asked: Future[requests.Response]) -> int:
     """The process that computes from a cube, as soon as there is one."""
-    assert until(lambda: set(processes_with(cube.path)) - set(service.workers_now()))
-    (process,) = set(processes_with(cube.path)) - set(service.workers_now())
-    return process
+    found: list[int] = []
+    while not found:
+        assert not asked.done(), f"nobody was seen to compute it: {asked.result()}"
+        found = [pid for pid in processes() if is_forked(pid) and has_open(pid, cube.path)]
+    return found[0]
+
+
+def is_forked(pid: int) -> bool:
+    """Whether a process was forked to compute. The worker has another command; so has what is about to become
+    the process that forks them, with all files that the worker has open."""
+    try:
+        return b"multiprocessing.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False
 
 
 def address(service: LiveService, cube: LargeCube, channels: str) -> str:
@@ -285,7 +296,11 @@ def workers_with(service: LiveService, path: Path) -> list[int]:
 
 def processes_with(path: Path) -> list[int]:
     """All processes that have a file open."""
-    return [int(place.name) for place in Path("/proc").glob("[0-9]*") if has_open(int(place.name), path)]
+    return [pid for pid in processes() if has_open(pid, path)]
+
+
+def processes() -> list[int]:
+    return [int(place.name) for place in Path("/proc").glob("[0-9]*")]
 
 
 def has_open(pid: int, path: Path) -> bool:

@@ -49,6 +49,17 @@ def test_votlint_on_the_columns_of_obscore(stilts: str, tmp_path: Path, asked: s
     assert found_by_votlint(stilts, document, tmp_path / "x.vot") == []
 
 
+@pytest.mark.parametrize("asked", SERIALISATIONS)
+def test_letters_of_all_planes(stilts: str, tmp_path: Path, asked: str) -> None:
+    """# VOT-046, VOT-057: what text carries comes through it, what two bytes do not have is told as such"""
+    name = column("y", "unicodeChar", "8*")
+    path = tmp_path / "table"
+    path.write_bytes(encode(asked, (name,), [batch_of((name, ["Ω Cen é", "\U0001f52d\U00020bb7", "𝛼"]))]))
+    found = run(stilts, "tpipe", f"in={path}", "ifmt=votable", "ofmt=csv", "out=-").splitlines()
+    far = ["\U0001f52d\U00020bb7", "𝛼"] if asked == "votable/td" else ["\ufffd\ufffd", "\ufffd"]
+    assert found == ["y", "Ω Cen é", *far]
+
+
 @pytest.mark.parametrize("asked", [*SERIALISATIONS, "text/xml", "votable/1.5", "fits", "csv"])
 def test_the_same_rows_from_each_format(stilts: str, tmp_path: Path, asked: str) -> None:
     """# TAP-052, TAP-112, VOT-189: few rows and many, in lines of a million characters too"""

@@ -96,7 +96,8 @@ def test_empty_string_and_null_differ_in_binary() -> None:
 
 @pytest.mark.parametrize("asked", SERIALISATIONS)
 def test_characters_that_do_not_fit(asked: str) -> None:
-    """# VOT-046, VOT-057, VOT-077: replaced, never dropped, and the document reads."""
+    """# VOT-046, VOT-057, VOT-077: replaced, never dropped, and the document reads. A character beyond U+FFFF
+    has no two bytes, but as text it is one like others."""
     columns = (column("code", "char", "*"), column("name", "unicodeChar", "*"))
     batch = pa.record_batch(
         [pa.array(["né\x00e", "ok", None]), pa.array(["a😀b", "nul\x00", "ctl\x01\r\n"])],
@@ -106,7 +107,7 @@ def test_characters_that_do_not_fit(asked: str) -> None:
     document = b"".join([*encoder.begin(TableDescription(columns)), *encoder.rows(batch), *encoder.end(OK)])
     table = read(document).to_table()
     assert list(table["code"]) == ["n??e", "ok", ""]
-    assert list(table["name"][:2]) == ["a\ufffdb", "nul\ufffd"]
+    assert list(table["name"][:2]) == ["a😀b" if asked == "votable/td" else "a\ufffdb", "nul\ufffd"]
     if asked == "votable/td":
         assert "<TD>ctl\ufffd&#13;\n</TD>" in document.decode()
     else:
@@ -250,6 +251,14 @@ def test_cells_are_altered_alike(asked: str, repeated: int) -> None:
     batch = batch_of((one, ["né\x00e", "ok", None, "much too long"] * repeated))
     found = read(encode(asked, (one,), [batch])).to_table()
     assert list(found["x"]) == ["n??e", "ok", "", "much "] * repeated
+
+
+def test_sizes_count_two_byte_units() -> None:
+    """# VOT-037, VOT-046: a character beyond U+FFFF is two of them, and is never cut in half"""
+    name = column("y", "unicodeChar", "4*")
+    batch = batch_of((name, ["ab😀", "a😀b", "abc😀", "😀😀😀", "äöüß\N{EURO SIGN}", None]))
+    table = read(encode("votable/td", (name,), [batch])).to_table()
+    assert list(table["y"]) == ["ab😀", "a😀b", "abc", "😀😀", "äöüß", ""]
 
 
 @pytest.mark.parametrize("repeated", [1, 100])

@@ -7,28 +7,21 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-import httpx
 import pyarrow as pa
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from asked_in_process import Asked, give_token, running
 from product_files import write_product
 
 from tap_schema import published
-from vo_service import service
-from vo_service.access.tokens import make_token
-from vo_service.app import create_app
 from vo_service.holdings.ingest import ingest
 from vo_service.products.stored import StoredFile
-from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
-from vo_service.store.tokens import TokenTable
 
 AUTHORITY = "example.test"
 UID = "uid://A001/X1/X2"
@@ -42,15 +35,12 @@ WITHDRAWN = (
 )
 
 
-@dataclass
-class House:
-    """``products``: rows of all files by name. ``trees``: the roots."""
+@dataclass(kw_only=True)
+class House(Asked):
+    """``trees``: the folder of the roots."""
 
     home: Path
     trees: Path
-    app: Any = None
-    portal: BlockingPortal | None = None
-    tokens: Mapping[str, str] = field(default_factory=dict)
     now: datetime = NOW
 
     @property
@@ -74,26 +64,6 @@ class House:
 
     def file(self, place: str) -> StoredFile:
         return self.service.shelf.find(self.product(place), None, "http://t")
-
-    def ask(
-        self,
-        path: str,
-        person: str = "nobody",
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        **more: Any,
-    ) -> httpx.Response:
-        sent = dict(headers or {})
-        if person in self.tokens:
-            sent["Authorization"] = f"Bearer {self.tokens[person]}"
-
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://t", timeout=120) as client:
-                return await client.request(method, path, headers=sent, **more)
-
-        assert self.portal is not None
-        return self.portal.call(send)
 
 
 def bytes_of(seed: str, size: int) -> bytes:
@@ -146,28 +116,16 @@ def make_home(home: Path, trees: Path) -> None:
             snapshots.publish(draft, snapshots.current())
 
 
-def make_token_in(home: Path, subject: str, *scopes: str) -> str:
-    with closing(Catalogue.open_in(home)) as catalogue:
-        new = make_token(subject, frozenset(scopes), NOW, None)
-        TokenTable(catalogue).add(new.stored)
-    return new.text
-
-
 @contextmanager
 def open_house(place: Path, **overrides: str) -> Iterator[House]:
-    house = House(place / "home", place / "trees")
+    """These holdings, made below a directory where they are not there yet, and the application on them."""
+    house = House(home=place / "home", trees=place / "trees")
     if not house.home.exists():
         make_trees(house.trees)
         make_home(house.home, house.trees)
         house.tokens = {
-            "ann": make_token_in(house.home, "ann", "read:all"),
-            "bob": make_token_in(house.home, "bob"),
+            "ann": give_token(house.home, "ann", NOW, "read:all"),
+            "bob": give_token(house.home, "bob", NOW),
         }
-    with start_blocking_portal() as portal:
-        house.portal = portal
-        with patch.object(service, "_now", lambda: house.now):  # the application keeps it, nobody else
-            house.app = create_app(Settings.load(home=house.home, environ={}, overrides=overrides))
-        try:
-            yield house
-        finally:
-            house.app.state.close()
+    with running(house, house.home, **overrides):
+        yield house

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -14,11 +15,16 @@ import anyio
 import pytest
 from anyio import to_thread
 from live_service import until
+from package_house import AFTER
 
+from vo_service.dali.sending import LocalBytes
 from vo_service.packages.digest_lines import DigestLines
 from vo_service.packages.tar_bytes import TarBytes, plan_tar
+from vo_service.pixels import packed_tars
+from vo_service.pixels.packed_tars import PackedTar
 from vo_service.products.digests import Digests
-from vo_service.products.reading import FileReader, NobodyWaits
+from vo_service.products.opened import Demand, NobodyWaits
+from vo_service.products.reading import FileReader
 
 TAIL = {"Range": "bytes=-2000"}
 
@@ -42,36 +48,107 @@ def held_up() -> Iterator[tuple[list[int], threading.Event]]:
             goes_on.set()
 
 
+async def ask_and_leave(
+    house: Any, product_id: str, headers: dict[str, str], leaves: Callable[[], Any]
+) -> None:
+    """A client who asks for the package of one file, and has left once ``leaves``, which waits, is done."""
+    asked = False
+
+    async def receive() -> dict[str, object]:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await to_thread.run_sync(leaves)
+        return {"type": "http.disconnect"}
+
+    async def send(_message: object) -> None:
+        """It has left."""
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/packages/tar", "root_path": "", "http_version": "1.1",
+        "headers": [(b"host", b"t"), *((n.lower().encode(), v.encode()) for n, v in headers.items())],
+        "scheme": "http", "server": ("t", 80), "query_string": f"ID={product_id}".encode(),
+        "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    with anyio.fail_after(60):
+        await house.app(scope, receive, send)
+
+
 def test_a_client_who_leaves_ends_the_reading(own_house: Any) -> None:
     large = own_house.file("alpha/large.txt")
-
-    async def ask_and_leave(reads: list[int], goes_on: threading.Event) -> None:
-        asked = False
-
-        async def receive() -> dict[str, object]:
-            nonlocal asked
-            if not asked:
-                asked = True
-                return {"type": "http.request", "body": b"", "more_body": False}
-            await to_thread.run_sync(until, lambda: reads)
-            threading.Timer(0.5, goes_on.set).start()
-            return {"type": "http.disconnect"}
-
-        async def send(_message: object) -> None:
-            """It has left."""
-
-        scope = {
-            "type": "http", "method": "GET", "path": "/packages/tar", "root_path": "", "http_version": "1.1",
-            "headers": [(b"range", b"bytes=-2000"), (b"host", b"t")], "scheme": "http", "server": ("t", 80),
-            "query_string": f"ID={large.product_id}".encode(), "client": ("127.0.0.1", 1),
-        }  # fmt: skip
-        with anyio.fail_after(60):
-            await own_house.app(scope, receive, send)
-
     with held_up() as (reads, goes_on):
-        own_house.portal.call(ask_and_leave, reads, goes_on)
+
+        def leaves() -> None:
+            until(lambda: reads)
+            threading.Timer(0.5, goes_on.set).start()
+
+        own_house.portal.call(ask_and_leave, own_house, large.product_id, TAIL, leaves)
         assert len(reads) == 1, "of five blocks"
     assert own_house.service.files._digests.known(large) is None
+
+
+def test_a_client_who_leaves_ends_the_way_through_a_packed_tar(own_house: Any) -> None:
+    """What stands in front of a member has to be unpacked, for nobody else."""
+    own_house.now = AFTER
+    last = own_house.product("alpha/delivery.tgz/a third.txt")
+    taken: list[int] = []
+    has_left = threading.Event()
+    take, end = PackedTar._take, Demand.end
+
+    def slow(self: PackedTar, length: int) -> bytes:
+        taken.append(length)
+        assert has_left.wait(60)
+        return take(self, length)
+
+    def ended(self: Demand) -> None:
+        end(self)
+        has_left.set()
+
+    with (
+        patch.object(PackedTar, "_take", slow),
+        patch.object(packed_tars, "_STEP", 16_384),
+        patch.object(Demand, "end", ended),
+    ):
+        own_house.portal.call(ask_and_leave, own_house, last, {}, lambda: until(lambda: taken))
+    assert has_left.is_set() and len(taken) == 1, "of more than forty"
+    assert own_house.ask(f"/packages/tar?ID={last}").status_code == 200
+
+
+def test_digests_of_files_and_of_packages_are_one_reading(own_house: Any) -> None:
+    large = own_house.file("alpha/large.txt")
+    local: list[int] = []
+    read_at = LocalBytes.read_at
+
+    def noted(self: LocalBytes, offset: int, length: int) -> bytes:
+        local.append(length)
+        return read_at(self, offset, length)
+
+    digests = own_house.service.files._digests
+    asking: list[Any] = []
+    turn = digests.turn
+
+    def waiting(*arguments: Any) -> Any:
+        asking.append(arguments)
+        return turn(*arguments)
+
+    with (
+        held_up() as (reads, goes_on),
+        patch.object(LocalBytes, "read_at", noted),
+        patch.object(digests, "turn", waiting),
+        ThreadPoolExecutor(2) as askers,
+    ):
+        tar = askers.submit(own_house.ask, f"/packages/tar?ID={large.product_id}", headers=TAIL)
+        assert until(lambda: reads)
+        insisting = {"Want-Repr-Digest": "sha-256=1"}
+        head = askers.submit(own_house.ask, f"/files/{large.product_id}", method="HEAD", headers=insisting)
+        assert until(lambda: len(asking) == 2)
+        goes_on.set()
+        sha256 = hashlib.sha256((own_house.trees / "alpha/large.txt").read_bytes())
+        assert sha256.hexdigest().encode() in tar.result().content
+        told = base64.b64encode(sha256.digest()).decode()
+        assert head.result().headers["Repr-Digest"] == f"sha-256=:{told}:"
+    assert sum(reads) == large.size_bytes and local == []
 
 
 def test_two_at_a_time_read_a_file_once(own_house: Any) -> None:

@@ -15,13 +15,12 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from anyio.from_thread import start_blocking_portal
+from asked_in_process import running
 from live_service import until
 from package_house import House, bytes_of
 from web_servers import Web, serve, without_patience
 
 from tap_schema import published
-from vo_service.app import create_app
 from vo_service.dali.streams import Cancellation
 from vo_service.holdings.ingest import ingest
 from vo_service.packages.contents import Packer
@@ -30,7 +29,6 @@ from vo_service.packages.limits import PackageLimits
 from vo_service.packages.tar_bytes import DIGESTS, MANIFEST, TarBytes, plan_tar
 from vo_service.products.shelf import Shelf
 from vo_service.products.stored import StoredFile
-from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
 
 ALL = "/packages/tar?QUERY=SELECT+product_id+FROM+holdings.product"
@@ -68,14 +66,9 @@ def house_behind(web: Web, home: Path) -> Iterator[House]:
             authority="example.test", workers=0, root_name="far",
         )  # fmt: skip
         assert report.snapshot is not None
-    house = House(home, web.folder)
-    with start_blocking_portal() as portal:
-        house.portal = portal
-        house.app = create_app(Settings.load(home=home, environ={}, overrides={"unlisted": "open"}))
-        try:
-            yield house
-        finally:
-            house.app.state.close()
+    house = House(home=home, trees=web.folder)
+    with running(house, home, unlisted="open"):
+        yield house
 
 
 @pytest.fixture(params=["ranges", "streams"])

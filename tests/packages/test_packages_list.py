@@ -13,6 +13,7 @@ import pytest
 from astropy.io import votable
 
 from vo_service.formats import FORMATS
+from vo_service.packages import listing
 from vo_service.packages.listing import list_columns
 
 UID = "uid://A001/X1/X2"
@@ -107,6 +108,14 @@ def test_the_list_is_that_of_the_tar(house: Any) -> None:
         given = [row["path"] for row in rows if not row["error_message"]]
         listed = [line.split("\t")[4] for line in text.split("\n") if line.count("\t") == 4][1:]
         assert [each.encode().decode("latin-1") for each in given] == listed
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_a_long_list_leaves_in_parts(house: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    form = {"ID": UID, "RESPONSEFORMAT": "csv"}
+    whole = house.ask("/packages/list", params=form).content
+    monkeypatch.setattr(listing, "_BATCH_ROWS", rows)
+    assert house.ask("/packages/list", params=form).content == whole
 
 
 def test_rows_are_cut_where_the_user_says_so(house: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing.forkserver
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,6 +86,30 @@ def test_a_process_that_dies_is_told_and_the_next_is_made(workshop: Workshop, tm
             asked.result(60)
     assert error.value.status == 503
     assert workshop.run("a", number, Cancellation())
+
+
+def test_the_process_that_forks_the_others_may_die_too(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forker = workshop.run("a", os.getppid, Cancellation())
+    asked, ask = threading.Event(), multiprocessing.forkserver.connect_to_new_process
+
+    def tell(fds: list[int]) -> tuple[int, int]:
+        try:
+            return ask(fds)
+        finally:
+            asked.set()
+
+    monkeypatch.setattr(multiprocessing.forkserver, "connect_to_new_process", tell)
+    os.kill(forker, signal.SIGSTOP)  # so that it is asked, and does not answer
+    with ThreadPoolExecutor(1) as threads:
+        begun = threads.submit(workshop.run, "a", number, Cancellation())
+        assert asked.wait(60)
+        os.kill(forker, signal.SIGKILL)
+        with pytest.raises(ServiceError, match="could not be started") as error:
+            begun.result(60)
+    assert error.value.status == 503
+    assert workshop.run("a", os.getppid, Cancellation()) not in (forker, os.getpid())
 
 
 def test_work_has_its_time(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import requests
+from astropy.io import fits
 from astropy.io.votable import parse_single_table, validate
 from astropy.table import Table
 from live_service import FINAL, until
@@ -54,6 +55,11 @@ class BulkJob:
             return []
         assert answer.status_code == 200, answer.text
         return states_of(answer.content)
+
+    @property
+    def done(self) -> int:
+        """Rows that are done now; cheaper than to read the table."""
+        return self.get(f"{self.address}/results/status.vot").text.count("<TD>done</TD>")
 
     def end(self, seconds: float = 120) -> str:
         assert until(lambda: self.phase in FINAL, seconds), self.phase
@@ -139,3 +145,19 @@ def cuts_of(parts: Mapping[str, bytes], states: Sequence[Row]) -> dict[int, byte
             assert row["part"] is None and row["sha256"] is None
     assert not names, "a cut-out that no row tells of"
     return found
+
+
+def images_of(raw: bytes, states: Sequence[Row]) -> dict[int, Any]:
+    """The pixels of cut-outs in one FITS file, by the number of their row in the table of states: each where
+    the table says that it is, one behind the other, and no other in the file."""
+    done = sorted((row for row in states if row["state"] == "done"), key=lambda row: row["offset"])
+    end = 2880
+    for row in done:
+        piece = raw[row["offset"] : row["offset"] + row["size"]]
+        assert row["offset"] == end and hashlib.sha256(piece).hexdigest() == row["sha256"]
+        end += row["size"]
+    assert end == len(raw), "something that no row tells of"
+    with fits.open(io.BytesIO(raw)) as hdus:
+        named = [f"{hdu.name},{hdu.ver}" for hdu in hdus[1:]]
+        assert len(named) == len(set(named)) and named == [row["file"] for row in done]
+        return {row["number"]: hdu.data for row, hdu in zip(done, hdus[1:], strict=True)}

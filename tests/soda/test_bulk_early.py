@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 from astropy.io import fits
-from bulk_client import states_of
+from bulk_client import cuts_of, states_of
 from test_bulk_resume import TASKS, content, first_attempt, image, job_of, next_attempt
 
 from vo_service.dali.streams import Cancellation
@@ -21,7 +21,7 @@ from vo_service.dali.uws.work import JobLimits, JobService
 from vo_service.soda.bulk import status, work
 from vo_service.soda.bulk.journal import NAME, Make, read_journal
 from vo_service.soda.bulk.listing import RunningTables, list_early
-from vo_service.soda.bulk.resume import earlier_attempts
+from vo_service.soda.bulk.resume import begin, earlier_attempts
 from vo_service.store.errors import DiskFull
 from vo_service.store.job import Held
 from vo_service.store.job_files import JobFiles
@@ -74,6 +74,49 @@ def test_what_was_flushed_is_whole_when_a_job_ends_early(tmp_path: Path, kind: s
     following = next_attempt(tmp_path, attempt.folder)  # should others go on in spite of it
     following.run(made)
     assert read_journal(following.folder / NAME).outcomes.keys() == {task.number for task in TASKS}
+
+
+@pytest.mark.parametrize("kind", ["tar", "fits"])
+def test_what_a_dead_attempt_has_left_is_whole_in_another(tmp_path: Path, kind: str) -> None:
+    """A job that is aborted while nobody runs it: whoever puts it in order has an attempt of his own."""
+    made = content if kind == "tar" else image
+    attempt = first_attempt(tmp_path, Make(kind, 5_000))
+    attempt.run(made, 17)  # of which the last ones are not flushed
+    before = {path.name: path.read_bytes() for path in attempt.folder.iterdir()}
+    flushed = read_journal(attempt.folder / NAME).outcomes.keys()
+    (tmp_path / "9").mkdir()
+    sink = ToldSink(tmp_path, tmp_path / "9")
+    list_early(job_of(attempt.folder), cast(Any, sink), Phase.ABORTED)
+    table, *parts = sink.results
+    assert len(parts) == 1 if kind == "fits" else len(parts) > 2
+    states = states_of((tmp_path / table.file).read_bytes())
+    done = {row["number"]: row for row in states if row["state"] == "done"}
+    assert done.keys() == flushed and len(done) >= 13
+    raw = {one.result_id: (tmp_path / one.file).read_bytes() for one in parts}
+    assert all(one.size == len(raw[one.result_id]) and one.file.startswith("9/") for one in parts)
+    if kind == "tar":
+        assert cuts_of(raw, states) == {number: content(number) for number in done}
+    else:
+        with fits.open(io.BytesIO(raw["cutouts.fits"])) as hdus:
+            hdus.verify("exception")
+            assert {hdu.ver for hdu in hdus[1:]} == set(done)
+    # whoever still writes writes elsewhere
+    assert {path.name: path.read_bytes() for path in attempt.folder.iterdir()} == before
+
+
+def test_of_a_job_without_a_plan_the_table_alone_is_listed(tmp_path: Path) -> None:
+    for name in ("1", "9"):
+        (tmp_path / name).mkdir()
+    begin(tmp_path / "1", Make("tar", 1)).journal.close()
+    sink = ToldSink(tmp_path, tmp_path / "9")
+    list_early(job_of(tmp_path / "1"), cast(Any, sink), Phase.ABORTED)
+    (table,) = sink.results
+    assert not table.grows and b'name="planned" value="no"' in (tmp_path / table.file).read_bytes()
+    (tmp_path / "1" / NAME).unlink()  # and of one that has left nothing, nothing
+    (tmp_path / "10").mkdir()
+    sink = ToldSink(tmp_path, tmp_path / "10")
+    list_early(job_of(tmp_path / "1"), cast(Any, sink), Phase.ABORTED)
+    assert sink.results == ()
 
 
 def test_a_part_that_has_gone_is_not_told(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_a_reason_for_every_row(archive: Archive, cube: Sample) -> None:
         ("half", "error", "no dec"),
         ("no text", "error", "ra='10h' is no number"),
         ("nothing", "error", "no data set and has no position"),
-        ("nowhere", "outside", "No data set holds this position"),
+        ("nowhere", "outside", "No data set has anything of this region"),
     ):
         assert told[label][0] == state and part in told[label][1], (label, told[label])
     cuts = cuts_of(job.parts(), list(states.values()))
@@ -179,10 +179,10 @@ def test_positions_find_their_data_sets(archive: Archive, cube: Sample, other: S
     states = job.completed()
     adql = (
         "SELECT dataset_id FROM ivoa.obscore WHERE dataset_id IS NOT NULL AND dataproduct_type = 'cube'"
-        " AND 1 = CONTAINS(POINT({}, {}), s_region) ORDER BY dataset_id"
+        " AND 1 = INTERSECTS(CIRCLE({}, {}, {}), s_region) ORDER BY dataset_id"
     )
     for number, place in enumerate(places, 1):
-        wanted = [row["dataset_id"] for row in archive._ask(adql.format(*map(repr, place)))]
+        wanted = [row["dataset_id"] for row in archive._ask(adql.format(*map(repr, place), radius))]
         found = [row["dataset"] for row in states if row["input_row"] == number]
         assert found == wanted and (cube if number == 1 else other).dataset_id in found
     cuts = cuts_of(job.parts(), states)
@@ -191,6 +191,44 @@ def test_positions_find_their_data_sets(archive: Archive, cube: Sample, other: S
     few = upload(archive.url, file.getvalue(), [("DPTYPE", "cube")], RADIUS=radius, MOST="1").completed()
     assert len([row for row in few if row["dataset"]]) == 2
     assert any("MOST may be larger" in (row["reason"] or "") for row in few)
+
+
+def test_places_at_the_edge_find_what_a_single_call_cuts(archive: Archive, cube: Sample) -> None:
+    """Shapes that reach over the edge of the image, or not quite: a cut is a cut wherever the middle lies."""
+    columns, lines = cube.header["NAXIS1"], cube.header["NAXIS2"]
+    draw = random.Random(8)
+    rows, asked = [], []
+    for number in range(24):
+        along, away = draw.uniform(0.1, 0.9), draw.uniform(-2, 9)
+        x, y = draw.choice(
+            [(along * columns, -away), (-away, along * lines), (columns + away, along * lines)]
+        )
+        middle, reach = cube.place(x, y), draw.uniform(2, 7) * cube.scale
+        circle = f"{middle[0]!r} {middle[1]!r} {reach!r}"
+        square = [(x + dx * reach / cube.scale, y + dy * reach / cube.scale) for dx, dy in _CORNERS]
+        polygon = " ".join(repr(each) for corner in square for each in cube.place(*corner))
+        name, shape = ("CIRCLE", circle) if number % 2 else ("POLYGON", polygon)
+        rows.append((number, f"{name} {shape}"))
+        asked.append({name: shape})
+    job = upload(archive.url, as_csv(("label", "pos"), rows), [("DPTYPE", "cube")])
+    states = job.completed()
+    cuts = cuts_of(job.parts(), states)
+    assert {one["state"] for one in states} <= {"done", "outside"}
+    counts = {200: 0, 204: 0}
+    for number, shape in enumerate(asked, 1):
+        alone = archive.ask(ID=cube.did, **shape)
+        counts[alone.status_code] += 1
+        mine = [one for one in states if (one["input_row"], one["dataset"]) == (number, cube.dataset_id)]
+        if alone.status_code == 200:
+            (one,) = mine
+            assert cuts[one["number"]] == alone.content
+        else:
+            assert not mine or mine[0]["state"] == "outside"
+        assert any(one["input_row"] == number for one in states)
+    assert min(counts.values()) > 3
+
+
+_CORNERS: Final = ((-1, -1), (-1, 1), (1, 1), (1, -1))
 
 
 def test_formats_of_tables(archive: Archive, cube: Sample, tmp_path: Path) -> None:
@@ -231,8 +269,7 @@ def test_a_table_that_is_wrong_as_a_whole(
 
 
 def test_the_table_of_states_is_there_while_the_job_runs(archive: Archive, cube: Sample) -> None:
-    rows = [(n, cube.did, *map(repr, cube.place(30 + n % 7, 40)), repr(3 * cube.scale)) for n in range(1000)]
-    job = upload(archive.url, as_csv(COLUMNS, rows), PARTSIZE=str(1 << 20))
+    job = upload(archive.url, many_rows(cube, 1000, 3), PARTSIZE=str(1 << 20))
     seen: set[int] = set()
     parts = 0
     while job.phase not in ("COMPLETED", "ERROR"):
@@ -260,18 +297,18 @@ def settled(job: BulkJob) -> list[Row]:
     return job.states()
 
 
-def many_rows(cube: Sample, count: int) -> bytes:
-    places = [cube.place(30 + n % 7, 40) for n in range(count)]
-    return as_csv(
-        COLUMNS, [(n, cube.did, *map(repr, at), repr(9 * cube.scale)) for n, at in enumerate(places)]
-    )
+def many_rows(cube: Sample, count: int, pixels: float = 9) -> bytes:
+    """Rows that ask for cut-outs of a few places, over and over."""
+    places = [cube.place(30 + n, 40) for n in range(7)]
+    rows = [(n, cube.did, *map(repr, places[n % 7]), repr(pixels * cube.scale)) for n in range(count)]
+    return as_csv(COLUMNS, rows)
 
 
 @pytest.mark.parametrize("kind", ["application/x-tar", "application/fits"])
 def test_an_aborted_job_keeps_what_was_done(archive: Archive, cube: Sample, kind: str) -> None:
     more = {"RESPONSEFORMAT": kind} if kind == "application/fits" else {}
     job = upload(archive.url, many_rows(cube, 6000), **more)
-    assert until(lambda: sum(one["state"] == "done" for one in job.states()) > 50, 60)
+    assert until(lambda: job.done > 50, 60)
     assert list(job.results()) == ["status.vot"], "a part has closed by itself"
     requests.post(f"{job.address}/phase", {"PHASE": "ABORT"}, timeout=60)
     states = settled(job)
@@ -297,7 +334,7 @@ def check_kept(job: BulkJob, states: list[Row], kind: str) -> None:
 
 def test_a_job_that_runs_out_of_time_keeps_what_was_done(archive: Archive, cube: Sample) -> None:
     job = upload(archive.url, many_rows(cube, 6000))
-    assert until(lambda: sum(one["state"] == "done" for one in job.states()) > 50, 60)
+    assert until(lambda: job.done > 50, 60)
     requests.post(f"{job.address}/executionduration", {"EXECUTIONDURATION": "1"}, timeout=60)
     assert job.end() == "ABORTED" and "executionDuration" in job.get(f"{job.address}/error").text
     assert list(job.results()) == ["status.vot", "part-001.tar"], "phase and results change together"
@@ -309,8 +346,7 @@ def test_a_job_that_runs_out_of_time_keeps_what_was_done(archive: Archive, cube:
 
 
 def test_abort_leaves_whole_parts_alone(archive: Archive, cube: Sample) -> None:
-    rows = [(n, cube.did, *map(repr, cube.place(30 + n % 7, 40)), repr(9 * cube.scale)) for n in range(2000)]
-    job = upload(archive.url, as_csv(COLUMNS, rows), PARTSIZE=str(1 << 20))
+    job = upload(archive.url, many_rows(cube, 2000), PARTSIZE=str(1 << 20))
     assert until(lambda: "part-001.tar" in job.results(), 60)
     requests.post(f"{job.address}/phase", {"PHASE": "ABORT"}, timeout=60)
     assert job.phase == "ABORTED"

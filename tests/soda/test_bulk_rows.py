@@ -17,12 +17,14 @@ from vo_service.dali.parameters import Form
 from vo_service.query import Upload, upload_of
 from vo_service.soda.bulk.asked import read_bulk
 from vo_service.soda.bulk.columns import recognise
+from vo_service.soda.bulk.limits import BulkLimits
 from vo_service.soda.bulk.rows import Defaults, InputRow, read_rows
 from vo_service.soda.bulk.tasks import wanted_of
 from vo_service.soda.errors import MultiValuedError
 from vo_service.soda.request import read_requests
 
 RADIUS = 0.002
+LIMITS = BulkLimits(cuts=40, part_bytes=2_000_000, most=3)
 
 
 def column(name: str, **told: Any) -> Column:
@@ -226,4 +228,11 @@ def test_parameters_that_cannot_hold_for_a_table(
     pairs: list[tuple[str, str]], error: type, part: str
 ) -> None:
     with pytest.raises(error, match=part):
-        read_bulk(Form.of([("UPLOAD", "t,param:x"), *pairs]))
+        read_bulk(Form.of([("UPLOAD", "t,param:x"), *pairs]), LIMITS)
+
+
+def test_what_the_request_does_not_say_is_that_of_the_settings() -> None:
+    told = read_bulk(Form.of([("UPLOAD", "t,param:x")]), LIMITS)
+    assert (told.make.part_bytes, told.choice.most, told.choice.cuts) == (2_000_000, 3, 40)
+    told = read_bulk(Form.of([("UPLOAD", "t,param:x"), ("PARTSIZE", "3000000"), ("MOST", "7")]), LIMITS)
+    assert (told.make.part_bytes, told.choice.most, told.choice.cuts) == (3_000_000, 7, 40)

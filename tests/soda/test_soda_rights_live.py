@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +16,16 @@ import numpy as np
 import pytest
 import requests
 from astropy.io import fits
+from bulk_client import BulkJob, as_csv, cuts_of, upload
 from large_cubes import LargeCube, write_cube
 from live_archive import check_error, image_of
 from live_service import LiveService, until
 from product_files import write_product
 from service_processes import run_command
+
+from vo_service.access.tokens import make_token
+from vo_service.store import Catalogue
+from vo_service.store.tokens import TokenTable
 
 SHAPE: Final = (1, 8, 20, 24)
 REDSHIFT: Final = 0.002
@@ -238,3 +246,81 @@ def test_a_job_has_the_rights_of_its_owner(service: Closed) -> None:
         check_text = results[who]
         assert check_text.headers["Content-Type"].startswith("text/plain")
         assert check_text.text.startswith("AuthorizationError: ") and "not public" in check_text.text
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def table_of(name: str, count: int) -> bytes:
+    """Rows that ask for small pieces of a file, one after the other."""
+    rows = [(name, f"204.25 {-29.87 + 1e-6 * number!r} 2e-4") for number in range(count)]
+    return as_csv(("id", "circle"), rows)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"MOMENT": "0"}, {"WITH": "pb"}], ids=lambda one: "&".join(one) or "all"
+)
+def test_the_rows_of_a_table_have_the_rights_of_its_owner(service: Closed, wanted: dict[str, str]) -> None:
+    name = service.identifier("one.image.fits")
+    states = {}
+    for who in ("nobody", "bob", "alice"):
+        headers = bearer(service.tokens[who]) if who in service.tokens else {}
+        job = upload(service.url, table_of(name, 3), headers=headers, **wanted)
+        states[who] = job.completed()
+        if who != "alice":
+            assert job.parts() == {}
+            assert all(row["state"] == "forbidden" and "not public" in row["reason"] for row in states[who])
+            continue
+        cuts = cuts_of(job.parts(), states[who])
+        for number in range(3):
+            alone = service.cut("one.image.fits", CIRCLE=f"204.25 {-29.87 + 1e-6 * number!r} 2e-4", **wanted)
+            assert alone.status_code == 200 and cuts[number + 1] == alone.content
+        for other in ("nobody", "bob"):  # the parts of a job are for those who may see it
+            for address in (job.address, *job.results().values()):
+                assert service.ask(other, "GET", address).status_code in (401, 403)
+
+
+def phase_in(home: Path, job: BulkJob) -> str:
+    """The phase of a job that nobody may see at present."""
+    with sqlite3.connect(home / "catalogue.sqlite") as catalogue:
+        wanted = (job.address.rpartition("/")[2],)
+        (found,) = catalogue.execute("SELECT phase FROM job WHERE job_id = ?", wanted).fetchone()
+    catalogue.close()
+    return str(found)
+
+
+@contextmanager
+def tokens_of(service: Closed) -> Iterator[TokenTable]:
+    """Those of a service that runs."""
+    catalogue = Catalogue.open_in(service.home)
+    yield TokenTable(catalogue)
+    catalogue.close()
+
+
+def give_token(service: Closed, subject: str) -> tuple[str, str]:
+    """Id and text of a new token with all rights."""
+    made = make_token(subject, frozenset({"read:all"}), datetime.now(UTC), None)
+    with tokens_of(service) as tokens:
+        tokens.add(made.stored)
+    return made.stored.token_id, made.text
+
+
+def test_a_token_that_is_revoked_meanwhile_ends_what_it_opened(service: Closed) -> None:
+    # AUTH-031: what was taken before stays, and nothing comes after
+    token, text = give_token(service, "carol")
+    job = upload(service.url, table_of(service.identifier("large.fits"), 3_000), headers=bearer(text))
+    assert until(lambda: job.done > 20)
+    with tokens_of(service) as tokens:
+        assert tokens.revoke(token, datetime.now(UTC))
+    assert service.ask("nobody", "GET", job.address).status_code == 401
+    assert until(lambda: phase_in(service.home, job) == "COMPLETED", 120)
+    _, text = give_token(service, "carol")  # who has the right again sees what there was
+    again = BulkJob(job.address, bearer(text))
+    states = again.states()
+    assert [row["input_row"] for row in states] == list(range(1, 3_001))
+    done = sum(row["state"] == "done" for row in states)
+    assert 20 < done < 3_000
+    assert {row["state"] for row in states} == {"done", "forbidden"}
+    assert all("revoked" in row["reason"] for row in states if row["state"] == "forbidden")
+    assert len(cuts_of(again.parts(), states)) == done

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
-from live_service import a_second, copy_home, files_below
+from live_service import a_second, copy_home, spilled, until
 from prometheus_client.parser import text_string_to_metric_families
 from service_processes import running_server
 
@@ -209,4 +209,4 @@ def test_many_answers_at_a_time_are_all_whole(server: str) -> None:
 
 def test_nothing_is_left_on_disk(server: str, home: Path) -> None:
     wait_for(idle(server))
-    assert [path.name.partition(".")[0] for path in files_below(home / "spill")] == ["board"]
+    assert until(lambda: not spilled(home)), spilled(home)

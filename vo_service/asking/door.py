@@ -11,8 +11,8 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vo_service.asking.answers import Told
 from vo_service.asking.queries import Asker
+from vo_service.asking.tables import Told
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.forms import Body, read_body

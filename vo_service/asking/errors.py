@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from vo_service.adql import AdqlError
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError, usage
@@ -21,6 +22,8 @@ from vo_service.store import StoreError
 _log = logging.getLogger(__name__)
 
 Trouble = AdqlError | EngineError | EncodingError | StoreError
+TROUBLES: Final = (AdqlError, EngineError, EncodingError, StoreError)
+"""The same, to be caught."""
 
 
 def service_error(error: Trouble) -> ServiceError:

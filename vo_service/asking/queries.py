@@ -7,17 +7,19 @@ Queries     what all queries of a process share
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from vo_service.access import Rights, Viewer
-from vo_service.asking.answers import Account, Answering, Describe, Told, Wording, as_published, plainly
+from vo_service.asking.answers import Account, Answering, Describe, as_published
 from vo_service.asking.row_services import RowServices, no_services
+from vo_service.asking.tables import Told, Wording, plainly
 from vo_service.dali.current import Current
 from vo_service.dali.multipart import Part
+from vo_service.dali.parameters import MAXREC, Form
 from vo_service.engines import Engine, Limits
 from vo_service.formats import SPOOL_BYTES, Format, Info
 from vo_service.query import Context, Plans, ProbeAnswers, ProbeLimits, Question, Targets, Upload
@@ -56,6 +58,17 @@ class Asked:
     resources: tuple[bytes, ...] = ()
     wording: Wording = plainly
     describe: Describe = as_published
+
+
+def echo_of(form: Form, names: Iterable[str]) -> tuple[Info, ...]:
+    """What was sent by these names; MAXREC as it is heeded is told by every answer."""
+    return tuple(
+        Info(name, value)
+        for name in names
+        if name != MAXREC.name
+        for value in form.values.get(name, ())
+        if value.strip()
+    )
 
 
 @dataclass(frozen=True, slots=True)

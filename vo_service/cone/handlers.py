@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from capabilities.cone import CONE_SEARCH
 from vo_service.asking.answers import Answering
 from vo_service.asking.door import Door, Manners, Wish
 from vo_service.asking.queries import Asked, Queries
@@ -20,8 +21,6 @@ from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.formats import response_format
 from vo_service.dali.parameters import Form
 from vo_service.formats import Format
-
-STANDARD_ID = "ivo://ivoa.net/std/ConeSearch"
 
 
 class ConeHandler:
@@ -67,7 +66,7 @@ class ConeHandler:
         request = read_request(wish.form, wish.format)
         asked = Asked(
             table.adql(request.lon, request.lat, request.radius, request.verbosity),
-            STANDARD_ID,
+            CONE_SEARCH,
             request.format,
             maxrec=0 if wish.head else request.maxrec,
             runid=request.runid,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from tap_schema import published
 from vo_service.cone.tables import ConeTable, cone_tables
+from vo_service.dali.doc_parts import with_part
 
 _PAGE = Path("docs/searches.md")
-_PART = re.compile(r"(<!-- written by [^>]*cone\.page -->\n).*?(<!-- end of cones -->)", re.DOTALL)
 
 
 def as_markdown() -> str:
@@ -21,7 +20,7 @@ def as_markdown() -> str:
 
 def with_table(page: str) -> str:
     """The page with its list as it is to be now."""
-    return _PART.sub(lambda found: found[1] + as_markdown() + found[2], page)
+    return with_part(page, "cone.page", as_markdown())
 
 
 def _line(name: str, table: ConeTable) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from vo_service.asking.queries import echo_of
 from vo_service.cone.tables import Verbosity
 from vo_service.dali.errors import usage
 from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Form, Parameter, shortened
@@ -83,7 +83,7 @@ def read_request(form: Form, format: Format) -> ConeRequest:
         form.one(MAXREC),
         form.one(RUNID),
         format,
-        tuple(_echo(form)),
+        echo_of(form, (one.name for one in PARAMETERS)),
     )
 
 
@@ -94,11 +94,3 @@ def _needed(form: Form, parameter: Parameter[T]) -> T:
             f"{parameter.name} is missing.", "RA, DEC and SR are needed: a position and a radius, in degrees."
         )
     return value
-
-
-def _echo(form: Form) -> Iterator[Info]:
-    """What was sent; MAXREC as it is heeded is told by every answer."""
-    for parameter in (one for one in PARAMETERS if one is not MAXREC):
-        for value in form.values.get(parameter.name, ()):
-            if value.strip():
-                yield Info(parameter.name, value)

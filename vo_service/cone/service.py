@@ -1,4 +1,4 @@
-"""The Simple Cone Search service of one process: its parts put together from the settings."""
+"""The Simple Cone Search service of one process: its parts put together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from vo_service.cone.metadata import ConeMetadata
 from vo_service.cone.samples import SampleCones
 from vo_service.cone.tables import cone_tables
 from vo_service.dali.vosi import Health
-from vo_service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +27,9 @@ class Surroundings:
 
 
 class Cone:
-    """Simple Cone Search as the settings want it, in every published table that has positions."""
+    """Simple Cone Search, in every published table that has positions."""
 
-    def __init__(self, settings: Settings, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings) -> None:
         door = around.door
         tables = cone_tables(published())
         find = SampleCones(around.queries, door.clock, door.seconds)

@@ -30,8 +30,9 @@ def text_reply(error: ServiceError) -> Response:
 
 
 def table_reply(error: ServiceError, format: Format | None) -> Response:
-    """The error in the shape of the format that was asked for, as `error_document` chooses it."""
-    content, media_type = error_document(signed(error.text), format)
+    """The error in the shape of the format that was asked for, as `error_document` chooses it, in the words
+    of the service that was asked."""
+    content, media_type = error_document(signed(worded(error)), format)
     return Response(content, status_code=error.status, headers={**error.headers, "Content-Type": media_type})
 
 

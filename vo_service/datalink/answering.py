@@ -1,27 +1,23 @@
 """One answer, from the identifiers to the bytes of its table; runs in a thread, knows no HTTP.
 
 Identifiers are looked up some at a time, and their rows leave before the next are, so that an answer takes
-the same memory however many there are. What goes wrong before the first byte is raised, what goes wrong later
-is written behind the rows where the format has a place for it.
+the same memory however many there are.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from vo_service import __version__
 from vo_service.access import Rights
-from vo_service.asking.answers import Told
-from vo_service.asking.errors import service_error
 from vo_service.asking.queries import Asker
+from vo_service.asking.tables import Portion, Portions, TableBytes, Told
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.faults import link_faulted
-from vo_service.dali.request_log import signed
 from vo_service.dali.streams import Cancellation
 from vo_service.datalink.descriptions import LINKS_1_1, self_description
 from vo_service.datalink.links import Gate, Link
@@ -30,7 +26,7 @@ from vo_service.datalink.of_files import Document
 from vo_service.datalink.request import Asked
 from vo_service.datalink.services import Cuts, ServiceChoice
 from vo_service.datalink.table import batch_of, echo_of, table_columns
-from vo_service.formats import OK, Encoder, EncodingError, Format, Info, Outcome, TableDescription, failed
+from vo_service.formats import OK, Format, Info, Outcome, TableDescription
 from vo_service.holdings.image_view import ImageView
 from vo_service.products.authority import Authority
 from vo_service.products.datasets import DataSet
@@ -79,9 +75,10 @@ class Room:
         return answered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LinkAnswer:
-    """An answer about to be given, once. ``logins``: one can log in here, ``required``: one has to."""
+    """An answer about to be given, once. ``logins``: one can log in here, ``required``: one has to.
+    ``document``: what the links are in, once the first of them are found."""
 
     source: LinkSource
     asked: Asked
@@ -92,17 +89,17 @@ class LinkAnswer:
     required: bool
     room: Room
     told: Told = field(default_factory=Told)
+    document: Document | None = field(default=None, init=False)
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
-        """The bytes. Raises ServiceError, before the first of them or, where the format has no place for an
-        error, after some; one that is thrown in ends the answer in the same ways."""
+        """The bytes. Raises ServiceError as `TableBytes.pieces`."""
         started = time.perf_counter()
         state = "failed"
         try:
-            yield from self._encoded(cancellation, started + self.asker.seconds)
+            table = TableBytes(self.format, self.told, link_faulted, self.asker.place)
+            portions = self._portions(cancellation, started + self.asker.seconds)
+            yield from table.pieces(portions, self._described, self._outcome)
             state = "done" if self.told.error is None else "failed"
-        except EncodingError as error:
-            raise service_error(error) from error
         finally:
             state = "gone" if cancellation.requested else state
             _log.info(
@@ -111,60 +108,29 @@ class LinkAnswer:
                 *(self.told.bytes, self.asked.runid),
             )
 
-    def _encoded(self, cancellation: Cancellation, deadline: float) -> Iterator[bytes]:
-        encoder = self.format.make(self.asker.place)
-        held: list[bytes] = []
-        try:
-            try:
-                batches = self._batches(cancellation, deadline)
-                answered, document, is_last = next(batches)
-                held += encoder.begin(self._described(document))
-                held += self._rows(encoder, answered)
-                if not is_last:
-                    yield self._given(held)
-                for answered, _, is_last in batches:
-                    held += self._rows(encoder, answered)
-                    if not is_last:
-                        yield self._given(held)
-                outcome = self._outcome()
-            except (EncodingError, ServiceError) as error:
-                outcome = self._failed(error)
-            for part in encoder.end(outcome):
-                held.append(part)
-                if self.format.spooled:
-                    self.told.length = encoder.length
-                    yield self._given(held)
-            yield self._given(held)
-        finally:
-            encoder.close()
-
-    def _batches(
-        self, cancellation: Cancellation, deadline: float
-    ) -> Iterator[tuple[Answered, Document | None, bool]]:
-        """Identifiers with their links, some at a time, the document that they are in, and whether they are
-        the last; of none where the service describes itself."""
-        if self.describes:
-            yield [], None, True
-            return
-        ids = iter(self.asked.ids)
-        document: Document | None = None
-        room = self.room
-        left = len(self.asked.ids)
-        while left and not room.is_full and not cancellation.requested:
+    def _portions(self, cancellation: Cancellation, deadline: float) -> Portions:
+        """The links of some identifiers at a time; of none where the service describes itself."""
+        ids = () if self.describes else self.asked.ids
+        for place in range(0, len(ids), _AT_A_TIME):
+            if self.room.is_full or cancellation.requested:
+                return
             if time.perf_counter() > deadline:
                 raise ServiceError(
                     ErrorKind.TIMEOUT, "The links took longer than an answer may.", "Ask for fewer."
                 )
-            some = list(islice(ids, _AT_A_TIME))
-            left -= len(some)
-            named = self._find(some)
-            if document is None:
-                document = self._document(named, not left)
-            answered = [
-                (echo_of(text), links_of(document, each)) for text, each in zip(some, named, strict=True)
-            ]
-            within = room.within(answered)
-            yield within, document, not left or room.is_full
+            some = ids[place : place + _AT_A_TIME]
+            are_left = place + len(some) < len(ids)
+            answered = self.room.within(self._answered(some, are_all=not are_left))
+            if answered:
+                yield Portion(batch_of(answered), leaves=are_left and not self.room.is_full)
+
+    def _answered(self, texts: Sequence[str], are_all: bool) -> Answered:
+        """Identifiers, as they are echoed, with their links."""
+        named = self._find(texts)
+        if self.document is None:
+            self.document = self._document(named, are_all)
+        document = self.document
+        return [(echo_of(text), links_of(document, each)) for text, each in zip(texts, named, strict=True)]
 
     def _find(self, texts: Sequence[str]) -> list[Named]:
         source = self.source
@@ -177,15 +143,15 @@ class LinkAnswer:
         return Document(asker.base_url, gate, choice.choose(named, are_all))
 
     def _look_at(self, found: DataSet) -> ImageView | None:
-        file = found.science
-        if isinstance(self.source.shelf.roots().get(file.found.root), str):  # behind a URL: links are quick
+        root = found.science.found.root
+        if isinstance(self.source.shelf.roots().get(root), str):  # behind a URL: links are quick
             return None
-        return self.source.desk.results.look_at(file.product_id, self.asker.viewer, self.asker.base_url)[1]
+        return self.source.desk.results.view_of(found, self.asker.viewer)
 
-    def _described(self, document: Document | None) -> TableDescription:
+    def _described(self) -> TableDescription:
         asker = self.asker
-        if document is not None:
-            resources = document.services.resources()
+        if self.document is not None:
+            resources = self.document.services.resources()
         else:
             resources = self_description(asker.base_url, self._examples())
         infos = (
@@ -204,19 +170,6 @@ class LinkAnswer:
         except ServiceError:
             return ()
 
-    def _rows(self, encoder: Encoder, answered: Answered) -> Iterator[bytes]:
-        batch = batch_of(answered)
-        if batch.num_rows:
-            yield from encoder.rows(batch)
-        self.told.rows += batch.num_rows
-
-    def _given(self, held: list[bytes]) -> bytes:
-        """What leaves now."""
-        piece = b"".join(held)
-        held.clear()
-        self.told.bytes += len(piece)
-        return piece
-
     def _outcome(self) -> Outcome:
         if self.describes or not (self.asked.cut or self.room.is_full):
             return OK
@@ -224,10 +177,3 @@ class LinkAnswer:
             "Identifiers behind the last one in the table are not answered; ask for them in another request."
         )
         return Outcome("OVERFLOW", told)
-
-    def _failed(self, error: EncodingError | ServiceError) -> Outcome:
-        """The outcome that tells of an error; raises it where there is still a better way, or no other."""
-        if not self.told.bytes or not self.format.tells_errors:
-            raise error
-        self.told.error = error if isinstance(error, ServiceError) else service_error(error)
-        return failed(signed(link_faulted(self.told.error)))

@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
+from capabilities.datalink import LINKS as STANDARDS
 from vo_service.dali.descriptors import InputParam, ServiceDescriptor, write_descriptor, write_this
 from vo_service.datalink.links import LINKS
 
-LINKS_1_1: Final = "ivo://ivoa.net/std/DataLink#links-1.1"
+LINKS_1_1: Final = STANDARDS[0]
 _KEPT: Final = 256  # addresses by which clients come, times names of columns
 _ID = InputParam(
     "ID",

@@ -9,14 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vo_service.asking.door import Door, Manners, Wish
-from vo_service.dali.errors import ServiceError
-from vo_service.dali.faults import link_faulted
-from vo_service.dali.replies import error_document
-from vo_service.dali.request_log import signed
+from vo_service.dali.replies import table_reply
 from vo_service.datalink.answering import LinkAnswer, LinkSource, Room
 from vo_service.datalink.formats import links_format
 from vo_service.datalink.request import MOST_VALUES, read_request
-from vo_service.formats import Format
 
 
 class LinksHandler:
@@ -25,14 +21,15 @@ class LinksHandler:
     def __init__(self, door: Door, source: LinkSource) -> None:
         self._door = replace(door, body=replace(door.body, values=MOST_VALUES))
         self._source = source
-        self._manners = Manners(links_format, self._answer, _refusal)
+        self._manners = Manners(links_format, self._answer, table_reply)
 
     def routes(self) -> list[Route]:
         """Where the handler is mounted."""
         return [Route("/datalink/sync", self.sync, methods=["GET", "POST"])]
 
     async def sync(self, request: Request) -> Response:
-        """The links of all identifiers; errors of the whole request in the format that was asked for."""
+        """The links of all identifiers; errors of the whole request in the format that was asked for
+        (DL-064, DL-065)."""
         return await self._door.answer(request, self._manners)
 
     def _answer(self, wish: Wish) -> LinkAnswer:
@@ -48,9 +45,3 @@ class LinksHandler:
             required=login.required,
             room=Room(asked.maxrec),
         )
-
-
-def _refusal(error: ServiceError, format: Format | None) -> Response:
-    """An error of the whole request (DL-064, DL-065)."""
-    content, media_type = error_document(signed(link_faulted(error)), format)
-    return Response(content, status_code=error.status, headers={**error.headers, "Content-Type": media_type})

@@ -85,6 +85,6 @@ class Gate:
         return "optional" if self.logins else "false"
 
 
-def fault_link(error: ServiceError) -> Link:
-    """The link of an identifier that names nothing here (DL-036, DL-065, DL-066)."""
-    return Link(THIS, None, error_message=" ".join(link_faulted(error).split()))
+def fault_link(error: ServiceError, target: str | None = None) -> Link:
+    """The link of what is not to be had (DL-036, DL-065, DL-066)."""
+    return Link(THIS, None, error_message=" ".join(link_faulted(error).split()), target=target)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from tap_schema import Column
+from vo_service.dali.column_words import column_of
 from vo_service.products.stored import StoredFile
 
 _FILE = Path(__file__).resolve().parent / "links.yaml"
@@ -32,7 +33,7 @@ class Meaning:
 @cache
 def columns() -> tuple[Column, ...]:
     """The columns of the table of links, in their order."""
-    return tuple(_column(words) for words in _words()["columns"])
+    return tuple(column_of(words) for words in _words()["columns"])
 
 
 def meaning_of(file: StoredFile) -> Meaning:
@@ -74,16 +75,3 @@ def _patterns() -> tuple[tuple[re.Pattern[str], Meaning], ...]:
 
 def _meaning_of_name(name: str) -> Meaning | None:
     return next((meaning for pattern, meaning in _patterns() if pattern.search(name)), None)
-
-
-def _column(words: Mapping[str, Any]) -> Column:
-    return Column(
-        name=words["name"],
-        datatype=words["datatype"],
-        arraysize=words.get("arraysize"),
-        xtype=None,
-        unit=words.get("unit"),
-        ucd=words.get("ucd"),
-        utype=None,
-        description=words["description"],
-    )

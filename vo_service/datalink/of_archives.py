@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 from urllib.parse import quote
 
-from vo_service.datalink.links import THIS, Link
+from vo_service.dali.errors import ErrorKind, ServiceError
+from vo_service.datalink.links import THIS, Link, fault_link
+from vo_service.products.named import Row
 
 _PAPERS: Final = "https://ui.adsabs.harvard.edu/abs"
 _BIBCODE: Final = re.compile(r"\d{4}[A-Za-z0-9.&]{14}[A-Z.]")
 _ADDRESS: Final = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
 _MEDIA_TYPE: Final = re.compile(r"[a-z]+/[\w.+-]+(;.+)?", re.IGNORECASE)
-_NOWHERE: Final = "NotFoundFault: The archive tells no address of these data."
+_NOWHERE: Final = ServiceError(ErrorKind.NOT_FOUND, "The archive tells no address of these data.")
 _KEPT: Final = ":/?#[]@!$&'()*+,;=%-._~"
-
-Row = Mapping[str, Any]
 
 
 def papers(row: Row) -> Iterator[Link]:
@@ -60,7 +60,7 @@ def row_links(rows: Sequence[Row]) -> Iterator[Link]:
         )
     for row in rows:
         if _address(row["_access_path"]) is None:
-            yield Link(THIS, None, error_message=_NOWHERE, target=row["obs_publisher_did"])
+            yield fault_link(_NOWHERE, row["obs_publisher_did"])
         yield from papers(row)
 
 

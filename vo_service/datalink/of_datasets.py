@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from vo_service.datalink.links import THIS, Link
+from vo_service.dali.errors import ErrorKind, ServiceError
+from vo_service.datalink.links import THIS, Link, fault_link
 from vo_service.datalink.of_archives import archive_links, papers
 from vo_service.datalink.of_files import Document
 from vo_service.datalink.services import has_image, principal_of
@@ -118,8 +119,8 @@ def _of_member(document: Document, found: NamedDataSet, beside: tuple[StoredFile
 
 
 def _without_file(found: NamedDataSet) -> Link:
-    told = "NotFoundFault: The holdings have no file that is this data set."
-    return Link(THIS, None, error_message=told, target=found.did)
+    told = "The holdings have no file that is this data set."
+    return fault_link(ServiceError(ErrorKind.NOT_FOUND, told), found.did)
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The DataLink service of one process: its parts put together from the settings."""
+"""The DataLink service of one process: its parts put together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from vo_service.datalink.services import Cuts
 from vo_service.products.authority import Authority
 from vo_service.products.desk import Desk
 from vo_service.products.shelf import Shelf
-from vo_service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,9 @@ class Surroundings:
 
 
 class DataLink:
-    """DataLink as the settings want it."""
+    """The links service of one process."""
 
-    def __init__(self, settings: Settings, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings) -> None:
         door = around.door
         source = LinkSource(
             around.shelf, around.desk, around.rights, around.authority, around.cuts, around.examples

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from capabilities.datalink import LINKS as STANDARDS
 from vo_service.dali.descriptors import InputParam, ServiceDescriptor, write_descriptor
 from vo_service.datalink.links import LINKS
 from vo_service.holdings.image_view import ImageView
@@ -23,7 +24,7 @@ OWN_LIMITS: Final = 5
 OWN_VIEWS: Final = 2
 """Of these the ones whose images are opened for more limits than their rows tell."""
 OWN_TARS: Final = 50
-LINKS_1_0: Final = "ivo://ivoa.net/std/DataLink#links-1.0"
+LINKS_1_0: Final = STANDARDS[1]
 _KEPT: Final = 256
 _TARGET: Final = "target_id"
 _IMAGE_TYPES: Final = frozenset(("application/fits", "image/fits", "image/x-fits-gzip", "image/x-fits-fzip"))

@@ -13,12 +13,13 @@ from tap_schema import Column
 from vo_service.datalink.links import Link
 from vo_service.datalink.meanings import columns
 
-_NO_PLACE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\U00010000-\U0010ffff]")
+_NO_PLACE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def echo_of(text: str) -> str:
-    """An identifier as column ID has it: the text itself but for what neither XML nor the characters of
-    VOTable have a place for, which no identifier of ours contains."""
+    """An identifier as column ID has it: the text itself but for what XML has no place for, which no
+    identifier of ours contains. (Where rows are written as bytes, those have no place for characters beyond
+    U+FFFF either.)"""
     return _NO_PLACE.sub("\ufffd", text)
 
 

@@ -9,6 +9,7 @@ cursor, so that two queries never see each other's.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,7 @@ MEMORY_BYTES = 2_000_000_000
 SPILL_BYTES = 4_000_000_000
 _INSIST_SECONDS = 0.1
 _EXPLAIN_SECONDS = 30.0
+_REMEMBERED = 128  # texts
 
 
 class DuckDBEngine:
@@ -82,7 +84,7 @@ class DuckDBEngine:
         self._clock = Clock()
         try:
             self._database = duckdb.connect(str(engine_file), read_only=True, config=config)
-            self._fence = Fence(self._database)
+            self._selects = _Selects(Fence(self._database))
             self._alone = Alone(engine_file, config)
         except (duckdb.Error, OSError) as error:
             raise EngineAway(f"{engine_file.name} cannot be opened: {error}") from error
@@ -114,7 +116,7 @@ class DuckDBEngine:
             if self._closed:
                 raise EngineAway("the engine has been closed")
             try:
-                running = _Running(self._database.cursor(), self._fence, self._clock, seconds, self._alone)
+                running = _Running(self._database.cursor(), self._selects, self._clock, seconds, self._alone)
             except duckdb.Error as error:
                 raise EngineAway(str(error)) from error
             running.beside_others = bool(self._statements)
@@ -138,16 +140,43 @@ class DuckDBEngine:
             self._database.close()
 
 
-def _single_select(cursor: duckdb.DuckDBPyConnection, fence: Fence, sql: str) -> duckdb.Statement:
-    """Refuse everything else: a read-only file still takes temporary tables, CHECKPOINT, PREPARE and more.
+class _Selects:
+    """Texts as DuckDB parsed them, each of them one SELECT that the fence lets through.
 
-    DuckDB takes SUMMARIZE, SHOW, and a FROM without SELECT for a SELECT too: the fence does not.
+    Those with parameters are remembered: they are look-ups, the same texts again and again.
     """
-    fence.check(sql, cursor)
-    statements = cursor.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise QueryFailed("only a single SELECT is run here")
-    return statements[0]
+
+    def __init__(self, fence: Fence) -> None:
+        self._fence = fence
+        self._known: OrderedDict[str, duckdb.Statement] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def of(self, statement: Statement, cursor: duckdb.DuckDBPyConnection) -> duckdb.Statement:
+        """Raises QueryFailed for anything else than one SELECT, and duckdb.Error."""
+        if not statement.parameters:
+            return self._checked(statement.sql, cursor)
+        with self._guard:
+            known = self._known.get(statement.sql)
+            if known is not None:
+                self._known.move_to_end(statement.sql)
+                return known
+        new = self._checked(statement.sql, cursor)
+        with self._guard:
+            self._known[statement.sql] = new
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return new
+
+    def _checked(self, sql: str, cursor: duckdb.DuckDBPyConnection) -> duckdb.Statement:
+        """Refuse all else: a read-only file still takes temporary tables, CHECKPOINT, PREPARE and more.
+
+        DuckDB takes SUMMARIZE, SHOW, and a FROM without SELECT for a SELECT too: the fence does not.
+        """
+        self._fence.check(sql, cursor)
+        statements = cursor.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise QueryFailed("only a single SELECT is run here")
+        return statements[0]
 
 
 class _Running:
@@ -159,7 +188,7 @@ class _Running:
     def __init__(
         self,
         cursor: duckdb.DuckDBPyConnection,
-        fence: Fence,
+        selects: _Selects,
         clock: Clock,
         seconds: float,
         alone: Alone,
@@ -168,7 +197,7 @@ class _Running:
         self.beside_others = False
         self._alone = alone
         self._is_alone = False
-        self._fence = fence
+        self._selects = selects
         self._late = False
         self._cancelled = False
         self._ended = False
@@ -250,7 +279,7 @@ class _Running:
 
     def _prepared(self, statement: Statement) -> duckdb.Statement:
         """The statement, if it is one that is run here, when its tables are at hand."""
-        select = _single_select(self.cursor, self._fence, statement.sql)
+        select = self._selects.of(statement, self.cursor)
         for name, table in statement.tables.items():
             self.cursor.register(name, table)
         return select

@@ -14,7 +14,7 @@ from vo_service.formats.columns import fixed_size
 from vo_service.formats.nulls import element_mark
 from vo_service.formats.texts import (
     extremes,
-    fit_characters,
+    fit_two_bytes,
     joined_bytes,
     text_bytes,
     text_offsets,
@@ -69,7 +69,7 @@ def numbers(values: pa.Array) -> NDArray[Any]:
 def text_cells(values: pa.Array, column: Column) -> tuple[NDArray[Any], pa.Array]:
     """Counts in characters of the type, and encoded texts; null as an empty one."""
     texts = timestamp_texts(values) if pa.types.is_timestamp(values.type) else values
-    fitted = fit_characters(_nulls_emptied(texts), column)
+    fitted = fit_two_bytes(_nulls_emptied(texts), column)
     if column.datatype == "char":
         return np.diff(text_offsets(fitted)), fitted.view(pa.binary())
     return _two_byte_texts(fitted)

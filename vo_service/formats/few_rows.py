@@ -14,7 +14,7 @@ from tap_schema import Column
 from vo_service.formats.binary_cells import null_number
 from vo_service.formats.columns import fixed_size, longest
 from vo_service.formats.nulls import element_mark, is_array
-from vo_service.formats.texts import fit_characters, timestamp_texts
+from vo_service.formats.texts import fit_two_bytes, timestamp_texts
 
 _CODES: Final = {
     "unsignedByte": "B",
@@ -66,7 +66,7 @@ def _texts(values: pa.Array, column: Column) -> Cells:
         values = timestamp_texts(values)
     texts = ["" if text is None else text for text in values.to_pylist()]
     if not _fits("".join(texts), texts, longest(column)):
-        texts = fit_characters(pa.array(texts, pa.string()), column).to_pylist()
+        texts = fit_two_bytes(pa.array(texts, pa.string()), column).to_pylist()
     wide = column.datatype == "unicodeChar"
     encoded = [text.encode("utf-16-be" if wide else "ascii") for text in texts]
     size = fixed_size(column)

@@ -73,23 +73,38 @@ def _array_texts(values: pa.Array, column: Column) -> pa.Array:
     return joined if not values.null_count else pc.if_else(pc.is_valid(values), joined, _NO_TEXT)
 
 
-def fit_characters(texts: pa.Array, column: Column) -> pa.Array:
-    """Texts that a column's character type can hold: ASCII for char, two-byte units for unicodeChar, no NUL.
+def fit_two_bytes(texts: pa.Array, column: Column) -> pa.Array:
+    """As `fit_characters`, where each character has two bytes: U+FFFD for one beyond U+FFFF (VOT-057)."""
+    if column.datatype != "char" and extremes(texts)[1] >= _FOUR_BYTES:
+        texts = replaced(texts, _NOT_IN_TWO_BYTES, "\ufffd")
+    return fit_characters(texts, column)
 
-    What cannot be held becomes ``?`` or U+FFFD, what is longer than declared is cut (VOT-046, VOT-057).
+
+def fit_characters(texts: pa.Array, column: Column) -> pa.Array:
+    """Texts that a column's character type can hold where they are written as text: ASCII for char, any
+    character for unicodeChar, no NUL.
+
+    What cannot be held becomes ``?`` or U+FFFD, what is longer than declared is cut (VOT-046): a character
+    beyond U+FFFF counts two, since sizes are in two-byte units (VOT-037).
     """
     low, high = extremes(texts)
-    hidden = "?" if column.datatype == "char" else "\ufffd"
     if column.datatype == "char" and high > 127:
-        texts = replaced(texts, _NOT_ASCII, hidden)
-    elif high >= _FOUR_BYTES:
-        texts = replaced(texts, _NOT_IN_TWO_BYTES, hidden)
+        texts = replaced(texts, _NOT_ASCII, "?")
     if low == 0:
-        texts = pc.replace_substring(texts, "\x00", hidden)
+        texts = pc.replace_substring(texts, "\x00", "?" if column.datatype == "char" else "\ufffd")
     limit = longest(column)
-    if limit is not None and _longest_bytes(texts) > limit:
-        texts = pc.utf8_slice_codeunits(texts, 0, limit)
-    return texts
+    if limit is None or _longest_bytes(texts) <= limit:
+        return texts
+    if column.datatype != "char" and high >= _FOUR_BYTES:
+        return pa.array([_cut_to_units(text, limit) for text in texts.to_pylist()], texts.type)
+    return pc.utf8_slice_codeunits(texts, 0, limit)
+
+
+def _cut_to_units(text: str | None, limit: int) -> str | None:
+    """The first ``limit`` two-byte units of a text, less a half character at the end."""
+    if text is None:
+        return None
+    return text.encode("utf-16-le")[: 2 * limit].decode("utf-16-le", "ignore")
 
 
 def fit_xml(texts: pa.Array) -> pa.Array:

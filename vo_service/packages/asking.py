@@ -3,24 +3,19 @@ all."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tap_schema import published
-from vo_service.adql import AdqlError, Origin
-from vo_service.asking.answers import Told, tell_end
-from vo_service.asking.errors import service_error
+from vo_service.adql import Origin
+from vo_service.asking.answers import answered, counted
 from vo_service.asking.queries import Asker, Queries
+from vo_service.asking.tables import Told
 from vo_service.dali.errors import ServiceError, usage
 from vo_service.dali.streams import Cancellation
-from vo_service.engines import EngineError
-from vo_service.formats import EncodingError
 from vo_service.packages.request import Request
-from vo_service.query import Answer, Question, Stop, ask
-from vo_service.store import StoreError
+from vo_service.query import Answer, Question
 
 IDENTIFIERS: Final = ("obs_publisher_did", "dataset_id", "product_id", "member_ous_uid")
 """The columns of published tables that name what a package can hold."""
@@ -39,37 +34,20 @@ def identifiers_of(
 ) -> Identifiers:
     """The different identifiers in the answer to a query, sorted. Raises ServiceError: 400 for a query that
     is wrong, has no column of identifiers, or gives more than ``most`` of them; those of queries else."""
-    told, started, state = Told(), time.perf_counter(), "failed"
-    try:
-        with _asked(asked, queries, asker, cancellation) as answer:
-            found, nulls = _identifiers(answer, most, told)
-            if answer.overflowed:
-                raise usage(
-                    f"The query has more than {told.rows} rows, of which this service reads no more.",
-                    "Ask for the identifiers alone, by SELECT DISTINCT.",
-                )
-        state = "done"
-        return Identifiers(sorted(found), nulls)
-    finally:
-        state = "gone" if cancellation.requested else state
-        tell_end(state, time.perf_counter() - started, told, queries.account, asked.runid)
-
-
-@contextmanager
-def _asked(asked: Request, queries: Queries, asker: Asker, cancellation: Cancellation) -> Iterator[Answer]:
+    told = Told()
     question = Question(asked.adql, queries.limits.rows(None), asked.version)
     context = queries.context(asker, asker.seconds)
-    stop = Stop()
-    try:
-        with queries.current.use() as (snapshot, engine):
-            cancellation.on_cancel(stop.ask)
-            try:
-                with ask(question, context, snapshot, engine, stop) as answer:
-                    yield answer
-            finally:
-                cancellation.on_cancel(None)
-    except (AdqlError, EngineError, EncodingError, StoreError) as error:
-        raise service_error(error) from error
+    with (
+        counted(told, queries.account, asked.runid, cancellation),
+        answered(question, context, queries.current, cancellation) as answer,
+    ):
+        found, nulls = _identifiers(answer, most, told)
+        if answer.overflowed:
+            raise usage(
+                f"The query has more than {told.rows} rows, of which this service reads no more.",
+                "Ask for the identifiers alone, by SELECT DISTINCT.",
+            )
+        return Identifiers(sorted(found), nulls)
 
 
 def _identifiers(answer: Answer, most: int, told: Told) -> tuple[set[str], int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +16,10 @@ import yaml
 from tap_schema import Column, published
 from vo_service import __version__
 from vo_service.access import PUBLIC, Rights
-from vo_service.asking.answers import Told
 from vo_service.asking.door import Wish
 from vo_service.asking.queries import Asker
+from vo_service.asking.tables import Portion, Portions, TableBytes, Told
+from vo_service.dali.column_words import column_of
 from vo_service.dali.faults import link_faulted
 from vo_service.dali.parameters import MAXREC
 from vo_service.dali.streams import Cancellation
@@ -40,19 +41,10 @@ def list_columns() -> tuple[Column, ...]:
 
 
 def _column(words: Mapping[str, Any]) -> Column:
-    if words["table"] is not None:
-        of_table: Column = published()[words["table"]].column(words["name"])
-        return replace(of_table, nullable=True, restricted=False, computed=None, measured=None)
-    return Column(
-        name=words["name"],
-        datatype=words["datatype"],
-        arraysize=words.get("arraysize"),
-        xtype=None,
-        unit=words.get("unit"),
-        ucd=words["ucd"],
-        utype=None,
-        description=words["description"],
-    )
+    if words["table"] is None:
+        return column_of(words)
+    of_table: Column = published()[words["table"]].column(words["name"])
+    return replace(of_table, nullable=True, restricted=False, computed=None, measured=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +122,19 @@ class ListQuery:
     told: Told = field(default_factory=Told)
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
-        """The bytes of the list. Raises ServiceError before the first of them."""
+        """The bytes of the list. Raises ServiceError as `TableBytes.pieces`."""
         packer = self._shared.packer
         package = packer.pack(self._asked, self._asker, cancellation)
         package = packer.looked_at(package, cancellation, self._most)
         rows = islice(self._shared.rows(package, self._asker, self._most), self._most)
-        encoder = self._format.make(self._asker.place)
         count = len(package.items) + len(package.absent) + len(package.listed)
         is_cut = count > self._most or self._most == 0
-        try:
-            held = [*encoder.begin(_described(self._asked, package, self._asker.now))]
-            for batch in _batches(rows):
-                held += encoder.rows(batch)
-                self.told.rows += batch.num_rows
-            for piece in chain(held, encoder.end(OVERFLOW if is_cut else OK)):
-                self.told.bytes += len(piece)
-                yield piece
-        finally:
-            encoder.close()
+        table = TableBytes(self._format, self.told, place=self._asker.place)
+        yield from table.pieces(
+            _portions(rows),
+            lambda: _described(self._asked, package, self._asker.now),
+            lambda: OVERFLOW if is_cut else OK,
+        )
 
 
 def file_address(base_url: str, file: StoredFile) -> str:
@@ -177,10 +164,10 @@ def _described(asked: Request, package: Package, now: datetime) -> TableDescript
     return TableDescription(list_columns(), infos, "package", "Files of a package, and what has none.")
 
 
-def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[pa.RecordBatch]:
-    columns: Sequence[Column] = list_columns()
-    fields = pa.schema([column.arrow_field for column in columns])
-    while batch := list(islice(rows, _BATCH_ROWS)):
-        yield pa.RecordBatch.from_pylist(
-            [{name: row.get(name) for name in fields.names} for row in batch], fields
+def _portions(rows: Iterator[Mapping[str, Any]]) -> Portions:
+    fields = pa.schema([column.arrow_field for column in list_columns()])
+    while some := list(islice(rows, _BATCH_ROWS)):
+        batch = pa.RecordBatch.from_pylist(
+            [{name: row.get(name) for name in fields.names} for row in some], fields
         )
+        yield Portion(batch, leaves=len(some) == _BATCH_ROWS)  # fewer are the last

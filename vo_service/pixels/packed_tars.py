@@ -8,6 +8,7 @@ looks at its first bytes before he reads its header. Any other step back starts 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader
 from typing import BinaryIO
@@ -24,12 +25,20 @@ class CutOff(OSError):
     """The packed data end before what is asked for."""
 
 
+def _go_on() -> None:
+    pass
+
+
 class PackedTar:
-    """A tar that is read on and on. Not to be shared by threads; close it when done."""
+    """A tar that is read on and on. Not to be shared by threads; close it when done.
+
+    ``check`` is called before each piece that is passed over on the way to what is asked for, and ends it by
+    what it raises."""
 
     def __init__(self, source: ByteSource, packing: str | None) -> None:
         self.source = source
         self.packing = packing
+        self.check: Callable[[], None] = _go_on
         self.passes = 0
         self._raw: BinaryIO | None = None
         self._stream: BinaryIO | None = None
@@ -78,6 +87,7 @@ class PackedTar:
             self._stream = unpacked(self._raw, self.packing)
             self.passes += 1
         while self._position < offset:
+            self.check()
             if not self._take(min(_STEP, offset - self._position)):
                 raise CutOff(f"{self.source.name} ends at byte {self._position} of its unpacked bytes")
 

@@ -25,6 +25,7 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_PATIENCE = (0.05, 0.2, 1.0)  # seconds
 _preloaded: dict[str, None] = {}
 _ASKING = threading.Lock()
 """Held where processes are asked how they ended: whoever starts one asks all others, and of two who ask one
@@ -86,7 +87,8 @@ def cause_of_end(code: int | None) -> str:
 class Workplace(Generic[Result]):
     """One piece of work in one process, begun when this is made: `result` waits for it, `give_up` ends it.
 
-    ``work`` and its result must be fit to be pickled.
+    ``work`` and its result must be fit to be pickled. Raises WorkLost where no process can be started: that
+    which forks them was killed (the next try has a new one), or the system has no more.
     """
 
     def __init__(self, context: ForkServerContext, work: Callable[[], Result], limits: WorkLimits) -> None:
@@ -99,13 +101,27 @@ class Workplace(Generic[Result]):
         self._given_up = False
         self._is_gone = False
         try:
-            with _ASKING:
-                self._process.start()
+            self._start()
+        except (EOFError, OSError) as error:
+            self._pipe.close()
+            raise WorkLost("could not be started") from error
         except BaseException:
             self._pipe.close()
             raise
         finally:
             theirs.close()
+
+    def _start(self) -> None:
+        """Raises OSError, and EOFError where the process that forks others is killed while it is at it."""
+        for wait_before_next in (*_PATIENCE, None):
+            try:
+                with _ASKING:
+                    self._process.start()
+                return
+            except ConnectionRefusedError:  # it was killed just now, and the system has not told yet
+                if wait_before_next is None:
+                    raise
+                time.sleep(wait_before_next)
 
     def give_up(self) -> None:
         """End the work, from any thread; `result` raises GivenUp where it was not done yet."""

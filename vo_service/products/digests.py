@@ -42,23 +42,24 @@ class Digests:
         self._lock = threading.Lock()
         self._read_now: set[_Key] = set()
         self._read = threading.Condition()
+        self._is_closed = False
         self._behind = ThreadPoolExecutor(1, thread_name_prefix="digest")
 
     def close(self) -> None:
         """End the work behind; what was not begun is left."""
+        self._is_closed = True
         self._behind.shutdown(wait=False, cancel_futures=True)
 
     def header(self, file: StoredFile, opened: OpenBytes, insisted: bool) -> str | None:
         """The value of Repr-Digest, or None while it is not known. Reads the file itself only where it, or
         the tar that it is a part of, is one of this machine.
         """
-        key = _key(file)
         sha256 = self.known(file)
         if sha256 is None and isinstance(opened, LocalBytes):
             if insisted or opened.size <= self._at_once_bytes:
-                sha256 = self._make(key, opened)
+                sha256 = self._make_in_turn(file, opened)
             if sha256 is None:
-                self._make_behind(key, opened)
+                self._make_behind(file, opened)
         if sha256 is None:
             return None
         return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode('ascii')}:"
@@ -129,6 +130,14 @@ class Digests:
                 self._known.clear()
             self._known[key] = sha256
 
+    def _make_in_turn(self, file: StoredFile, opened: LocalBytes) -> str | None:
+        """The digest that another has made meanwhile, else as `_make`; None once the service closes."""
+        key = _key(file)
+        with self.turn(file, lambda: self._is_closed):
+            with self._lock:
+                known = self._known.get(key)
+            return known if known or self._is_closed else self._make(key, opened)
+
     def _make(self, key: _Key, opened: LocalBytes) -> str | None:
         """Read the whole file. None where it changed meanwhile; such a digest would be of no state at all."""
         summed = hashlib.sha256()
@@ -149,7 +158,8 @@ class Digests:
         except StoreError as error:  # the digest is right even where it cannot be kept
             _log.warning("digest not kept product=%s reason=%s", key[0], error)
 
-    def _make_behind(self, key: _Key, opened: LocalBytes) -> None:
+    def _make_behind(self, file: StoredFile, opened: LocalBytes) -> None:
+        key = _key(file)
         with self._lock:
             if key in self._making:
                 return
@@ -158,7 +168,7 @@ class Digests:
 
         def work() -> None:
             try:
-                self._make(key, own)
+                self._make_in_turn(file, own)
             except OSError as error:
                 _log.warning("digest not made product=%s reason=%s", key[0], error)
             finally:

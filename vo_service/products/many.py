@@ -4,14 +4,13 @@ shares a process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from vo_service.access import Viewer
-from vo_service.dali.errors import ServiceError, usage
+from vo_service.dali.errors import ServiceError
 from vo_service.pixels.cutout.plan import PlannedBytes
 from vo_service.pixels.cutout.select_sky import SkyBox, boxes_by_border, sky_box
 from vo_service.pixels.sky_plane import SkyPlane
@@ -20,7 +19,8 @@ from vo_service.products.datasets import DataSet
 from vo_service.products.derived import ResultFile, write_result
 from vo_service.products.faults import faults_told
 from vo_service.products.making import Making, open_input
-from vo_service.products.selection import BoxOf, NoOverlap, RowFacts
+from vo_service.products.planning import Planner, files_wanted
+from vo_service.products.selection import NoOverlap
 from vo_service.products.shelf import Shelf
 from vo_service.products.stored import OpenSource, StoredFile
 from vo_service.products.wanted import Wanted
@@ -30,30 +30,11 @@ Fault = ServiceError | NoOverlap
 """Why there is no result."""
 
 
-class Maker(Protocol):
-    """What results of open files are made by: `products.results.Results`."""
-
-    def planned(
-        self,
-        found: DataSet,
-        wanted: Wanted,
-        files: Sequence[StoredFile],
-        opened: Sequence[OpenSource],
-        close: Callable[[], None],
-        facts: RowFacts | None = None,
-        box_of: BoxOf = sky_box,
-    ) -> PlannedBytes | None: ...
-
-    def making(
-        self, found: DataSet, wanted: Wanted, files: Sequence[StoredFile], opened: Sequence[OpenSource]
-    ) -> Making: ...
-
-
 class ManyResults:
     """A data set, each file of which is opened when it is first wanted, and stays open. For one thread."""
 
-    def __init__(self, maker: Maker, shelf: Shelf, found: DataSet) -> None:
-        self._maker = maker
+    def __init__(self, planner: Planner, shelf: Shelf, found: DataSet) -> None:
+        self._planner = planner
         self._shelf = shelf
         self._found = found
         self._facts = found.facts()
@@ -81,7 +62,7 @@ class ManyResults:
         self.require_open(wanted, viewer)
         files = files_wanted(self._found, wanted)
         opened = [self._open(file) for file in files]
-        return self._maker.planned(self._found, wanted, files, opened, _nothing, self._facts, self._box_of)
+        return self._planner.planned(self._found, wanted, files, opened, _nothing, self._facts, self._box_of)
 
     def making(self, wanted: Sequence[Wanted]) -> ManyMaking:
         """How several results are computed together. Whoever computes them asks the gate before, and once
@@ -90,7 +71,7 @@ class ManyResults:
         for one in wanted:
             files = files_wanted(self._found, one)
             opened = [self._open(file) for file in files]
-            makings.append(self._maker.making(self._found, one, files, opened))
+            makings.append(self._planner.making(self._found, one, files, opened))
         return ManyMaking(tuple(makings))
 
     def close(self) -> None:
@@ -152,16 +133,3 @@ def _made(making: Making, opened: Sequence[OpenFile], out: Path) -> Fault | None
 
 def _nothing() -> None:
     """The files stay open."""
-
-
-def files_wanted(found: DataSet, wanted: Wanted) -> list[StoredFile]:
-    """The science file and the companions that are wanted beside it. Raises ServiceError (400) for a role of
-    which the data set has no file."""
-    files = [found.science]
-    for role in wanted.companions:
-        companions = found.companions.get(role)
-        if not companions:
-            has = ", ".join(sorted(found.companions)) or "no other files"
-            raise usage(f"This data set has no companion {role!r}.", f"It has {has}.")
-        files += companions
-    return files

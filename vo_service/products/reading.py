@@ -13,16 +13,12 @@ from vo_service.holdings.read import is_as_found
 from vo_service.pixels.cutout.plan import SourceChanged
 from vo_service.pixels.packed_tars import PackedMember
 from vo_service.products.digests import Digests
-from vo_service.products.opened import StreamedBytes
+from vo_service.products.opened import Demand, StreamedBytes
 from vo_service.products.shelf import Roots, Shelf
 from vo_service.products.stored import OpenSource, StoredFile
 
 _BLOCK: Final = 1 << 20
 _STATELESS: Final = -1  # a time of change that says nothing
-
-
-class NobodyWaits(OSError):
-    """What was being read is for nobody any more."""
 
 
 @dataclass(slots=True)
@@ -54,11 +50,11 @@ class FileReader:
         self._roots: Roots | None = None
         self._open: _Open | None = None
         self._made: dict[str, str] = dict(known or {})
-        self._is_left = False
+        self._demand = Demand()
 
     def read_at(self, file: StoredFile, offset: int, length: int) -> bytes | memoryview:
-        """Exactly that part of a file. Raises SourceChanged where it is not what was ingested (any more), and
-        OSError."""
+        """Exactly that part of a file. Raises SourceChanged where it is not what was ingested (any more),
+        NobodyWaits while it is on the way there behind `leave`, and OSError."""
         current = self._opened(file)
         current.read_since = True
         part = self._taken(current, offset, length)
@@ -75,19 +71,18 @@ class FileReader:
 
     def digest(self, file: StoredFile) -> str:
         """SHA-256 (hexadecimal) of a file: of what was read of it here, else as it is known, else of its
-        bytes, which are read for that, by one at a time of all who need it. Raises as `read_at`, and
-        `NobodyWaits`."""
+        bytes, which are read for that, by one at a time of all who need it. Raises as `read_at`."""
         made = self.digest_at_hand(file)
         if made is not None:
             return made
-        with self._digests.turn(file, lambda: self._is_left):
-            self._require_asker()
+        with self._digests.turn(file, lambda: self._demand.is_over):
+            self._demand.require()
             return self.digest_at_hand(file) or self._read_digest(file)
 
     def leave(self) -> None:
-        """Nobody waits for a digest any more: what is read for one alone is read no further. Of other threads
-        than that which reads."""
-        self._is_left = True
+        """Nobody waits any more: what is read for a digest alone, or passed over in a packed tar, is read no
+        further. Of other threads than that which reads."""
+        self._demand.end()
 
     def has_digest(self, file: StoredFile) -> bool:
         """Whether it is known here, with nobody to be asked."""
@@ -123,14 +118,10 @@ class FileReader:
         current = self._opened(file)
         current.digest, current.digested = hashlib.sha256(), 0  # though another has kept it by now
         for offset in range(0, size, _BLOCK):
-            self._require_asker()
+            self._demand.require()
             self.read_at(file, offset, min(_BLOCK, size - offset))
         self._keep_digest(current)  # of an empty file
         return self._made[file.product_id]
-
-    def _require_asker(self) -> None:
-        if self._is_left:
-            raise NobodyWaits("whoever asked for it has left")
 
     def _opened(self, file: StoredFile) -> _Open:
         current = self._open
@@ -150,7 +141,8 @@ class FileReader:
                 raise SourceChanged(error.message) from error
             is_far = opened.held is None
         digest = None if self.digest_at_hand(file) else hashlib.sha256()
-        self._open = _Open(file, opened, _reader_of(opened), digest, is_far=is_far)
+        self._demand.watch(opened.source)
+        self._open = _Open(file, opened, _reader_of(opened, self._demand), digest, is_far=is_far)
         return self._open
 
     def _taken(self, current: _Open, offset: int, length: int) -> bytes | memoryview:
@@ -188,12 +180,12 @@ class FileReader:
             self._digests.keep(file, sha256)
 
 
-def _reader_of(opened: OpenSource) -> OpenBytes:
+def _reader_of(opened: OpenSource, demand: Demand) -> OpenBytes:
     if opened.held is not None and opened.source is opened.held:
         return _Pieces(opened)
     if isinstance(opened.source, PackedMember):
         return _Pieces(opened)
-    return StreamedBytes(opened.source)
+    return StreamedBytes(opened.source, demand=demand)
 
 
 @dataclass(slots=True)

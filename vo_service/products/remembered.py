@@ -38,6 +38,7 @@ class Last(Generic[T]):
         return found
 
     def keep(self, found: Mapping[str, T]) -> None:
+        """Remember these things by their names; those that were not used for the longest time make room."""
         with self._lock:
             self._known.update(found)
             while len(self._known) > self._most:

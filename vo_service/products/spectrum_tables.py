@@ -15,6 +15,7 @@ import yaml
 from numpy.typing import NDArray
 
 from tap_schema import Column
+from vo_service.dali.column_words import column_of
 from vo_service.formats import OK, Info, TableDescription, find_format
 from vo_service.pixels.compute.region_spectrum import RegionSpectrum
 from vo_service.pixels.compute.writing import ByteSink
@@ -65,16 +66,8 @@ def _words() -> Mapping[str, Any]:
 
 
 def _column(words: Mapping[str, Any], suffix: str = "") -> Column:
-    return Column(
-        name=words["name"],
-        datatype=words["datatype"],
-        arraysize=None,
-        xtype=None,
-        unit=words.get("unit"),
-        ucd=words.get("ucd"),
-        utype=None,
-        description=words["description"] + (f" Polarisation {suffix[1:]}." if suffix else ""),
-    )
+    told = f" Polarisation {suffix[1:]}." if suffix else ""
+    return column_of({**words, "description": words["description"] + told})
 
 
 def _velocity_words(spectrum: RegionSpectrum) -> Mapping[str, str]:

@@ -7,6 +7,8 @@ from vo_service.products.stored import StoredFile, WithdrawnFile
 
 
 def require_version(file: StoredFile, version: int | None, address: str) -> None:
+    """Raises ServiceError where a file is asked for in another version than it has: 410 for one before, with
+    the address of this one, 404 for one that never was."""
     if version is None:
         return
     if version < file.version:

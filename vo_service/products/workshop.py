@@ -95,9 +95,9 @@ class Workshop:
         Raises ServiceError: 503 where the process took too long or died, 400 where it wanted too much memory.
         """
         limits = limits or self.limits
-        place = Workplace(self._context, work, limits)
-        cancellation.on_cancel(place.give_up)
         try:
+            place = Workplace(self._context, work, limits)
+            cancellation.on_cancel(place.give_up)
             return place.result()
         except GivenUp as error:
             raise ClientGone from error

@@ -221,6 +221,20 @@ class Settings:
     cache_bytes: int = setting(
         "10GiB", byte_size, "size of all computed results that are kept for the next who asks for them"
     )
+    bulk_rows: int = setting(
+        "100000", integer(1, 10_000_000), "rows of a table of cut-outs; never more than upload_rows"
+    )
+    bulk_cuts: int = setting(
+        "200000",
+        integer(1, 10_000_000),
+        "cut-outs of one table, over all its rows and the data sets that each is cut from",
+    )
+    bulk_matches: int = setting(
+        "100", integer(1, 10_000), "data sets that one row of a table is cut from where MOST is not given"
+    )
+    bulk_part_bytes: int = setting(
+        "1GiB", byte_size, "size after which the next tar of cut-outs begins where PARTSIZE is not given"
+    )
     package_files: int = setting("10000", integer(1, 1_000_000), "files of one package at most")
     package_bytes: int = setting("2048GiB", byte_size, "size of one package at most")
     ingest_workers: int = setting(

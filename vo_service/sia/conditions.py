@@ -14,8 +14,8 @@ from vo_service.dali.values import Pair
 
 Columns = tuple[str, ...]
 
+_AMONG: Final = "obs_publisher_did IN ("
 _NAMED: Final = "SELECT obs_publisher_did FROM ivoa.obscore WHERE "
-_AMONG: Final = "obs_publisher_did IN (SELECT "
 _KEYED: Final = (
     "SELECT r.obs_publisher_did FROM ivoa.obscore AS r JOIN holdings.observation AS s"
     " ON s.member_ous_uid = r.member_ous_uid AND s.target_name = r.target_name WHERE "
@@ -59,21 +59,22 @@ def known_as(columns: Columns, names: Sequence[str]) -> str:
     Observations tell their targets by member and name: a row without a member has its own name alone.
     """
     (column,) = columns
-    named = _NAMED + equal((column,), names)
-    keyed = _KEYED + equal(("s.canonical_target",), names)
-    return f"obs_publisher_did IN ({named} UNION ALL {keyed})"
+    return _among((_NAMED + equal((column,), names), _KEYED + equal(("s.canonical_target",), names)))
 
 
 def any_of(wheres: Sequence[str]) -> str:
     """One of several conditions, each of which is asked alone; a single one as it is."""
-    if len(wheres) == 1:
-        return wheres[0]
-    return f"obs_publisher_did IN ({' UNION ALL '.join(_NAMED + where for where in wheres)})"
+    return wheres[0] if len(wheres) == 1 else _among([_NAMED + where for where in wheres])
+
+
+def by_name(where: str) -> str:
+    """The condition of the rows whose identifiers meet another one, which is asked of these alone."""
+    return _among((_NAMED + where,))
 
 
 def is_joined(condition: str) -> bool:
     """Whether the engine has to join to know whether it holds."""
-    return condition.startswith(_AMONG)
+    return condition.startswith(f"{_AMONG}SELECT ")
 
 
 def both(terms: Iterable[str]) -> str:
@@ -90,6 +91,11 @@ def either(terms: Iterable[str]) -> str:
 def quoted(text: str) -> str:
     """A string literal of ADQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _among(queries: Iterable[str]) -> str:
+    """The identifier of a row is in the answer to one of these queries."""
+    return f"{_AMONG}{' UNION ALL '.join(queries)})"
 
 
 def _within(column: str, low: float, high: float) -> str:

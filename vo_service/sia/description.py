@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from capabilities.sia import SIA_QUERY
 from vo_service.adql import MAX_TEXT
 from vo_service.dali.descriptors import InputParam, Option, ServiceDescriptor, write_descriptor
 from vo_service.dali.parameters import MAXREC, Parameter
 from vo_service.sia.parameters import CONTROLS, MOST_VALUES, NUMBERS, TABLE, SiaParameter
 from vo_service.sia.present import Present
-
-QUERY: Final = "ivo://ivoa.net/std/SIA#query-2.0"
 
 _DESCRIPTION: Final = (
     "Images and cubes of this archive by position, wavelength, time and more; all constraints are of"
@@ -29,7 +28,7 @@ def self_description(base_url: str, present: Present) -> bytes:
             name="this",
             description=_DESCRIPTION,
             access_url=f"{base_url}/sia2/query",
-            standard_id=QUERY,
+            standard_id=SIA_QUERY,
             inputs=(
                 *(_constraint(one, present.get(one.name, ())) for one in TABLE),
                 *(_control(one) for one in CONTROLS),

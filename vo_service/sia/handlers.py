@@ -11,18 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vo_service.asking.door import Door, Manners, Wish
-from vo_service.dali.errors import ServiceError, usage
-from vo_service.dali.faults import faulted
+from vo_service.dali.errors import usage
 from vo_service.dali.formats import response_format
 from vo_service.dali.multipart import Part
-from vo_service.dali.replies import error_document
-from vo_service.dali.request_log import signed
-from vo_service.formats import Format
-from vo_service.sia.parameters import CONTROLS, MOST_VALUES, TABLE
+from vo_service.dali.replies import table_reply
+from vo_service.sia.parameters import MOST_VALUES, NAMES, TABLE
 from vo_service.sia.queries import SiaQueries, SiaQuery
 from vo_service.sia.request import read_request
 
-_NAMES: Final = frozenset([*(one.name for one in TABLE), *(one.name for one in CONTROLS)])
 _VALUES: Final = MOST_VALUES * len(TABLE) + 1000
 """Values of a request: the most of every constraint, and some that mean nothing here."""
 
@@ -33,14 +29,14 @@ class QueryHandler:
     def __init__(self, door: Door, queries: SiaQueries) -> None:
         self._door = replace(door, body=replace(door.body, values=_VALUES))
         self._queries = queries
-        self._manners = Manners(response_format, self._query, _refusal)
+        self._manners = Manners(response_format, self._query, table_reply)
 
     def routes(self) -> list[Route]:
         """Where the handler is mounted."""
         return [Route("/sia2/query", self.query, methods=["GET", "POST"])]
 
     async def query(self, request: Request) -> Response:
-        """A query and its answer; errors in the format that was asked for (SIA-101, SIA-102)."""
+        """A query and its answer; errors in the format that was asked for (SIA-100 to SIA-103)."""
         return await self._door.answer(request, self._manners)
 
     def _query(self, wish: Wish) -> SiaQuery:
@@ -56,14 +52,8 @@ def _take_no_files(parts: Mapping[str, Part]) -> None:
     """
     for part in parts.values():
         part.close()
-        if part.name.strip().upper() in _NAMES:
+        if part.name.strip().upper() in NAMES:
             raise usage(
                 f"{part.name} came as a file; it is a parameter.",
                 "Send it as a part without filename, or name no parameter in UPLOAD.",
             )
-
-
-def _refusal(error: ServiceError, format: Format | None) -> Response:
-    """An error behind its word of the standard (SIA-100, SIA-103)."""
-    content, media_type = error_document(signed(faulted(error)), format)
-    return Response(content, status_code=error.status, headers={**error.headers, "Content-Type": media_type})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
+from vo_service.dali.doc_parts import with_part
 from vo_service.sia import conditions, positions
 from vo_service.sia.parameters import TABLE, SiaParameter
 
 _PAGE = Path("docs/searches.md")
-_PART = re.compile(r"(<!-- written by [^>]*sia\.page -->\n).*?(<!-- end of images -->)", re.DOTALL)
 _RULES = {
     positions.meets: "the shapes share a point",
     conditions.overlaps: "the intervals share a point",
@@ -30,7 +29,7 @@ def as_markdown() -> str:
 
 def with_table(page: str) -> str:
     """The page with its table as it is to be now."""
-    return _PART.sub(lambda found: found[1] + as_markdown() + found[2], page)
+    return with_part(page, "sia.page", as_markdown())
 
 
 def _line(one: SiaParameter[Any]) -> str:

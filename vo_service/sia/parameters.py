@@ -200,3 +200,6 @@ TABLE: Final[tuple[SiaParameter[Any], ...]] = (
 
 CONTROLS: Final[tuple[Parameter[Any], ...]] = (MAXREC, RESPONSEFORMAT, RUNID)
 """Parameters of every service, of one value each (SIA-008)."""
+
+NAMES: Final = (*(one.name for one in TABLE), *(one.name for one in CONTROLS))
+"""The names of all that a request may have."""

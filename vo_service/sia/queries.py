@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from vo_service.asking.answers import Told
 from vo_service.asking.queries import Asked, Asker, Queries
+from vo_service.asking.tables import Told
 from vo_service.dali.faults import faulted
 from vo_service.dali.streams import Cancellation
 from vo_service.sia.description import self_description

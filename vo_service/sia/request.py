@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from vo_service.adql import MAX_TEXT
+from vo_service.asking.queries import echo_of
 from vo_service.dali.errors import ServiceError, usage
 from vo_service.dali.parameters import MAXREC, RUNID, Form
 from vo_service.formats import Format, Info
 from vo_service.holdings.finish import did_of
 from vo_service.products.identifiers import dataset_of
-from vo_service.sia.conditions import both, is_joined
-from vo_service.sia.parameters import CONTROLS, ID, MOST_VALUES, NUMBERS, POS, TABLE, SiaParameter
+from vo_service.sia.conditions import both, by_name, is_joined
+from vo_service.sia.parameters import ID, MOST_VALUES, NAMES, NUMBERS, POS, TABLE, SiaParameter
 
 IMAGES: Final = "dataproduct_type IN ('image', 'cube')"
 """What SIA finds, with DPTYPE or without (SIA-056)."""
 
 _ROWS: Final = "SELECT * FROM ivoa.obscore"
-_NAMES: Final = "SELECT obs_publisher_did FROM ivoa.obscore"
 _MORE: Final = "Send several requests, or upload the list to /tap as a table and join it."
 
 
@@ -48,7 +48,7 @@ class SiaRequest:
             terms[parameter.name] = parameter.rule(parameter.columns, wanted)
         where = both((*terms.values(), IMAGES))
         if any(is_joined(term) for term in terms.values()):
-            where = f"obs_publisher_did IN ({_NAMES} WHERE {where})"
+            where = by_name(where)
         query = f"{_ROWS} WHERE {where}"
         if len(query) > MAX_TEXT:
             raise _too_long(terms, len(query))
@@ -58,7 +58,8 @@ class SiaRequest:
 def read_request(form: Form, format: Format) -> SiaRequest:
     """The request of a form, the format of its answer being known. Raises ServiceError (400)."""
     constraints = tuple((parameter, values) for parameter in TABLE if (values := _values(form, parameter)))
-    return SiaRequest(constraints, form.one(MAXREC), form.one(RUNID), format, tuple(_echo(form)))
+    echo = echo_of(form, NAMES)
+    return SiaRequest(constraints, form.one(MAXREC), form.one(RUNID), format, echo)
 
 
 def _values(form: Form, parameter: SiaParameter[Any]) -> tuple[Any, ...]:
@@ -90,15 +91,6 @@ def _too_long(terms: Mapping[str, str], length: int) -> ServiceError:
         f" this service takes at most {MAX_TEXT}.",
         _MORE,
     )
-
-
-def _echo(form: Form) -> Iterator[Info]:
-    """What was sent; MAXREC as it is heeded is told by every answer."""
-    controls = [one.name for one in CONTROLS if one is not MAXREC]
-    for name in (*(one.name for one in TABLE), *controls):
-        for value in form.values.get(name, ()):
-            if value.strip():
-                yield Info(name, value)
 
 
 def _spellings(texts: tuple[str, ...], authority: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The SIA 2.0 service of one process: its parts put together from the settings."""
+"""The SIA 2.0 service of one process: its parts put together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from capabilities.sia import SiaService, sia_capabilities
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Queries
 from vo_service.dali.vosi import Health, VosiHandlers
-from vo_service.settings import Settings
 from vo_service.sia.handlers import QueryHandler
 from vo_service.sia.present import PresentValues
 from vo_service.sia.queries import SiaQueries
@@ -30,9 +29,9 @@ class Surroundings:
 
 
 class Sia:
-    """SIA 2.0 as the settings want it."""
+    """The search for images of one process."""
 
-    def __init__(self, settings: Settings, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings) -> None:
         door = around.door
         queries = SiaQueries(around.queries, PresentValues(around.queries), around.authority)
         self._query = QueryHandler(door, queries)

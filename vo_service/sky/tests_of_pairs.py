@@ -15,6 +15,7 @@ import numpy as np
 
 from vo_service.sky import pair_kernels as kernels
 from vo_service.sky.caps import SLACK
+from vo_service.sky.near_pairs import Balls, any_of_shapes, near_pairs
 from vo_service.sky.pair_chains import (
     AT_ONCE,
     OPEN,
@@ -30,7 +31,7 @@ from vo_service.sky.region import Region
 from vo_service.sky.relations import CLOSE
 from vo_service.sky.shapes import Kind, Places, Shapes
 from vo_service.sky.unions import Union
-from vo_service.sky.vectors import ALLOWANCE, Floats, positions
+from vo_service.sky.vectors import ALLOWANCE, Flags, Floats, positions
 
 Test = Literal["intersects", "covers", "inside"]
 Regions = Sequence[Region | None] | Shapes
@@ -134,6 +135,8 @@ class _Pairs:
 
     def _by_members(self, verdicts: Verdicts) -> None:
         """Unions by their members: whether one of them meets the other side, or all lie inside it."""
+        if self.holds:
+            self._by_outer_members(verdicts)
         for side, other in ((self.one, self.two), (self.two, self.one)):
             if self.holds and side is self.one:
                 continue
@@ -143,13 +146,24 @@ class _Pairs:
                 if len(mine) == 0:
                     continue
                 added, partners = _Members.of(unions, which, False), other.take(mine)
-                passing = added.passing(partners, self.holds)
                 if self.holds:
-                    verdicts[mine[passing == added.count]] = 1
+                    verdicts[mine[added.all_held(partners, self.check)]] = 1
                     continue
-                holes = _Members.of(unions, which, True).passing(partners, False)
-                verdicts[mine[(passing > 0) & (holes == 0)]] = 1
-                verdicts[mine[passing == 0]] = 0
+                met = added.any_met(partners, self.check)
+                verdicts[mine[~met]] = 0
+                mine, which = mine[met], which[met]
+                holes = _Members.of(unions, which, True).any_met(other.take(mine), self.check)
+                verdicts[mine[~holes]] = 1
+
+    def _by_outer_members(self, verdicts: Verdicts) -> None:
+        """What meets no member of a union does not lie in it, unless it is empty."""
+        shapes = (self.two.kind == Kind.DISC) | (self.two.kind == Kind.CHAIN)
+        rows = np.flatnonzero((verdicts == OPEN) & (self.one.kind == Kind.REGION) & shapes)
+        for part in kernels.parts(rows, _UNIONS_AT_ONCE):
+            unions, mine, which = _unions(self.one, part)
+            if len(mine):
+                members = _Members.of(unions, which, False)
+                verdicts[mine[~members.any_met(self.two.take(mine), self.check)]] = 0
 
     def _by_shared_regions(self, verdicts: Verdicts) -> None:
         """Regions that many pairs share, against the caps, centres and corners of their partners."""
@@ -232,14 +246,41 @@ class _Members:
         flat = [region for each in members for region in each]
         return _Members(Shapes.of(flat), firsts[which], counts[which])
 
-    def passing(self, partners: Shapes, holds: bool) -> Places:
-        """How many members of each union meet its partner, or are held by it."""
-        owner = np.repeat(np.arange(len(self.count)), self.count)
-        ahead = np.cumsum(self.count) - self.count
-        member = self.first[owner] + np.arange(len(owner)) - ahead[owner]
-        verdicts = _Pairs(partners.take(owner), self.shapes.take(member), holds).settle()
-        passing: Places = np.bincount(owner, verdicts == 1, minlength=len(self.count)).astype(np.intp)
-        return passing
+    def any_met(self, partners: Shapes, check: Callable[[], None]) -> Flags:
+        """Whether a member of each union meets its partner."""
+
+        def meets(partner: Places, member: Places) -> Flags:
+            passed: Flags = self._verdicts(partners, partner, member, False, check) == 1
+            return passed
+
+        met = np.zeros(len(partners), dtype=bool)
+        balls = Balls.of(self.shapes)
+        for near in near_pairs(Balls.of(partners), balls, self.first, self.count):
+            met[any_of_shapes(near, meets)] = True
+        return met
+
+    def all_held(self, partners: Shapes, check: Callable[[], None]) -> Flags:
+        """Whether all members of each union lie in its partner."""
+
+        def stands_out(partner: Places, member: Places) -> Flags:
+            out: Flags = self._verdicts(partners, partner, member, True, check) != 1
+            return out
+
+        held = np.zeros(len(partners), dtype=bool)
+        balls = Balls.of(self.shapes)
+        # a region may be empty, and then its cap tells nothing
+        balls = Balls(balls.centre, np.where(self.shapes.kind == Kind.REGION, np.inf, balls.reach))
+        for near in near_pairs(Balls.of(partners), balls, self.first, self.count):
+            touched = np.bincount(near.shape, minlength=len(partners)) == self.count
+            held[touched] = True
+            near = near.where(touched[near.shape])
+            held[any_of_shapes(near.turned(), stands_out)] = False
+        return held
+
+    def _verdicts(
+        self, partners: Shapes, partner: Places, member: Places, holds: bool, check: Callable[[], None]
+    ) -> Verdicts:
+        return _Pairs(partners.take(partner), self.shapes.take(member), holds, check).settle()
 
 
 def _unions(side: Shapes, rows: Places) -> tuple[list[Union], Places, Places]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from vo_service.dali.doc_parts import with_part
 from vo_service.soda.parameters import BULK, TABLE, SodaParameter
 
 _PAGE = Path("docs/cutouts.md")
-_PART = re.compile(r"(<!-- written by [^>]* -->\n).*?(<!-- end -->)", re.DOTALL)
 _REPEATED = {"nowhere": "", "async": "async", "everywhere": "yes"}
 
 
@@ -20,7 +19,7 @@ def as_markdown() -> str:
 
 def with_table(page: str) -> str:
     """The page with its table as it is to be now."""
-    return _PART.sub(lambda found: found[1] + as_markdown() + found[2], page)
+    return with_part(page, "soda.page", as_markdown())
 
 
 def _line(one: SodaParameter[object]) -> str:

@@ -340,8 +340,8 @@ DPTYPE: Final = SodaParameter(
 MOST: Final = SodaParameter(
     "MOST",
     values.most,
-    f"How many data sets one row of the table may be cut from, e.g. 5. Leave empty for {values.MOST}."
-    " Only with UPLOAD.",
+    "How many data sets one row of the table may be cut from, e.g. 5."
+    " Leave empty for what this service is set to, 100 as a rule. Only with UPLOAD.",
     "meta.number",
     datatype="int",
     arraysize="1",
@@ -350,7 +350,7 @@ PARTSIZE: Final = SodaParameter(
     "PARTSIZE",
     values.part_size,
     "Bytes after which the next tar begins, e.g. 100000000; a cut-out is never divided."
-    f" Leave empty for {values.PART_BYTES}. Only with UPLOAD.",
+    " Leave empty for what this service is set to, 1073741824 as a rule. Only with UPLOAD.",
     "phys.size;meta.file",
     unit="byte",
     datatype="int",

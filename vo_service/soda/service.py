@@ -23,7 +23,8 @@ from vo_service.pixels.processes import WorkLimits
 from vo_service.products.desk import Desk
 from vo_service.products.shelf import Shelf
 from vo_service.settings import Settings
-from vo_service.soda.bulk.work import MOST_ROWS, Bulk
+from vo_service.soda.bulk.limits import BulkLimits
+from vo_service.soda.bulk.work import Bulk
 from vo_service.soda.examples import DataSets
 from vo_service.soda.handlers import SyncHandler
 from vo_service.soda.jobs import SodaJobs
@@ -84,7 +85,7 @@ def _bulk(settings: Settings, around: Surroundings) -> Bulk:
     fetch: Fetch | None = None
     if settings.upload_hosts:
         fetch = Fetcher(settings.upload_hosts, settings.upload_bytes, place, settings.upload_private)
-    rows = min(settings.upload_rows, MOST_ROWS)
+    rows = min(settings.upload_rows, settings.bulk_rows)
     return Bulk(
         around.desk,
         around.shelf,
@@ -93,6 +94,7 @@ def _bulk(settings: Settings, around: Surroundings) -> Bulk:
         around.authority,
         around.clock,
         UploadLimits(min(settings.upload_tables, 1), rows, settings.upload_bytes, place),
+        BulkLimits(settings.bulk_cuts, settings.bulk_part_bytes, settings.bulk_matches),
         fetch,
         WorkLimits(settings.job_seconds_hard, settings.cut_memory_bytes),
         settings.result_bytes,

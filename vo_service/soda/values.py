@@ -22,11 +22,7 @@ WIDTH: Final = 1_000.0
 """The full width of a band round a line where none is given, km/s."""
 _NAME_LENGTH: Final = 80
 
-MOST: Final = 100
-"""Data sets that a row of an uploaded table is cut from where nothing is said."""
 MOST_AT_ALL: Final = 10_000
-PART_BYTES: Final = 1 << 30
-"""Size of a tar where nothing is said."""
 LEAST_PART_BYTES: Final = 1 << 20
 LARGEST_PART_BYTES: Final = 1 << 34
 

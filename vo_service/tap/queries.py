@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 
-from vo_service.asking.answers import Told, tell_end
+from vo_service.asking.answers import tell_end
 from vo_service.asking.errors import service_error
 from vo_service.asking.queries import Asked, Asker, Queries
+from vo_service.asking.tables import Told
 from vo_service.dali.multipart import Part
 from vo_service.dali.parameters import Form
 from vo_service.dali.streams import Cancellation

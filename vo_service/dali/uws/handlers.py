@@ -44,7 +44,7 @@ from vo_service.store.jobs import Job, ListedJob, StoredResult
 T = TypeVar("T")
 
 _THREADS = 16  # requests about jobs that use the database at a time, apart from those of other services
-_LOOKS = 3  # for a result that grows, whose file goes when the next attempt has taken it over
+_LOOKS = 3  # for a result whose file goes, since the next attempt has taken it over
 _AFTER_DELETION = "LAST=100"  # a client that follows must not get a giant list (UWS-098)
 
 
@@ -241,31 +241,42 @@ class JobHandlers:
         return _xml(documents.results_document(self._job_address(request), job))
 
     async def result(self, request: Request) -> Response:
-        """One result (TAP-147, DALI-015)."""
+        """One result (TAP-147, DALI-015); looked for once more where its file goes meanwhile."""
         name = request.path_params["name"]
         job = await self._found(request)
         result = _named_result(job, name)
-        headers = {"Content-Type": result.media_type, **_NOT_KEPT}
         if result.grows and request.method == "HEAD":  # to know its length it would have to be made
-            head = Response(headers=headers)
+            head = Response(headers={"Content-Type": result.media_type, **_NOT_KEPT})
             del head.headers["Content-Length"]
             return head
         for _ in range(_LOOKS):
-            if not result.grows:
-                break
-            content = await self._grown(job, result)
-            if content is not None:
-                return Response(content, headers=headers)
-            job = await self._found(request)  # it has ended just now, or goes on in another place
+            answer = await self._sent(request, job, result)
+            if answer is not None:
+                return answer
+            before, job = result, await self._found(request)  # it has ended just now, or goes on elsewhere
             result = _named_result(job, name)
+            if result == before and not result.grows:
+                raise ServiceError(ErrorKind.NOT_FOUND, "The job has no such file, or no longer.")
+        raise ServiceError(
+            ErrorKind.UNAVAILABLE, "This result changes at this moment.", "Ask for it once more."
+        )
+
+    async def _sent(self, request: Request, job: Job, result: StoredResult) -> Response | None:
+        """The answer with a result; None where what it is made of is no longer there."""
         if result.grows:
-            raise ServiceError(
-                ErrorKind.UNAVAILABLE, "This result changes at this moment.", "Ask for it once more."
-            )
+            content = await self._grown(job, result)
+            headers = {"Content-Type": result.media_type, **_NOT_KEPT}
+            return None if content is None else Response(content, headers=headers)
         path = self._runner.files.place(job.job_id) / result.file
+        name = result.result_id
         saved = name if name.endswith(path.suffix) else f"{name}{path.suffix}"
         made = JobFile(path, result.media_type, result.size, result.etag, job.ended, saved)
-        return await self._file(request, made, "inline")
+        try:
+            return await self._file(request, made, "inline")
+        except ServiceError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            return None
 
     async def _grown(self, job: Job, result: StoredResult) -> bytes | None:
         """A result as it is at this moment; None where what it is made of is no longer there."""

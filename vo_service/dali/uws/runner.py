@@ -17,6 +17,7 @@ from datetime import datetime
 
 from vo_service.dali.outage import Outage
 from vo_service.dali.uws.lifecycle import Execution
+from vo_service.dali.uws.settling import Settler
 from vo_service.dali.uws.sweeper import Sweeper
 from vo_service.dali.uws.waiting import Waiters
 from vo_service.dali.uws.work import JobService
@@ -25,6 +26,7 @@ from vo_service.store.changes import Changes
 from vo_service.store.errors import DiskFull, StoreError
 from vo_service.store.job_files import JobFiles
 from vo_service.store.job_queue import JobQueue, Look
+from vo_service.store.job_settling import UnsettledJobs
 from vo_service.store.jobs import Changed, Claim, Held, Job, JobQuota, Jobs, NewJob, Phase
 from vo_service.store.workers import Workers
 
@@ -36,6 +38,7 @@ _STRAY_SECONDS = 5.0
 _SNAPSHOT_SECONDS = 0.5
 _BEAT_SECONDS = 5.0
 _BURY_SECONDS = 1.0
+_SETTLE_SECONDS = 5.0
 _SWEEP_SECONDS = 30.0
 _ORPHANS_SECONDS = 3600.0
 _STOP_SECONDS = 5.0
@@ -68,6 +71,7 @@ class JobRunner:
         self._changes = Changes(catalogue)
         self._sweeper = Sweeper(self.jobs, files)
         self._services = {service.name: service for service in services}
+        self._settler = Settler(UnsettledJobs(catalogue, clock), files, self._services.values())
         self._clock = clock
         self._lock = threading.Lock()  # guards the next four
         self._worker: str | None = None  # our id, once the database knows it
@@ -331,10 +335,13 @@ class JobRunner:
                 return
 
     def _sweep(self) -> None:
-        sweep = orphans = float("-inf")
+        sweep = orphans = settled = float("-inf")
         while not self._ended.wait(_BURY_SECONDS):
             try:
                 now = time.monotonic()
+                if self._workers.first and now - settled > _SETTLE_SECONDS:
+                    self._settler.settle()
+                    settled = now
                 if self._workers.first and now - sweep > _SWEEP_SECONDS:
                     self._sweeper.sweep()
                     sweep = now

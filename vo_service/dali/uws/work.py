@@ -91,7 +91,9 @@ Growing = Callable[[Job, Path], bytes]
 """The bytes of a result that still grows, from its job and the file that was shown for it. May block."""
 
 Closing = Callable[[Job, Sink, Phase], None]
-"""Puts in order what work has shown that ends early, in this phase: what it concludes with is listed then."""
+"""Puts in order what work has shown that ends early, in this phase: what it concludes with is listed then.
+The sink is that of the work; or, of a job that ended while nobody ran it, of an attempt that has done nothing
+yet."""
 
 
 @dataclass(frozen=True, slots=True)

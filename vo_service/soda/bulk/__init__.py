@@ -2,7 +2,8 @@
 
 columns    which columns of a table say what
 rows       what each row asks for
-matching   which data sets hold a position
+limits     how large a job may be
+matching   which data sets have anything of a place
 planning   rows and data sets make tasks, in the order of the files
 journal    what was planned and what became of it, in a file that outlives the process
 parts      tars, or one FITS file, to which cut-outs are appended

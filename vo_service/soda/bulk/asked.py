@@ -9,6 +9,7 @@ from typing import Any, Final
 from vo_service.dali.errors import usage
 from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, Form, shortened
 from vo_service.soda.bulk.journal import Make
+from vo_service.soda.bulk.limits import BulkLimits
 from vo_service.soda.bulk.planning import Choice
 from vo_service.soda.bulk.rows import Defaults
 from vo_service.soda.errors import MultiValuedError
@@ -25,8 +26,6 @@ from vo_service.soda.parameters import (
     SodaParameter,
 )
 from vo_service.soda.request import check_parameters
-from vo_service.soda.values import MOST as DEFAULT_MOST
-from vo_service.soda.values import PART_BYTES
 
 _KINDS: Final[Mapping[str, str]] = {
     "application/x-tar": "tar",
@@ -53,7 +52,7 @@ def is_bulk(form: Form) -> bool:
     return any(value.strip() for value in form.values.get(UPLOAD.name, ()))
 
 
-def read_bulk(form: Form) -> BulkAsked:
+def read_bulk(form: Form, limits: BulkLimits) -> BulkAsked:
     """The parameters of a request with UPLOAD. Raises ServiceError (400); MultiValuedError where one that
     holds for all rows has several values."""
     of_rows = Form({name: values for name, values in form.values.items() if name not in _NOT_FOR_ROWS})
@@ -63,15 +62,16 @@ def read_bulk(form: Form) -> BulkAsked:
     kind = _kind(form)
     if kind == "fits" and form.one(HEADER.at("async")):
         raise usage("HEADER is text, which no FITS file holds.", "Leave RESPONSEFORMAT out.")
-    part_bytes = form.one(PARTSIZE.at("async")) or PART_BYTES
+    part_bytes = form.one(PARTSIZE.at("async")) or limits.part_bytes
     ids = form.every(ID.at("async"))
     return BulkAsked(
         Make(kind, part_bytes),
         Choice(
             ids,
             form.every(DPTYPE.at("async")),
-            form.one(MOST.at("async")) or DEFAULT_MOST,
+            form.one(MOST.at("async")) or limits.most,
             kind == "fits",
+            limits.cuts,
         ),
         Defaults(of_rows, ids, form.one(RADIUS.at("async"))),
     )

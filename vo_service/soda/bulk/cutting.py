@@ -20,7 +20,6 @@ from vo_service.pixels.processes import WorkLimits
 from vo_service.products.datasets import DataSet
 from vo_service.products.faults import cannot_be_cut, changed, unreadable
 from vo_service.products.many import Fault, ManyResults
-from vo_service.products.provenance import source_version
 from vo_service.products.results import Results, ending_of
 from vo_service.products.selection import NoOverlap
 from vo_service.products.shelf import Closed
@@ -29,6 +28,7 @@ from vo_service.products.workshop import Workshop
 from vo_service.sky import Region
 from vo_service.soda.bulk.gate import Owner, refusal
 from vo_service.soda.bulk.parts import Member, Parts
+from vo_service.soda.bulk.targets import version_of
 from vo_service.soda.bulk.tasks import Outcome, Task, wanted_of
 from vo_service.store.disk import disk_errors
 
@@ -46,8 +46,8 @@ Told = Callable[[Task, Outcome], None]
 
 @dataclass(frozen=True, slots=True)
 class Cutter:
-    """What cuts data sets for a job: ``folder`` is for what waits, ``told`` hears what became of each
-    task."""
+    """What cuts data sets for a job: ``folder`` is for what waits, ``told`` hears what became of each task.
+    ``is_past``: what is known of the data sets does not hold any more."""
 
     results: Results
     workshop: Workshop
@@ -57,9 +57,11 @@ class Cutter:
     as_fits: bool
     cancellation: Cancellation
     told: Told
+    is_past: Callable[[], bool]
 
     def cut(self, found: DataSet, tasks: Sequence[Task], owner: Owner) -> None:
-        """All tasks of a data set. Raises ServiceAway, ClientGone, and errors of the disk of the parts."""
+        """All tasks of a data set, as long as what is known of it holds: nothing is told of the rest. Raises
+        ServiceAway, ClientGone, and errors of the disk of the parts."""
         many = self.results.many_of(found)
         waiting: list[tuple[Task, Wanted]] = []
         together = _TOGETHER
@@ -68,6 +70,8 @@ class Cutter:
                 chunk = [(task, self._wanted(task)) for task in tasks[start : start + _EXPECTED]]
                 many.expect([shape for _, one in chunk if (shape := _shape_of(one)) is not None])
                 for task, wanted in chunk:
+                    if self.is_past():
+                        return
                     outcome = self._cut_one(many, found, task, wanted, owner, waiting)
                     if outcome is not None:
                         self.told(task, outcome)
@@ -92,8 +96,9 @@ class Cutter:
         if isinstance(wanted, ServiceError):
             return outcome_of(wanted)
         try:
-            if source_version(found.science) != task.version:
-                return Outcome("error", "The file has changed since this job was planned.")
+            if version_of(found, wanted.companions) != task.version:
+                which = "The file, or a companion of it," if wanted.companions else "The file"
+                return Outcome("error", f"{which} has changed since this job was planned.")
             plan = many.plan(wanted, owner.viewer_for(many, wanted))
             if plan is None:
                 waiting.append((task, wanted))
@@ -161,6 +166,8 @@ class Cutter:
     ) -> Iterator[tuple[Task, Outcome]]:
         folder = self.folder / _FOLDER
         for place, ((task, wanted), fault) in enumerate(zip(waiting, faults, strict=True)):
+            if self.is_past():
+                break
             refused = fault or refusal(owner, many, wanted)  # to compute takes a while: rights may be gone
             yield (
                 task,

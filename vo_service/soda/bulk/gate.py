@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from vo_service.access import ANONYMOUS, Viewer
 from vo_service.dali.errors import ServiceAway, ServiceError
@@ -11,12 +13,34 @@ from vo_service.products.shelf import Closed
 from vo_service.products.wanted import Wanted
 from vo_service.store.jobs import Job
 
+_LOOK_SECONDS: Final = 0.5
+
 
 class Gated(Protocol):
     """What has files of data sets: `products.many.ManyResults`."""
 
     def require_open(self, wanted: Wanted, viewer: Viewer) -> None:
         """Raises Closed."""
+
+
+class Sight:
+    """What was looked up of the holdings, at one moment: the next snapshot may have closed it. ``number`` is
+    that of the newest snapshot; it may block, and raises ServiceAway."""
+
+    def __init__(self, number: Callable[[], int]) -> None:
+        self._number = number
+        self._seen = number()
+        self._looked = time.monotonic()
+        self._is_past = False
+
+    def is_past(self) -> bool:
+        """Whether there is a newer snapshot, which is looked for now and then: then all has to be looked up
+        anew."""
+        now = time.monotonic()
+        if not self._is_past and now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self._is_past = self._number() != self._seen
+        return self._is_past
 
 
 class Owner:

@@ -11,9 +11,9 @@ from typing import Final
 
 from vo_service.dali.uws.work import Sink
 from vo_service.soda.bulk import status
-from vo_service.soda.bulk.journal import NAME, Record, read_journal
+from vo_service.soda.bulk.journal import NAME, Make, Record, read_journal
 from vo_service.soda.bulk.parts import framing_of
-from vo_service.soda.bulk.resume import close_early
+from vo_service.soda.bulk.resume import begin, close_early, take_over
 from vo_service.store.disk import disk_errors
 from vo_service.store.errors import StoreError
 from vo_service.store.jobs import FINAL, Job, Phase, StoredResult
@@ -41,11 +41,13 @@ def closed_parts(job: Job, sink: Sink, record: Record) -> Iterator[StoredResult]
 
 def list_early(job: Job, sink: Sink, phase: Phase) -> None:
     """A job ends in this phase before all is done: it keeps what was, and a table that says what that is.
+    Where it was not this attempt that did some of it, it is what the job shows of an earlier one.
+
     Raises DiskFull, StoreError; OSError where its journal cannot be read."""
-    try:
-        record = read_journal(sink.attempt / NAME)
-    except FileNotFoundError:
+    path = sink.attempt / NAME
+    if not path.exists() and not _taken_over(job, sink):
         return
+    record = read_journal(path)
     if record.make is None:
         return
     close_early(record, framing_of(record.make.kind), sink.attempt)
@@ -55,6 +57,28 @@ def list_early(job: Job, sink: Sink, phase: Phase) -> None:
     except StoreError:  # there is no room: it is made of the journal whenever it is asked for
         (sink.attempt / _ENDED).unlink(missing_ok=True)
     sink.conclude(results)
+
+
+def _taken_over(job: Job, sink: Sink) -> bool:
+    """Have in this attempt what an earlier one has left; False where it has left nothing. Of one that had no
+    plan yet there is the beginning."""
+    progress = take_over(job, sink.directory, sink.attempt)
+    if progress is None:
+        shown = next((one for one in job.results if one.grows), None)
+        make = None if shown is None else _made(sink.directory / shown.file)
+        if make is None:
+            sink.conclude([one for one in job.results if not one.grows])
+            return False
+        progress = begin(sink.attempt, make)
+    progress.journal.close()
+    return True
+
+
+def _made(path: Path) -> Make | None:
+    try:
+        return read_journal(path).make
+    except FileNotFoundError:
+        return None
 
 
 def _ended_table(sink: Sink, table: bytes) -> StoredResult:

@@ -11,34 +11,32 @@ from typing import Final
 from vo_service.asking.queries import Asker, Queries
 from vo_service.dali.errors import ServiceError, usage
 from vo_service.dali.streams import Cancellation
-from vo_service.products.provenance import source_version
 from vo_service.products.selection import Constraints
 from vo_service.products.stored import StoredFile
-from vo_service.sky import Circle, centroid
-from vo_service.soda.bulk.matching import Position, datasets_at
+from vo_service.sky import Circle, Region, centroid
+from vo_service.soda.bulk.matching import Place, datasets_at
 from vo_service.soda.bulk.rows import InputRow
-from vo_service.soda.bulk.targets import Target, Targets
+from vo_service.soda.bulk.targets import Target, Targets, version_of
 from vo_service.soda.bulk.tasks import Outcome, Task, wanted_of
 from vo_service.spectral import C, Frame
-
-MOST_CUTS: Final = 200_000
-"""Cut-outs of one job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the request says of the data sets: ``ids`` for rows that name none and say no place, ``kinds`` and
-    ``most`` of those that a position may lie in, and whether results are FITS alone."""
+    ``most`` of those that a place may lie in, whether results are FITS alone, and how many ``cuts`` one job
+    may have."""
 
     ids: tuple[str, ...]
     kinds: tuple[str, ...]
     most: int
     as_fits: bool
+    cuts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How data sets are found: by identifiers, and by positions."""
+    """How data sets are found: by identifiers, and by places."""
 
     targets: Callable[[Sequence[str]], Mapping[str, Targets]]
     queries: Queries
@@ -52,8 +50,9 @@ class _Draft:
 
     row: InputRow
     fault: str | None = None
-    position: Position | None = None
-    place: tuple[float, float] = (0.0, 0.0)
+    sought: Place | None = None
+    middle: tuple[float, float] = (0.0, 0.0)
+    roles: tuple[str, ...] = ()
     names: tuple[str, ...] = field(default=())
 
 
@@ -63,10 +62,10 @@ def plan_tasks(rows: Iterable[InputRow], choice: Choice, finding: Finding) -> li
     Raises ServiceError: 400 for more cut-outs than one job may have, 503 where nobody answers.
     """
     drafts = [_drafted(row, choice) for row in rows]
-    asked = [draft for draft in drafts if draft.position is not None]
-    positions = [draft.position for draft in asked if draft.position is not None]
+    asked = [draft for draft in drafts if draft.sought is not None]
+    places = [draft.sought for draft in asked if draft.sought is not None]
     found = datasets_at(
-        positions, choice.kinds, MOST_CUTS, finding.queries, finding.asker, finding.cancellation
+        places, choice.kinds, choice.cuts, finding.queries, finding.asker, finding.cancellation
     )
     for number, draft in enumerate(asked):
         draft.names = tuple(found.get(number, ()))
@@ -74,9 +73,9 @@ def plan_tasks(rows: Iterable[InputRow], choice: Choice, finding: Finding) -> li
     tasks: list[tuple[_Order, Task]] = []
     for draft in drafts:
         tasks += _tasks(draft, known, choice.most)
-    if len(tasks) > MOST_CUTS:
+    if len(tasks) > choice.cuts:
         raise usage(
-            f"The rows of the table are {len(tasks)} cut-outs; one job has at most {MOST_CUTS}.",
+            f"The rows of the table are {len(tasks)} cut-outs; one job has at most {choice.cuts}.",
             "Make several jobs of it.",
         )
     numbered = [(order, replace(task, number=number)) for number, (order, task) in enumerate(tasks, 1)]
@@ -91,31 +90,28 @@ def _drafted(row: InputRow, choice: Choice) -> _Draft:
     if row.fault is not None:
         return _Draft(row, row.fault)
     try:
-        wanted = wanted_of(row.pairs, choice.as_fits).constraints
+        asked = wanted_of(row.pairs, choice.as_fits)
     except ServiceError as error:
         return _Draft(row, " ".join(error.text.split()))
-    place = _place(wanted)
-    draft = _Draft(row, place=place or (0.0, 0.0))
+    wanted = asked.constraints
+    draft = _Draft(row, middle=_middle(wanted.shape), roles=asked.companions)
     if row.id is not None:
         draft.names = (row.id,)
     elif choice.ids:
         draft.names = choice.ids
-    elif place is not None:
-        draft.position = Position(*place, _wavelengths(wanted))
+    elif wanted.shape is not None:
+        draft.sought = Place(wanted.shape, _wavelengths(wanted))
     else:
         draft.fault = "The row names no data set and has no position."
     return draft
 
 
-def _place(wanted: Constraints) -> tuple[float, float] | None:
-    """The middle of the shape that is wanted."""
-    shape = wanted.shape
-    if shape is None:
-        return None
+def _middle(shape: Region | None) -> tuple[float, float]:
+    """The middle of what is wanted; of all the sky as good as any."""
     if isinstance(shape, Circle):
         return shape.lon, shape.lat
-    middle = centroid(shape)
-    return None if middle is None else (float(middle[0]), float(middle[1]))
+    middle = None if shape is None else centroid(shape)
+    return (0.0, 0.0) if middle is None else (float(middle[0]), float(middle[1]))
 
 
 def _wavelengths(wanted: Constraints) -> tuple[float, float] | None:
@@ -146,8 +142,8 @@ def _tasks(draft: _Draft, known: Mapping[str, Targets], most: int) -> list[tuple
     tasks = [(_LAST, fault) for fault in faults]
     for target in islice(targets.values(), most):
         science = target.found.science
-        task = replace(blank, dataset=target.name, version=source_version(science))
-        tasks.append((_order(science, draft.place), task))
+        task = replace(blank, dataset=target.name, version=version_of(target.found, draft.roles))
+        tasks.append((_order(science, draft.middle), task))
     if len(targets) > most:
         text = f"The row stands for {len(targets)} data sets, of which {most} are cut; MOST may be larger."
         tasks.append((_LAST, replace(blank, fault=Outcome("error", text))))
@@ -155,15 +151,15 @@ def _tasks(draft: _Draft, known: Mapping[str, Targets], most: int) -> list[tuple
 
 
 def _nowhere(draft: _Draft) -> str:
-    if draft.position is not None and draft.position.wavelengths is not None:
-        return "No data set holds this position and these wavelengths."
-    return "No data set holds this position."
+    if draft.sought is not None and draft.sought.wavelengths is not None:
+        return "No data set has anything of this region and these wavelengths."
+    return "No data set has anything of this region."
 
 
 _LAST: Final[_Order] = ("\U0010ffff", "", 0, "", "", 0.0, 0.0)
 
 
-def _order(file: StoredFile, place: tuple[float, float]) -> _Order:
+def _order(file: StoredFile, middle: tuple[float, float]) -> _Order:
     """Files as they lie on the disk, and places from south to north, as rows of pixels mostly lie."""
     found = file.found
     return (
@@ -172,6 +168,6 @@ def _order(file: StoredFile, place: tuple[float, float]) -> _Order:
         found.offset or 0,
         found.path,
         file.product_id,
-        place[1],
-        place[0],
+        middle[1],
+        middle[0],
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from vo_service.products.datasets import DataSet
 from vo_service.products.named import Named
+from vo_service.products.provenance import source_version
 from vo_service.products.shelf import Shelf
 
 _AT_ONCE: Final = 500  # identifiers of one look-up
@@ -28,6 +29,17 @@ class Targets:
 
     found: tuple[Target, ...] = ()
     fault: str | None = None
+
+
+def version_of(found: DataSet, roles: Sequence[str]) -> str:
+    """A word for the state of the files that a cut-out is made of: the image, and its companions of these
+    roles."""
+    companions = sorted(
+        f"{file.product_id}:{source_version(file)}"
+        for role in dict.fromkeys(roles)
+        for file in found.companions.get(role, ())
+    )
+    return " ".join((source_version(found.science), *companions))
 
 
 def find_targets(shelf: Shelf, texts: Sequence[str], authority: str, address: str) -> Mapping[str, Targets]:

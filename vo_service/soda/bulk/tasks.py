@@ -41,9 +41,9 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Task:
     """``number`` is its place in the table of states, from 1; ``row`` that of its row in the table that was
-    uploaded. ``dataset`` is the name of the data set, ``version`` the state of its file when the job was
-    planned. ``pairs`` are the parameters of its request. ``fault``: what became of it before anything was
-    opened."""
+    uploaded. ``dataset`` is the name of the data set, ``version`` the state of the files that are wanted of
+    it when the job was planned. ``pairs`` are the parameters of its request. ``fault``: what became of it
+    before anything was opened."""
 
     number: int
     row: int

@@ -32,7 +32,8 @@ from vo_service.products.shelf import Shelf
 from vo_service.soda.bulk import status
 from vo_service.soda.bulk.asked import BulkAsked, read_bulk
 from vo_service.soda.bulk.cutting import Cutter
-from vo_service.soda.bulk.gate import Owner
+from vo_service.soda.bulk.gate import Owner, Sight
+from vo_service.soda.bulk.limits import BulkLimits
 from vo_service.soda.bulk.listing import RunningTables, closed_parts, list_early, running_results
 from vo_service.soda.bulk.parts import Framing, Parts, framing_of
 from vo_service.soda.bulk.planning import Finding, plan_tasks
@@ -48,8 +49,6 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-MOST_ROWS: Final = 100_000
-"""Rows of the table of one job."""
 _LOOKED_UP: Final = 16  # data sets whose files are looked up together
 _BATCH: Final = 1024  # tasks for which one look-up is good
 _FLUSH_SECONDS: Final = 0.5
@@ -64,7 +63,8 @@ class Interrupted(Exception):
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """What the jobs of tables of a process share. ``fetch`` gets tables from other servers, where that is
-    allowed; ``limits`` are of the table; ``result_bytes`` of all that one job makes."""
+    allowed; ``limits`` are of the table, ``bulk_limits`` of what is made of it; ``result_bytes`` of all that
+    one job makes."""
 
     desk: Desk
     shelf: Shelf
@@ -73,6 +73,7 @@ class Bulk:
     authority: Callable[[], str]
     clock: Callable[[], datetime]
     limits: UploadLimits
+    bulk_limits: BulkLimits
     fetch: Fetch | None
     computing: WorkLimits
     result_bytes: int
@@ -81,7 +82,7 @@ class Bulk:
     def work(self, job: Job, cancellation: Cancellation, sink: Sink) -> None:
         """All rows of a job. Raises ServiceError for a table or parameters that are wrong as a whole."""
         form = Form.of(job.parameters)
-        asked = read_bulk(form)
+        asked = read_bulk(form, self.bulk_limits)
         run = _Run(self, job, asked, cancellation, sink)
         try:
             run.do(form)
@@ -151,7 +152,7 @@ class _Run:
         )
         record = self._known.record
         parts.resume(record.closed, self._known.begun)
-        for tasks in _batches([task for task in record.tasks if task.number not in record.outcomes]):
+        for tasks in _batches(self._left(record.tasks)):
             self._do_batch(tasks, parts)
         parts.close_part()
         self._flush(parts)
@@ -178,7 +179,12 @@ class _Run:
         self._note_progress()
 
     def _do_batch(self, tasks: Sequence[Task], parts: Parts) -> None:
-        """The tasks of some data sets."""
+        """The tasks of some data sets, which are looked up anew whenever the holdings have changed."""
+        while left := self._left(tasks):
+            sight = self._patiently(lambda: Sight(self._bulk.shelf.snapshot))
+            self._do_looked_up(left, parts, sight)
+
+    def _do_looked_up(self, tasks: Sequence[Task], parts: Parts, sight: Sight) -> None:
         cutter = Cutter(
             self._bulk.desk.results,
             self._bulk.desk.workshop,
@@ -188,6 +194,7 @@ class _Run:
             self._asked.choice.as_fits,
             self._cancellation,
             self._told,
+            sight.is_past,
         )
         found = self._patiently(lambda: self._targets([task.dataset or "" for task in tasks]))
         for name, group in groupby(tasks, lambda task: task.dataset or ""):
@@ -201,8 +208,12 @@ class _Run:
 
     def _cut(self, cutter: Cutter, found: DataSet, tasks: Sequence[Task]) -> None:
         """The tasks of one data set, or what is left of them."""
-        done = self._known.record.outcomes
-        cutter.cut(found, [task for task in tasks if task.number not in done], self._owner)
+        cutter.cut(found, self._left(tasks), self._owner)
+
+    def _left(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those of which nothing is known yet."""
+        known = self._known.record.outcomes
+        return [task for task in tasks if task.number not in known]
 
     def _told(self, task: Task, outcome: Outcome) -> None:
         """What became of a task."""
