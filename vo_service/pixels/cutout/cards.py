@@ -24,14 +24,23 @@ OF_THE_WHOLE = frozenset({b"CHECKSUM", b"DATASUM ", b"DATAMIN ", b"DATAMAX "})
 """What these say is true of all pixels together, and of no part of them."""
 _REMEMBERED = 8192
 """Cards of which it is remembered what they are: many cuts of an image have the same ones."""
+_HEADERS = 64
+_SHORT = 1 << 18
+"""Headers of which the cards are remembered, since many cuts are made of one image, and bytes of the longest
+of them."""
 _VALUE = re.compile(rb"= *('(?:[^']|'')*'|[^/]*)")
 
 
 def cards_of(raw: bytes) -> list[bytes]:
     """The cards of header blocks, without END and what comes after it."""
+    return list(_split(raw) if len(raw) <= _SHORT else _split.__wrapped__(raw))
+
+
+@lru_cache(_HEADERS)
+def _split(raw: bytes) -> tuple[bytes, ...]:
     cards = [raw[start : start + CARD] for start in range(0, len(raw) - CARD + 1, CARD)]
     end = next((place for place, card in enumerate(cards) if card.rstrip(b" \0") == b"END"), len(cards))
-    return cards[:end]
+    return tuple(cards[:end])
 
 
 def header_of(cards: Iterable[bytes]) -> bytes:
@@ -50,19 +59,34 @@ def cut_cards(cards: list[bytes], box: Box, spectral: int | None = None) -> list
     """
     stated = set()
     result = []
+    shape, starts = box.shape, box.starts
     for card in cards:
-        name = name_of(card)
-        if name in OF_THE_WHOLE:
+        kind, axis, alternate = _kind_of(card)
+        if kind == "whole":
             continue
-        if (length := _NAXIS.match(name)) and int(length[1]) <= len(box.shape):
-            card = with_value(card, str(box.shape[int(length[1]) - 1]))
-        elif (reference := _CRPIX.match(name)) and int(reference[1]) <= len(box.starts):
-            stated.add((int(reference[1]), reference[2].decode()))
-            card = _shifted(card, box.starts[int(reference[1]) - 1])
-        elif name == b"ALTRPIX " and spectral is not None:
-            card = _shifted(card, box.starts[spectral - 1])
+        if kind == "length" and axis <= len(shape):
+            card = with_value(card, str(shape[axis - 1]))
+        elif kind == "reference" and axis <= len(starts):
+            stated.add((axis, alternate))
+            card = _shifted(card, starts[axis - 1])
+        elif kind == "second reference" and spectral is not None:
+            card = _shifted(card, starts[spectral - 1])
         result.append(card)
     return result + list(_unstated(cards, box, stated))
+
+
+@lru_cache(_REMEMBERED)
+def _kind_of(card: bytes) -> tuple[str, int, str]:
+    """What a card is for a cut, the number of the axis that it speaks of, and its alternate: "" and 0 where
+    it is of no axis."""
+    name = name_of(card)
+    if name in OF_THE_WHOLE:
+        return "whole", 0, ""
+    if length := _NAXIS.match(name):
+        return "length", int(length[1]), ""
+    if reference := _CRPIX.match(name):
+        return "reference", int(reference[1]), reference[2].decode()
+    return ("second reference" if name == b"ALTRPIX " else ""), 0, ""
 
 
 def _unstated(cards: list[bytes], box: Box, stated: set[tuple[int, str]]) -> Iterator[bytes]:

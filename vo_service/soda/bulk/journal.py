@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -23,6 +23,7 @@ from vo_service.soda.bulk.tasks import Outcome, Placed, Task
 
 VERSION: Final = 1
 NAME: Final = "journal"
+_PLACED: Final = tuple(each.name for each in fields(Placed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +174,12 @@ def _of_outcome(number: int, outcome: Outcome) -> dict[str, Any]:
     if outcome.reason is not None:
         values["reason"] = outcome.reason
     if outcome.placed is not None:
-        values |= asdict(outcome.placed)
+        values |= {name: getattr(outcome.placed, name) for name in _PLACED}
     return values
 
 
 def _outcome(values: Mapping[str, Any]) -> Outcome:
     placed = None
     if "part" in values:
-        placed = Placed(*(values[name] for name in ("part", "name", "offset", "size", "end", "sha256")))
+        placed = Placed(*(values[name] for name in _PLACED))
     return Outcome(values["state"], values.get("reason"), placed)
