@@ -66,6 +66,10 @@ class Sky:
     def plan(self, adql: str, limit: int | None = None) -> Plan:
         return plan_query(resolve(parse(adql), self.tables), limit)
 
+    def text(self, adql: str) -> str:
+        """The statement for DuckDB."""
+        return write(self.plan(adql), "duckdb", SOURCES).sql
+
     def ask(self, adql: str, limit: int | None = None) -> pa.Table:
         """The answer of the whole pipeline, probes settled as ``query/`` does."""
         written = write(self.plan(adql, limit), "duckdb", SOURCES)

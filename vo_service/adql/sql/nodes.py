@@ -209,3 +209,14 @@ def finite(value: Sql) -> Sql:
 def is_null(value: Sql) -> Sql:
     """value IS NULL"""
     return exp.Is(this=own(value), expression=exp.Null())
+
+
+def cut(written: exp.Query, order: list[exp.Ordered], offset: int | None, top: int | None) -> exp.Query:
+    """ORDER BY, OFFSET and LIMIT behind a query."""
+    if order:
+        written.set("order", exp.Order(expressions=order))
+    if top is not None:
+        written.set("limit", exp.Limit(expression=exp.Literal.number(top)))
+    if offset:
+        written.set("offset", exp.Offset(expression=exp.Literal.number(offset)))
+    return written

@@ -7,9 +7,7 @@ table.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 
 from sqlglot import exp
@@ -37,6 +35,7 @@ from vo_service.adql.probes import Probe
 from vo_service.adql.probes.footprints import HIDDEN
 from vo_service.adql.sql import nodes as sql
 from vo_service.adql.sql.nodes import Sql
+from vo_service.adql.writing.columns import listed, of_alias, quoted
 from vo_service.adql.writing.condition_sql import ConditionWriter
 from vo_service.adql.writing.probe_sql import ProbeWriter
 from vo_service.adql.writing.written import Circumstances, Collected, Uploaded, Written, checked
@@ -126,14 +125,14 @@ class StatementWriter:
             column = uploaded.columns[column]
         elif not isinstance(reference, MeasuredColumn):
             self._used.setdefault(reference.source, {})[column] = None
-        return exp.Var(this=f"{_quoted(reference.source)}.{_quoted(column)}")
+        return exp.Var(this=f"{quoted(reference.source)}.{quoted(column)}")
 
     def row(self) -> Sql:
         """A condition on the row of the SELECT at hand: whether its first source has one here."""
         source = self._first[-1]
         while isinstance(source, JoinedTable):
             source = source.left
-        return sql.is_null(exp.Var(this=f"{_quoted(source.alias)}.*"))
+        return sql.is_null(exp.Var(this=f"{quoted(source.alias)}.*"))
 
     def text(self, query: exp.Query) -> str:
         """SQL as the engine takes it. Raises AdqlError where it is too long."""
@@ -186,18 +185,18 @@ class StatementWriter:
         self._first.append(select.sources[0])
         order = [self._order_within(term, select) for term in query.order]
         self._first.pop()
-        return _cut(self.select(select), [term for term in order if term is not None], query.offset, top)
+        return sql.cut(self.select(select), [term for term in order if term is not None], query.offset, top)
 
     def _sorted_outside(self, query: ResolvedQuery, written: exp.Query, top: int | None) -> exp.Query:
         """Sorted by output columns, from outside, where every engine agrees what a name means."""
         if not query.order:
-            return _cut(written, [], query.offset, top)
+            return sql.cut(written, [], query.offset, top)
         aliases = [exp.column(alias, quoted=True) for _, alias, _ in query.columns]
         wrapped = exp.Select(expressions=aliases).from_(
             exp.Subquery(this=written, alias=_table_alias("s")), copy=False
         )
         order = [self._ordered(exp.column(str(term.term), quoted=True), term) for term in query.order]
-        return _cut(wrapped, order, query.offset, top)
+        return sql.cut(wrapped, order, query.offset, top)
 
     def _order_within(self, order: Order, select: ResolvedSelect) -> exp.Ordered | None:
         """A sort term of one SELECT: an output column by its position, else the value itself."""
@@ -233,12 +232,12 @@ class StatementWriter:
         """One SELECT without order and limit; FROM comes last, when the used columns are known."""
         self._first.append(select.sources[0])
         self.conditions.begin(select.sources)
-        outputs = _listed([self._output(output) for output in select.outputs])
-        written = exp.Select(expressions=outputs)
+        where = None if select.where is None else self.conditions.condition(select.where)
+        written = exp.Select(expressions=listed(self._outputs(select)))
         if select.distinct:
             written.set("distinct", exp.Distinct())
-        if select.where is not None:
-            written.set("where", exp.Where(this=self.conditions.condition(select.where)))
+        if where is not None:
+            written.set("where", exp.Where(this=where))
         if select.group_by:
             terms = [self.values.grouped(term) for term in select.group_by]
             written.set("group", exp.Group(expressions=terms))
@@ -248,11 +247,44 @@ class StatementWriter:
         self._first.pop()
         return written
 
+    def _outputs(self, select: ResolvedSelect) -> list[Sql]:
+        """The columns of the result: those that are columns of tables after all else, when it is known
+        whether the only table of the query is one that must be wrapped."""
+        later = {place for place, output in enumerate(select.outputs) if type(output.value) is Reference}
+        written = {
+            place: self._output(output) for place, output in enumerate(select.outputs) if place not in later
+        }
+        bare = self._bare_table(select)
+        for place in later:
+            made = None if bare is None else self._made(select.outputs[place], bare)
+            written[place] = self._output(select.outputs[place]) if made is None else made
+        return [written[place] for place in range(len(select.outputs))]
+
+    def _bare_table(self, select: ResolvedSelect) -> BaseTable | None:
+        """The table of a SELECT that can be read without a derived table: nothing but the result wants
+        columns that are made. Engines take a fifth longer to read and plan all columns twice."""
+        (table, *others), is_plain = select.sources, not (select.distinct or select.group_by or select.having)
+        if others or not is_plain or not isinstance(table, BaseTable):
+            return None
+        qualified, sources = table.table.qualified, self._circumstances.sources
+        if table.alias in self._circumstances.aliases or qualified in self._circumstances.rows:
+            return None
+        used = self._used.get(table.alias, {})
+        return None if any((qualified, column) in sources for column in used) else table
+
+    def _made(self, output: Output, table: BaseTable) -> Sql | None:
+        """A column that is made, of a table that is not wrapped; None for any other."""
+        assert isinstance(output.value, Reference)
+        key = table.table.qualified, output.value.column
+        if output.value.source != table.alias or key not in self._circumstances.sources:
+            return None
+        return sql.labelled(of_alias(self._circumstances.sources[key], table.alias), output.alias)
+
     def _output(self, output: Output) -> Sql:
         """A column of the result under its alias."""
         value = self.values.value(output.value)
         if isinstance(value, exp.Var):
-            alias = _quoted(output.alias)
+            alias = quoted(output.alias)
             has_it = value.name.endswith(f".{alias}")  # less text: the engine reads it at every query
             return value if has_it else exp.Var(this=f"{value.name} AS {alias}")
         return sql.labelled(value, output.alias)
@@ -333,29 +365,11 @@ class StatementWriter:
             if (qualified, column) in sources:
                 columns.append(sql.labelled(sources[qualified, column].copy(), column))
             else:
-                columns.append(exp.Var(this=_quoted(column)))
-        listed = _listed(columns) or [exp.Literal.number(1)]
-        inner = exp.Select(expressions=listed).from_(table, copy=False)
+                columns.append(exp.Var(this=quoted(column)))
+        inner = exp.Select(expressions=listed(columns) or [exp.Literal.number(1)]).from_(table, copy=False)
         if condition is not None:
             inner.set("where", exp.Where(this=condition.copy()))
         return exp.Subquery(this=inner, alias=_table_alias(source.alias))
-
-
-def _listed(columns: list[Sql]) -> list[Sql]:
-    """The columns of a SELECT; those that are texts and follow each other as one text."""
-    listed: list[Sql] = []
-    for are_texts, some in itertools.groupby(columns, lambda column: isinstance(column, exp.Var)):
-        if are_texts:
-            listed.append(exp.Var(this=", ".join(column.name for column in some)))
-        else:
-            listed.extend(some)
-    return listed
-
-
-@lru_cache(maxsize=10_000)
-def _quoted(name: str) -> str:
-    """A name as SQL text. Columns are most of many statements: a text costs a fraction of nodes."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _aliases(plan: Plan, uploads: Mapping[str, Uploaded]) -> dict[str, Uploaded]:
@@ -370,17 +384,6 @@ def _aliases(plan: Plan, uploads: Mapping[str, Uploaded]) -> dict[str, Uploaded]
 def _ordered(term: Sql, order: Order) -> exp.Ordered:
     """NULLs sort as larger than every value: last upwards, first downwards (ADQL-077)."""
     return exp.Ordered(this=term, desc=order.descending, nulls_first=order.descending)
-
-
-def _cut(written: exp.Query, order: list[exp.Ordered], offset: int | None, top: int | None) -> exp.Query:
-    """ORDER BY, OFFSET and LIMIT behind a query."""
-    if order:
-        written.set("order", exp.Order(expressions=order))
-    if top is not None:
-        written.set("limit", exp.Limit(expression=exp.Literal.number(top)))
-    if offset:
-        written.set("offset", exp.Offset(expression=exp.Literal.number(offset)))
-    return written
 
 
 def _table_alias(name: str) -> exp.TableAlias:
