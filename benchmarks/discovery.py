@@ -40,7 +40,9 @@ from benchmarks.soda_cube import Cube, Cut, write_cube
 from benchmarks.tap_client import Client, Refused
 
 _BAND = (0.00115, 0.00135)  # m: a part of what ALMA calls band 6
-_RADIUS = 0.1
+_RADII = (0.1, 1.0)
+"""Degrees: mostly some tens of rows, and some thousands."""
+_MAXREC = 10_000
 _CUBES = 50
 """Of which stamps are cut."""
 _SLACK = 0.01
@@ -133,24 +135,28 @@ def row_cases(served: Served, peer: Peer | None, runs: int) -> list[Case]:
     )
     chosen = np.random.default_rng(5).permutation(len(lons))[: runs + 2]
     places = [(round(float(lons[at]), 4), round(float(lats[at]), 4)) for at in chosen]
+    cones = [
+        f"/cone/ivoa.obscore?{urlencode({'RA': lon, 'DEC': lat, 'SR': _RADII[0], 'MAXREC': _MAXREC})}"
+        for lon, lat in places
+    ]
+    return [
+        *(_image_case(places, radius, peer) for radius in _RADII),
+        Case(f"cone, {_RADII[0]:g} degrees", {"ours": cones}),
+    ]
+
+
+def _image_case(places: Sequence[tuple[float, float]], radius: float, peer: Peer | None) -> Case:
     asked = [
         urlencode(
-            {"POS": f"CIRCLE {lon} {lat} {_RADIUS}", "BAND": f"{_BAND[0]} {_BAND[1]}", "MAXREC": "10000"},
+            {"POS": f"CIRCLE {lon} {lat} {radius}", "BAND": f"{_BAND[0]} {_BAND[1]}", "MAXREC": _MAXREC},
             quote_via=quote,
         )
         for lon, lat in places
     ]
-    images = {"ours": [f"/sia2/query?{one}" for one in asked]}
+    paths = {"ours": [f"/sia2/query?{one}" for one in asked]}
     if peer is not None:
-        images[peer.name] = [f"{urlsplit(peer.images).path}?{one}" for one in asked]
-    cones = [
-        f"/cone/ivoa.obscore?{urlencode({'RA': lon, 'DEC': lat, 'SR': _RADIUS, 'MAXREC': 10000})}"
-        for lon, lat in places
-    ]
-    return [
-        Case("SIAv2, POS and BAND", images, 1 / 5),
-        Case("cone, 0.1 degrees", {"ours": cones}),
-    ]
+        paths[peer.name] = [f"{urlsplit(peer.images).path}?{one}" for one in asked]
+    return Case(f"SIAv2, POS ({radius:g} degrees) and BAND", paths, 1 / 5)
 
 
 def link_cases(ids: Sequence[str], peer: Peer | None, names: Sequence[str], runs: int) -> list[Case]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import yaml
 
-from tap_schema import Column
+from vo_service.dali.column_words import column_of
 from vo_service.formats import OK, Info, TableDescription, find_format
 from vo_service.soda.bulk.journal import Record
 from vo_service.soda.bulk.parts import framing_of
@@ -19,35 +21,8 @@ ID: Final = "status.vot"
 MEDIA_TYPE: Final = "application/x-votable+xml"
 _FORMAT: Final = "application/x-votable+xml;serialization=tabledata"
 _BATCH: Final = 8192
-
-
-def _column(
-    name: str, datatype: str, description: str, ucd: str | None = None, unit: str | None = None
-) -> Column:
-    size = "*" if datatype in ("char", "unicodeChar") else None
-    return Column(name, datatype, size, None, unit, ucd, None, description)
-
-
-COLUMNS: Final = (
-    _column(
-        "number", "int", "Place in this table, from 1; EXTVER of FITS extensions.", "meta.record;meta.main"
-    ),
-    _column("input_row", "int", "Row of the table that was uploaded, from 1.", "meta.record"),
-    _column("label", "unicodeChar", "What the row is called there.", "meta.id"),
-    _column("id", "unicodeChar", "The identifier that the row gives.", "meta.ref"),
-    _column(
-        "dataset", "char", "The data set that is cut: its dataset_id, or the product_id of a file.", "meta.id"
-    ),
-    _column("state", "char", "waiting, done, outside, forbidden or error.", "meta.code.status"),
-    _column("reason", "unicodeChar", "Why there is no cut-out.", "meta.note"),
-    _column("part", "char", "The result of the job that holds the cut-out.", "meta.ref;meta.file"),
-    _column(
-        "file", "char", "Its file there; of a FITS file EXTNAME and EXTVER of its image.", "meta.id;meta.file"
-    ),
-    _column("offset", "long", "Where its bytes begin in that result.", "meta.number;meta.file", "byte"),
-    _column("size", "long", "How many bytes there are.", "phys.size;meta.file", "byte"),
-    _column("sha256", "char", "SHA-256 of these bytes, hexadecimal.", "meta.checksum"),
-)
+_FILE: Final = Path(__file__).resolve().parent / "status_columns.yaml"
+COLUMNS: Final = tuple(map(column_of, yaml.safe_load(_FILE.read_text(encoding="utf-8"))))
 _SCHEMA: Final = pa.schema([(column.name, column.arrow_type) for column in COLUMNS])
 
 
