@@ -6,8 +6,9 @@ Makes a home with generated rows and one with cubes (kept where ``--place`` says
 turn (A B A B ...), so that what else the machine does hits all. Each question is of another place or of other
 data sets, so that nobody answers from what was kept of the last one. A peer serves the same rows by its SIAv2
 address and the same cubes by its {links} address; ``--peer-ids`` is what it calls a cube, with ``{name}`` for
-the name of the file. Services have to find as many rows, to one per cent. A bulk job is measured beside the
-same stamps asked one by one, both of ours. Exit status 1: a goal does not hold.
+the name of the file. Services have to find as many rows, to one per cent, and links of every data set that
+was asked for. A bulk job is measured beside the same stamps asked one by one, both of ours. Exit status 1: a
+goal does not hold.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import os
 import platform
 import statistics
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -29,14 +29,13 @@ from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 import numpy as np
-import requests
 from astropy.io import votable
 
+from benchmarks.bulk_stamps import measure_bulk, stamps_of
 from benchmarks.measure import RESULTS, run_command, service, show
-from benchmarks.processes import chars_read
 from benchmarks.rows import write_rows
 from benchmarks.serving import Served, serving
-from benchmarks.soda_cube import Cube, Cut, write_cube
+from benchmarks.soda_cube import Cube, write_cube
 from benchmarks.tap_client import Client, Refused
 
 _BAND = (0.00115, 0.00135)  # m: a part of what ALMA calls band 6
@@ -52,28 +51,56 @@ _MANY = 50
 _SETS = 1400
 """Data sets that links are asked for: each turn asks for others."""
 _STAMPS = 1000
-_ACROSS = 65
+_BULK = 5.0
+"""Stamps per second of a job over those of single calls, for stamps of one channel."""
+_DEEP = 16
+"""Channels of stamps whose bytes count for more than their number: told beside it, no goal."""
 
 Goal = dict[str, object]
+
+
+def rows_of(body: bytes) -> int:
+    """Rows of the first table of a VOTable."""
+    return int(_table(body).array.size)
+
+
+def data_sets_of(body: bytes) -> int:
+    """Identifiers in a table of links that have a row of their data."""
+    rows = _table(body).array
+    return len({str(row["ID"]) for row in rows if str(row["semantics"]) == "#this"})
+
+
+def _table(body: bytes) -> votable.tree.TableElement:
+    return votable.parse(io.BytesIO(body), verify="ignore").get_first_table()
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """What is asked of all that can answer: paths by who is asked, one for each turn. ``time``: our time is
-    at most this part of theirs. ``compared``: all have to find as many rows, to one per cent."""
+    at most this part of theirs. ``count`` tells what an answer has come with; ``each``: so much in every one,
+    else all have to come with as much in all, to one per cent."""
 
     name: str
     paths: dict[str, list[str]]
     time: float | None = None
-    compared: bool = True
+    count: Callable[[bytes], int] = rows_of
+    each: int | None = None
+
+    def void(self, counts: Sequence[Sequence[int]]) -> str | None:
+        """Why times do not compare, from the counts of the answers of each who was asked."""
+        if self.each is not None:
+            least = [min(mine, default=0) for mine in counts]
+            return f"least of {self.each}: {least}" if min(least) < self.each else None
+        sums = sorted(map(sum, counts))
+        return f"rows {sums}" if sums[-1] - sums[0] > _SLACK * sums[-1] else None
 
 
 @dataclass
 class Figures:
-    """What one did in a case: seconds, rows of the first answers."""
+    """What one did in a case: seconds, and what its answers came with."""
 
     totals: list[float] = field(default_factory=list)
-    rows: int = 0
+    counts: list[int] = field(default_factory=list)
     size: int = 0
     trouble: str | None = None
 
@@ -83,7 +110,7 @@ class Figures:
         return {
             "median_ms": round(statistics.median(self.totals) * 1e3, 2),
             "min_ms": round(min(self.totals) * 1e3, 2),
-            "rows": self.rows,
+            "rows": sum(self.counts),
             "bytes": self.size,
         }
 
@@ -101,14 +128,12 @@ def measure(case: Case, clients: dict[str, Client]) -> dict[str, object]:
                 except (Refused, OSError) as error:
                     mine.trouble = f"{type(error).__name__}: {error}"
                     continue
-                mine.rows += _rows(reply.body)
+                mine.counts.append(case.count(reply.body))
                 mine.size = reply.size
                 if turn > 1:  # the first two are not counted
                     mine.totals.append(reply.total)
     told = {name: each.as_json() for name, each in figures.items()}
-    counts = sorted(each.rows for each in figures.values())
-    apart = counts[-1] - counts[0] > _SLACK * counts[-1]
-    void = f"rows {counts}" if case.compared and apart else None
+    void = case.void([each.counts for each in figures.values()])
     return {"case": case.name, "void": void, **told, "goals": _beside(case, list(told.values()), void)}
 
 
@@ -119,11 +144,6 @@ def _beside(case: Case, told: Sequence[dict[str, object]], void: str | None) -> 
     reached = round(ours / theirs, 3) if isinstance(ours, float) and isinstance(theirs, float) else None
     held = False if "trouble" in told[0] or void else None if reached is None else reached <= case.time
     return [{"goal": "time beside theirs", "wanted": case.time, "reached": reached, "held": held}]
-
-
-def _rows(body: bytes) -> int:
-    """Rows of the first table of a VOTable."""
-    return int(votable.parse(io.BytesIO(body), verify="ignore").get_first_table().array.size)
 
 
 def row_cases(served: Served, peer: Peer | None, runs: int) -> list[Case]:
@@ -171,93 +191,13 @@ def link_cases(ids: Sequence[str], peer: Peer | None, names: Sequence[str], runs
         if peer is not None:
             theirs = [peer.template.replace("{name}", name) for name in names]
             paths[peer.name] = [f"{urlsplit(peer.links).path}?{_listed(theirs, one)}" for one in wanted]
-        made.append(Case(f"DataLink, {len(wanted[0])} ids", paths, goal, compared=False))
+        count = len(wanted[0])
+        made.append(Case(f"DataLink, {count} ids", paths, goal, data_sets_of, each=count))
     return made
 
 
 def _listed(ids: Sequence[str], places: Sequence[int]) -> str:
     return urlencode([("ID", ids[place]) for place in places])
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """A stamp of one of the cubes, and what it is asked by."""
-
-    identifier: str
-    cube: Cube
-    cut: Cut
-
-
-def stamps_of(cubes: Sequence[tuple[str, Cube]], count: int) -> list[Stamp]:
-    """Stamps of one channel, scattered over all cubes in no order."""
-    random = np.random.default_rng(9)
-    made = []
-    for number in range(count):
-        identifier, cube = cubes[number % len(cubes)]
-        x, y = (int(each) for each in random.integers(_ACROSS, cube.side - _ACROSS, 2))
-        made.append(
-            Stamp(identifier, cube, cube.square(_ACROSS, int(random.integers(cube.channels)), 1, (x, y)))
-        )
-    return [made[place] for place in random.permutation(count)]
-
-
-def measure_bulk(served: Served, stamps: Sequence[Stamp], runs: int) -> dict[str, object]:
-    """The same stamps one by one, and as one job, in turn."""
-    needed = sum(stamp.cut.size for stamp in stamps)
-    rates: dict[str, list[float]] = {"single": [], "bulk": []}
-    reads: dict[str, list[int]] = {"single": [], "bulk": []}
-    for _ in range(runs):
-        for name, do in (("single", _one_by_one), ("bulk", _as_job)):
-            before, began = chars_read((served.pid,)), time.perf_counter()
-            do(served, stamps)
-            rates[name].append(len(stamps) / (time.perf_counter() - began))
-            reads[name].append(chars_read((served.pid,)) - before)
-    told: dict[str, dict[str, object]] = {
-        name: {
-            "stamps_per_s": round(statistics.median(rates[name]), 1),
-            "read_over_needed": round(statistics.median(reads[name]) / needed, 2),
-        }
-        for name in rates
-    }
-    reached = round(statistics.median(rates["bulk"]) / statistics.median(rates["single"]), 2)
-    goal = {"goal": "stamps/s beside single calls", "wanted": 5, "reached": reached, "held": reached >= 5}
-    return {"case": f"{len(stamps)} stamps from {_CUBES} cubes", "void": None, **told, "goals": [goal]}
-
-
-def _one_by_one(served: Served, stamps: Sequence[Stamp]) -> None:
-    client = Client(served.address)
-    for stamp in stamps:
-        asked = urlencode({"ID": stamp.identifier, **stamp.cube.parameters(stamp.cut)}, quote_via=quote)
-        client.get(f"/soda/sync?{asked}")
-    client.close()
-
-
-def _as_job(served: Served, stamps: Sequence[Stamp]) -> None:
-    """One job with a table of the same stamps. Raises Refused where one of them is missing."""
-    lines = ["id,circle,band"]
-    for stamp in stamps:
-        asked = stamp.cube.parameters(stamp.cut)
-        lines.append(f'{stamp.identifier},"{asked["CIRCLE"]}","{asked["BAND"]}"')
-    table = "\n".join(lines).encode()
-    with requests.Session() as session:
-        job = session.post(
-            f"{served.address}/soda/async",
-            data={"UPLOAD": "stamps,param:table", "PHASE": "RUN"},
-            files={"table": ("stamps.csv", table, "text/csv")},
-        ).url
-        while (phase := session.get(f"{job}/phase").text) in ("QUEUED", "EXECUTING"):
-            session.get(job, params={"WAIT": "60"})
-        if phase != "COMPLETED":
-            raise Refused(f"the job ended as {phase}: {session.get(f'{job}/error').text[:500]}")
-        results = session.get(f"{job}/results").text
-        parts = [part for part in results.split('"') if part.startswith("part-")]
-        found = 0
-        for part in parts:
-            with tarfile.open(fileobj=io.BytesIO(session.get(f"{job}/results/{part}").content)) as tar:
-                found += sum(member.name.endswith(".fits") for member in tar)
-        session.delete(job)
-    if found != len(stamps):
-        raise Refused(f"{found} of {len(stamps)} stamps came: {results[:500]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +269,10 @@ def main() -> None:
             clients = _clients(served, peer, peer.links if peer else "")
             for case in link_cases(_ids(served, ">"), peer, list(fields), options.runs):
                 tell(lambda case=case: measure(case, clients))  # type: ignore[misc]
-            stamps = stamps_of(list(zip(_ids(served, "<"), cubes.values(), strict=True)), options.stamps)
-            tell(lambda: measure_bulk(served, stamps, 3))
+            named = list(zip(_ids(served, "<"), cubes.values(), strict=True))
+            for depth, goal in ((1, _BULK), (_DEEP, None)):
+                stamps = stamps_of(named, options.stamps, depth)
+                tell(lambda stamps=stamps, goal=goal: measure_bulk(served, stamps, 3, goal))  # type: ignore[misc]
     facts = {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "cpus": os.cpu_count(),

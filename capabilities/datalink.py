@@ -21,9 +21,10 @@ from capabilities.security import EVERYBODY, Login, interfaces
 LINKS: Final = ("ivo://ivoa.net/std/DataLink#links-1.1", "ivo://ivoa.net/std/DataLink#links-1.0")
 """The newer first; older clients look for the other (DL-068)."""
 _LINKS_TYPE: Final = "application/x-votable+xml;content=datalink"
-_PARAMETERS: Final = (
-    ("ID", "Identifier of a data set, a file or a member; may be repeated.", "meta.id;meta.main"),
-    ("RESPONSEFORMAT", "Format of the answer, VOTable where it is not sent.", "meta.code.mime"),
+_Use = Literal["required", "optional"]
+_PARAMETERS: Final[tuple[tuple[str, str, str, _Use], ...]] = (
+    ("ID", "Identifier of a data set, a file or a member; may be repeated.", "meta.id;meta.main", "required"),
+    ("RESPONSEFORMAT", "Format of the answer, VOTable where it is not sent.", "meta.code.mime", "optional"),
 )
 _NAMESPACES: Final = {
     "": "",
@@ -44,7 +45,7 @@ class LinksParameter(BaseXmlModel, tag="param", ns="", nsmap=_NAMESPACES):
     """A parameter of {links}."""
 
     std: bool = attr(name="std", default=True)
-    use: Literal["optional"] = attr(name="use", default="optional")
+    use: _Use = attr(name="use", default="optional")
     name: str = element(tag="name", ns="")
     description: str = element(tag="description", ns="")
     ucd: str = element(tag="ucd", ns="")
@@ -103,7 +104,7 @@ def datalink_capability_elements(service: DataLinkService) -> list[LinksCapabili
                     security_method=each.security_method,
                     param=_parameters(),
                 )
-                for each in interfaces(f"{base}/sync", "full", standard[-3:], service.login)
+                for each in interfaces(f"{base}/sync", "base", standard[-3:], service.login)
             ],
         )
         for standard in LINKS
@@ -112,4 +113,6 @@ def datalink_capability_elements(service: DataLinkService) -> list[LinksCapabili
 
 
 def _parameters() -> list[LinksParameter]:
-    return [LinksParameter(name=name, description=told, ucd=ucd) for name, told, ucd in _PARAMETERS]
+    return [
+        LinksParameter(name=name, description=told, ucd=ucd, use=use) for name, told, ucd, use in _PARAMETERS
+    ]

@@ -38,6 +38,13 @@ def local_type(element: etree._Element) -> str:
     return str(element.get(XSI_TYPE, "")).split(":")[-1]
 
 
+def named_type(element: etree._Element) -> str:
+    """The xsi:type of an element as ``{namespace}name``, the name alone where its prefix has none."""
+    prefix, _, name = str(element.get(XSI_TYPE, "")).rpartition(":")
+    namespace = element.nsmap.get(prefix or None)
+    return f"{{{namespace}}}{name}" if namespace else name
+
+
 def is_declared(service: Service, path: str, standard: re.Pattern[str], what: str) -> Iterator[Finding]:
     """Whether the capabilities at a path have one of a standardID that fits, whose interfaces of role std are
     of ParamHTTP alone; ``what`` the standard is of."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import requests
-from service_processes import end_process, start_server
+from service_processes import end_process, first_trouble, start_server
 
 SMALL = "SELECT TOP 3 table_name FROM TAP_SCHEMA.tables ORDER BY table_name"
 SLOW = (
@@ -135,7 +135,7 @@ class LiveService:
         if self.process is not None:
             process, self.process = self.process, None
             end_process(process, self._log)
-        assert "Traceback" not in self.log, self.log[-4000:]
+        assert "Traceback" not in self.log, first_trouble(self.log)
 
     def kill(self) -> None:
         """kill -9 of all its processes at once, as a power cut."""

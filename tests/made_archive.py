@@ -116,6 +116,23 @@ def made_observations(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
+def made_supplements(rows: Sequence[Row]) -> list[Row]:
+    """Rows of holdings.supplement, one where each of these rows is."""
+    return [
+        {
+            "supplement_id": f"s-{row['dataset_id']}",
+            "kind": "made",
+            "target_name": row["target_name"],
+            "s_ra": row["s_ra"],
+            "s_dec": row["s_dec"],
+            "source": "made.csv",
+            "line": number,
+            "run_id": "made",
+        }
+        for number, row in enumerate(rows)
+    ]
+
+
 def _columns(rows: Sequence[Row], table: str) -> dict[str, pa.Array]:
     schema = published()[table].arrow_schema()
     return {
@@ -126,11 +143,14 @@ def _columns(rows: Sequence[Row], table: str) -> dict[str, pa.Array]:
 
 
 def publish_made(settings: Settings, rows: Sequence[Row]) -> None:
-    """The next snapshot of a home: these rows, their observations and footprints."""
+    """The next snapshot of a home: these rows, their observations, supplements and footprints."""
     obscore = published()["ivoa.obscore"]
     columns = _columns(rows, "ivoa.obscore")
     table = finish_rows({**columns, "em_res_power": columns["em_res_power"]}, obscore, len(rows))
-    observations = made_observations(rows)
+    others = {
+        "holdings.observation": made_observations(rows),
+        "holdings.supplement": made_supplements(rows),
+    }
     footprints = footprint_rows(columns["s_region"], published().hidden["_hidden.footprint"], set())
     catalogue = Catalogue.open(settings.catalogue_address)
     catalogue.settled("authority", AUTHORITY)
@@ -139,14 +159,8 @@ def publish_made(settings: Settings, rows: Sequence[Row]) -> None:
         draft = snapshots.draft()
         draft.change("ivoa.obscore", insert=table)
         draft.change("_hidden.footprint", insert=footprints)
-        draft.change(
-            "holdings.observation",
-            insert=complete(
-                _columns(observations, "holdings.observation"),
-                published()["holdings.observation"],
-                len(observations),
-            ),
-        )
+        for name, some in others.items():
+            draft.change(name, insert=complete(_columns(some, name), published()[name], len(some)))
         snapshots.publish(draft, snapshots.current())
     snapshots.close()
     catalogue.close()

@@ -100,6 +100,12 @@ def end_process(process: subprocess.Popen[bytes], log: Path, seconds: float = 30
         raise AssertionError(f"the process had to be killed {seconds:g} s after SIGTERM: {said}") from None
 
 
+def first_trouble(log: str) -> str:
+    """What stands in a log round its first traceback."""
+    place = log.find("Traceback")
+    return log[max(0, place - 2000) :][:8000]
+
+
 @contextmanager
 def running_server(home: Path, workers: int = 2, **environment: str) -> Iterator[str]:
     """Base URL of a server that runs while the block does; nothing that looks like a bug may stand in its
@@ -111,4 +117,4 @@ def running_server(home: Path, workers: int = 2, **environment: str) -> Iterator
         finally:
             end_process(server.process, server.log)
         said = server.log.read_text(errors="replace")
-        assert "Traceback" not in said, said[-4000:]
+        assert "Traceback" not in said, first_trouble(said)

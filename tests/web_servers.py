@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +22,7 @@ STILL = 1_700_000_000
 class Web:
     """A server of one folder. ``asked``: (method, path, Range) of every request; ``sent``: bytes of bodies.
     ``fails``: status to answer for a path, ``redirects``: place to lead on to, ``links``: more links that
-    stand on every page."""
+    stand on every page, ``before``: what is done before a path is answered, however long that takes."""
 
     def __init__(self, folder: Path, *, ranges: bool, heads: bool, times: bool) -> None:
         self.folder, self.ranges, self.heads, self.times = folder, ranges, heads, times
@@ -31,6 +31,7 @@ class Web:
         self.fails: dict[str, list[int]] = {}
         self.redirects: dict[str, str] = {}
         self.links: list[str] = []
+        self.before: Callable[[str], object] = str
         self.url = ""
 
 
@@ -53,6 +54,7 @@ class _Handler(SimpleHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         web = self.web
         web.asked.append((self.command, self.path, self.headers.get("Range")))
+        web.before(self.path)
         status = web.fails[self.path].pop(0) if web.fails.get(self.path) else 0
         place = Path(self.translate_path(self.path))
         if place.is_dir() and not self.path.endswith("/"):

@@ -8,13 +8,14 @@ from functools import wraps
 
 from lxml import etree
 
-from conformance.endpoints import local_type
+from conformance.endpoints import named_type
 from conformance.findings import failed, judged, not_applicable
 from conformance.model import Check, CheckFunction, Finding, Level, requirement
 from conformance.service import Answer, Service
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 RESOURCE = "{http://www.ivoa.net/xml/RegistryInterface/v1.0}Resource"
+VG = "{http://www.ivoa.net/xml/VORegistry/v1.0}"
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _MANAGED = {"verb": "ListRecords", "metadataPrefix": "ivo_vor", "set": "ivo_managed"}
 
@@ -88,7 +89,7 @@ def identify_says_all(service: Service) -> Iterator[Finding]:
     yield judged(granularity == "YYYY-MM-DDThh:mm:ssZ", f"its granularity is {granularity}", answer)
     own = root.find(f"{OAI}description/{RESOURCE}")
     yield judged(
-        own is not None and local_type(own) == "Registry",
+        own is not None and named_type(own) == f"{VG}Registry",
         "its description is its own vg:Registry record",
         answer,
     )
@@ -160,11 +161,11 @@ def headers_fit_their_records(service: Service) -> Iterator[Finding]:
 def the_registry_knows_itself(service: Service) -> Iterator[Finding]:
     """The registry's own record and that of each authority are among those it manages"""
     resources = [r for record in _records(service) for r in record.iter(RESOURCE)]
-    kinds = {(r.findtext("identifier") or ""): local_type(r) for r in resources}
-    yield judged("Registry" in kinds.values(), f"kinds of records are {sorted(set(kinds.values()))}")
+    kinds = {(r.findtext("identifier") or ""): named_type(r) for r in resources}
+    yield judged(f"{VG}Registry" in kinds.values(), f"kinds of records are {sorted(set(kinds.values()))}")
     for authority in {name.removeprefix("ivo://").partition("/")[0] for name in kinds}:
         yield judged(
-            kinds.get(f"ivo://{authority}") == "Authority", f"ivo://{authority} is an Authority record"
+            kinds.get(f"ivo://{authority}") == f"{VG}Authority", f"ivo://{authority} is an Authority record"
         )
 
 

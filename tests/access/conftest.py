@@ -1,11 +1,13 @@
-"""The house of `pixel_house`, for the tests of the doors to pixels."""
+"""The house of `pixel_house`, for the tests of the doors to pixels; and live servers with tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from live_logins import Live, serving
 from pixel_house import NOW, House, open_house
 
 
@@ -26,3 +28,15 @@ def house(opened: House) -> Iterator[House]:
     opened.now = NOW
     yield opened
     opened.now = NOW
+
+
+@pytest.fixture(scope="module")
+def optional(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Two workers in the mode that is the default."""
+    yield from serving(holdings, tmp_path_factory.mktemp("optional"), "auto", 2)
+
+
+@pytest.fixture(scope="module")
+def required(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One worker that answers to those with a token only."""
+    yield from serving(holdings, tmp_path_factory.mktemp("required"), "required", 1)

@@ -6,79 +6,17 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pyvo
 import requests
-from live_service import copy_home, until
-from service_processes import end_process, start_server
-
-from vo_service.access.tokens import make_token
-from vo_service.store import Catalogue
-from vo_service.store.tokens import TokenTable
+from live_logins import Live, add_token, session_with_bearer, session_with_password, tokens_of
+from live_service import until
 
 COUNT = "SELECT COUNT(*) AS n FROM ivoa.obscore"
 NOTED_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Live:
-    """A running service with tokens of ann, who may read all, and of bob, who may not."""
-
-    url: str
-    home: Path
-    log: Path
-    ann: str
-    bob: str
-
-    @property
-    def tap(self) -> str:
-        return f"{self.url}/tap"
-
-
-@contextmanager
-def tokens_of(home: Path) -> Iterator[TokenTable]:
-    """The tokens of a home, as the command that makes them sees them (tests/app/test_token_command.py)."""
-    catalogue = Catalogue.open_in(home)
-    yield TokenTable(catalogue)
-    catalogue.close()
-
-
-def add_token(home: Path, subject: str, *scopes: str) -> str:
-    new = make_token(subject, frozenset(scopes), datetime.now(UTC), None)
-    with tokens_of(home) as table:
-        table.add(new.stored)
-    return new.text
-
-
-def serving(holdings: Any, place: Path, mode: str, workers: int) -> Iterator[Live]:
-    # tokens in the shared home would change what other tests see
-    home = copy_home(holdings.home, place / "home")
-    ann, bob = add_token(home, "ann", "read:all"), add_token(home, "bob")
-    settings = {
-        "VO_SERVICE_AUTH": mode, "VO_SERVICE_LOG_FORMAT": "json", "VO_SERVICE_UNLISTED": "closed",
-    }  # fmt: skip
-    server = start_server(home, place / "server.log", workers=workers, **settings)
-    yield Live(server.url, home, server.log, ann, bob)
-    end_process(server.process, server.log)
-
-
-@pytest.fixture(scope="module")
-def optional(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Two workers in the mode that is the default."""
-    yield from serving(holdings, tmp_path_factory.mktemp("optional"), "auto", 2)
-
-
-@pytest.fixture(scope="module")
-def required(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One worker that answers to those with a token only."""
-    yield from serving(holdings, tmp_path_factory.mktemp("required"), "required", 1)
 
 
 def ask(live: Live, token: str | None = None, user: str | None = None, path: str = "") -> requests.Response:
@@ -123,22 +61,6 @@ def test_a_revoked_token_is_refused_by_all_workers_within_five_seconds(optional:
         assert table.revoke(token[3:15], datetime.now(UTC))
     time.sleep(NOTED_SECONDS)
     assert {ask(optional, token).status_code for _ in range(12)} == {401}
-
-
-def session_with_password(user: str, password: str) -> pyvo.auth.AuthSession:
-    session = pyvo.auth.AuthSession()
-    session.credentials.set_password(user, password)
-    return session
-
-
-def session_with_bearer(token: str, url: str) -> pyvo.auth.AuthSession:
-    """pyvo's own way for schemes that it has no word for: a session that sends the header."""
-    sends = requests.Session()
-    sends.headers["Authorization"] = f"Bearer {token}"
-    session = pyvo.auth.AuthSession()
-    session.credentials.set("ivo://ivoa.net/sso#OAuth", sends)
-    session.add_security_method_for_url(url, "ivo://ivoa.net/sso#OAuth")
-    return session
 
 
 @pytest.mark.parametrize("way", ["password", "bearer"])

@@ -142,6 +142,35 @@ def test_services_are_registered_as_they_declare_themselves() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "standards", "version", "use"),
+    [
+        ("sia2", ["SIA#query-2.0"], "2.0", "full"),
+        ("cone/ivoa.obscore", ["ConeSearch"], "1.03", "base"),
+        ("datalink", ["DataLink#links-1.1"], "1.1", "base"),
+        ("datalink", ["DataLink#links-1.0"], "1.0", "base"),
+        ("soda", ["SODA#sync-1.0", "SODA#async-1.0"], "1.0", "full"),
+    ],
+    ids=["sia2", "cone", "links-1.1", "links-1.0", "soda"],
+)
+def test_standard_interfaces_are_told_as_their_standards_want(
+    path: str, standards: list[str], version: str, use: str
+) -> None:
+    # REG-097, REG-098, REG-099, REG-100
+    capabilities = {one.get("standardID"): one for one in record(f"/{path}").iterfind("capability")}
+    for standard in standards:
+        capability = capabilities[f"ivo://ivoa.net/std/{standard}"]
+        (interface,) = capability.findall("interface[@role='std']")
+        assert interface.get(f"{XSI}type") == "vs:ParamHTTP" and interface.get("version") == version
+        assert interface.find("accessURL").get("use") == use and interface.find("securityMethod") is None
+        if path == "datalink":
+            assert interface.findtext("resultType") == "application/x-votable+xml;content=datalink"
+            asked = {one.findtext("name"): one for one in interface.findall("param")}["ID"]
+            assert (asked.get("std"), asked.get("use")) == ("true", "required")
+        if path.startswith("cone"):
+            assert capability.findtext("verbosity") == "true" and capability.find("testQuery") is not None
+
+
 def test_authorities_have_a_form() -> None:
     # REG-063: as the setting is read; whether nobody else has the name is for the operator to look up
     for bad in ("a", "-abc", "a b c", "a/b", "ivo://abc"):

@@ -42,7 +42,7 @@ def check_interface(interface: etree._Element) -> None:
     assert [one.text for one in interface.findall("queryType")] == ["GET", "POST"]
     assert interface.findtext("resultType") == "application/x-votable+xml;content=datalink"
     told = {one.findtext("name"): (one.findtext("ucd"), one.get("use")) for one in interface.findall("param")}
-    assert told == {"ID": ("meta.id;meta.main", "optional"), "RESPONSEFORMAT": ("meta.code.mime", "optional")}
+    assert told == {"ID": ("meta.id;meta.main", "required"), "RESPONSEFORMAT": ("meta.code.mime", "optional")}
 
 
 def test_elements_for_records_are_the_same() -> None:

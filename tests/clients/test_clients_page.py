@@ -35,9 +35,16 @@ def test_the_page_is_taken_apart() -> None:
 @pytest.mark.parametrize("text", blocks("python"), ids=lambda text: text.split()[1])
 def test_python_runs(service_url: str, text: str, tmp_path) -> None:
     assert re.search(
-        r"[1-9]\d* (rows|targets|bytes of FITS)|results",
+        r"[1-9]\d* (rows|targets|cut-outs|bytes of FITS)|results",
         run([sys.executable, "-c", text], tmp_path, service_url),
     )
+
+
+def test_cut_outs_come_of_a_whole_table(service_url: str, tmp_path) -> None:
+    # a row that only tells of an error would be one, too
+    (text,) = [text for text in blocks("python") if "soda/async" in text]
+    told = run([sys.executable, "-c", text], tmp_path, service_url)
+    assert re.fullmatch(r"[1-9]\d* cut-outs, and [1-9]\d* rows with the reason why there is none\n", told)
 
 
 @pytest.mark.judge

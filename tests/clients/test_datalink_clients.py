@@ -1,9 +1,8 @@
-"""Links as pyvo, astroquery.alma and STILTS read them, from rows of queries to the bytes of files."""
+"""Links as pyvo and astroquery.alma read them, from rows of queries to the bytes of files."""
 
 from __future__ import annotations
 
 import io
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -134,44 +133,6 @@ def test_many_links_share_services(tap: pyvo.dal.TAPService, links: DatalinkServ
     assert (
         with_cut.processed(circle=(rows[-1]["s_ra"], rows[-1]["s_dec"], 0.0005) * u.deg).read(6) == b"SIMPLE"
     )
-
-
-@pytest.mark.parametrize("what", ["did", "dataset", "many", "uid", "unknown", "none", "tar", "self"])
-def test_stilts_finds_no_fault(
-    stilts: str,
-    tap: pyvo.dal.TAPService,
-    service_url: str,
-    cube: Any,
-    member: tuple[str, str],
-    tmp_path: Path,
-    what: str,
-) -> None:
-    # DL-024, DL-025, DL-034, DL-038, DL-065, DL-092: datalinklint; VOTable: votlint
-    did = cube["obs_publisher_did"]
-    uid, tar = member
-    ids = {
-        "did": [did],
-        "dataset": [did.partition("?")[2]],
-        "many": list(tap.search(ROWS.format(30, "1 = 1"))["obs_publisher_did"]),
-        "uid": [uid],
-        "unknown": ["nothing", "Bad One"],
-        "none": [],
-        "tar": [tar],
-        "self": [did, "nothing", uid],
-    }[what]
-    form = {"ID": ids, **({"MAXREC": "0"} if what == "self" else {})}
-    answer = requests.post(f"{service_url}/datalink/sync", form, timeout=60)
-    path = tmp_path / "links.vot"
-    path.write_bytes(answer.content)
-    for task in (["datalinklint", f"votable={path}"], ["votlint", f"votable={path}"]):
-        done = subprocess.run([stilts, *task], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        said = [
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if line.startswith(("ERROR", "WARNING")) and "Empty character value" not in line
-        ]
-        assert said == [], said
 
 
 def info_of(alma: AlmaClass, uid: str, **wanted: bool) -> Any:

@@ -144,6 +144,8 @@ def test_stilts_finds_the_same_by_cones_and_by_upload(
         *(f"in={table}", "ifmt=csv", "ofmt=csv"),
     )
     by_upload = {(row["name"], row["obs_publisher_did"]) for row in csv.DictReader(text.splitlines())}
+    assert {(place["name"], place["name"]) for place in places} <= by_upload
+    assert len(by_upload) > len(places)
     cones = run(
         *("coneskymatch", *common, "sr=0.5", "servicetype=cone", "verb=1", "copycols=name"),
         f"serviceurl={live_server}/cone/ivoa.obscore",

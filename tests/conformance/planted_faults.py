@@ -163,6 +163,7 @@ FAULTS: list[Planted] = [
         "no record of its own",
         edited(at("Identify"), rb"<(\w+:)?description>.*\w*description>", b""),
     ),
+    ("REG-020", "a type of no namespace", swapped(at("Identify"), b'="vg:Registry"', b'="Registry"')),
     ("REG-006", "another code", swapped(at("more=1"), b"badArgument", b"badVerb")),
     ("REG-006", "another status", status(at("verb=Nonsense"), 400)),
     ("REG-026", "another prefix", swapped(at("ListMetadataFormats"), b"ivo_vor", b"vor")),

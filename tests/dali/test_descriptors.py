@@ -59,7 +59,7 @@ def document(*services: ServiceDescriptor) -> bytes:
 
 
 def test_the_resource_is_what_clients_look_for() -> None:
-    # DL-080, DL-081, DL-084, DL-085, DL-087, DL-088, DL-090, DL-101
+    # DL-080, DL-081, DL-084, DL-085, DL-087, DL-088, DL-090, DL-101, VOT-161
     root = element(write_descriptor(SERVICE))
     assert (root.tag, root.get("type"), root.get("utype")) == ("RESOURCE", "meta", "adhoc:service")
     assert (root.get("name"), root.get("ID")) == ("Cut-out", "cut")

@@ -88,7 +88,7 @@ def files_of(links: Links, house: House) -> Counter[tuple[str, str]]:
 
 
 def test_columns_are_those_of_the_standard(house: House) -> None:
-    # DL-023, DL-026, DL-027, DL-029, DL-043
+    # DL-023, DL-026, DL-027, DL-029, DL-043, VOT-164
     fields = house.links(house.did(CUBE)).fields
     assert fields[0].get("name") == "ID"
     told = {one.get("name"): (one.get("datatype"), one.get("unit"), one.get("ucd")) for one in fields}

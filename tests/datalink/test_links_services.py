@@ -144,23 +144,41 @@ def test_services_can_be_called_as_they_are_told(house: House) -> None:
         assert answer.headers["Content-Type"].startswith(told_by(service)["contentType"])
 
 
-def test_rows_of_tables_lead_here(house: House, validate: Validate) -> None:
-    # DL-080, DL-099, DL-100
-    query = "SELECT obs_publisher_did AS d, dataset_id FROM ivoa.obscore ORDER BY dataset_id"
-    form = {"LANG": "ADQL", "QUERY": query, "RESPONSEFORMAT": "votable/td"}
-    table = Links(house.ask("/tap/sync", params=form).content)
+ROWS_OF = {
+    "tap": ("/tap/sync", {"LANG": "ADQL", "QUERY": "SELECT obs_publisher_did AS d FROM ivoa.obscore"}, "d"),
+    "sia": ("/sia2/query", {}, "obs_publisher_did"),
+    "cone": ("/cone/ivoa.obscore", {"RA": "0", "DEC": "0", "SR": "180"}, "obs_publisher_did"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("service", ROWS_OF)
+def test_rows_of_tables_lead_here(house: House, validate: Validate, service: str) -> None:
+    # DL-080, DL-083, DL-099, DL-100, SIA-081 to SIA-083: descriptors of links and of cut-outs, each once
+    path, asked, name = ROWS_OF[service]
+    table = Links(house.ask(path, params={**asked, "RESPONSEFORMAT": "votable/td"}).content)
     validate(table.content)
-    found = [one for one in table.root.iter("{*}RESOURCE") if one.get("name") == "Links"]
-    (service,) = found
-    said = told_by(service)
-    assert said["standardID"] == "ivo://ivoa.net/std/DataLink#links-1.1"
+    ids = [str(row.cells[name]) for row in table.rows]
+    assert house.did(CUBE) in ids and len(set(ids)) == len(ids) > 1
+    found = {
+        one.get("name"): one for one in table.root.iter("{*}RESOURCE") if one.get("utype") == "adhoc:service"
+    }
+    assert list(found)[:2] == ["Links", "Cut-out"] and set(list(found)[2:]) <= {"this"}
+    standards = {"Links": "ivo://ivoa.net/std/DataLink#links-1.1", "Cut-out": f"{SODA}sync-1.0"}
+    for each, standard in standards.items():
+        reference = inputs_of(found[each])["ID"].get("ref")
+        (field,) = [one for one in table.fields if one.get("ID") == reference]
+        assert field.get("name") == name
+        assert told_by(found[each])["standardID"] == standard
+    said = told_by(found["Links"])
     assert said["contentType"] == "application/x-votable+xml;content=datalink"
-    reference = inputs_of(service)["ID"].get("ref")
-    (field,) = [one for one in table.fields if one.get("ID") == reference]
-    assert field.get("name") == "d"
-    ids = [str(row.d) for row in table.rows]
-    assert len(ids) > 1
-    links = house.links(*ids)
+    assert list(inputs_of(found["Links"])) == ["ID"]
+    links = Links(house.ask(said["accessURL"], method="POST", data={"ID": ids}).content)
     assert {row.ID for row in links.rows} == set(ids)
     assert all(row.error_message is None for row in links.rows)
+    cut = told_by(found["Cut-out"])
+    answer = house.ask(cut["accessURL"], params={"ID": house.did(CUBE), "CHANNELS": "1 1"})
+    assert answer.status_code == 200 and answer.headers["Content-Type"] == cut["contentType"]
+
+
+def test_the_descriptor_of_links_is_a_resource() -> None:
     assert row_services("http://t", "d")[0].startswith(b"<RESOURCE")

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,9 +21,12 @@ from typing import Final
 import pytest
 import requests
 from astropy.io import fits
+from cut_pixels import check_circle
 from large_cubes import LargeCube, soda_id, write_cube
 from live_service import FINAL, LiveService, files_below, until
 from service_processes import run_command
+from slow_webs import Gates
+from web_servers import Web, serve
 
 sys.path.append(str(Path(__file__).parents[1] / "soda"))
 from bulk_client import BulkJob, as_csv, cuts_of, images_of, upload
@@ -33,9 +36,12 @@ from vo_service.store.jobs import JobQuota, Jobs
 
 SIDE: Final = 128
 CHANNELS: Final = 16
-ROWS: Final = 4000
+ROWS: Final = 2000
 KILLS: Final = 10
+BETWEEN: Final = 20  # rows from one gate to the next
 NAMES: Final = (*(f"cube{n}" for n in range(8)), "gone", "changed")
+GATES: Final = tuple(f"{n}-gate" for n in range(KILLS))  # files that are read when a test lets them be read
+OTHERS: Final = tuple(f"{n}-next" for n in range(KILLS))  # and what comes behind each
 REBIN: Final = "2 2 1"
 COLUMNS: Final = ("name", "id", "ra", "dec", "radius")
 
@@ -52,6 +58,31 @@ def cubes(tmp_path_factory) -> dict[str, LargeCube]:
     packed.write_bytes(gzip.compress(plain.path.read_bytes(), 1))
     plain.path.unlink()
     return {**made, "packed": replace(plain, path=packed)}
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory) -> dict[str, LargeCube]:
+    """Cubes for a web server, which are done after those of this machine."""
+    place = tmp_path_factory.mktemp("far-cubes")
+    return {
+        name: write_cube(place / f"{name}.fits", SIDE, 2, range(2), seed=500 + 10 * number)
+        for number, name in enumerate((*GATES, *OTHERS))
+    }
+
+
+@pytest.fixture(scope="module")
+def web(far: dict[str, LargeCube]) -> Iterator[Web]:
+    with serve(far[GATES[0]].path.parent) as web:
+        yield web
+
+
+@pytest.fixture
+def gates(web: Web) -> Iterator[Gates]:
+    """All of them closed."""
+    gates = Gates(web, [f"{name}.fits" for name in GATES])
+    yield gates
+    for number in range(KILLS):
+        gates.open(number)
 
 
 class Holding:
@@ -88,9 +119,13 @@ def holding() -> Iterator[Holding]:
 
 
 @pytest.fixture(scope="module")
-def service(cubes: dict[str, LargeCube], holding: Holding, tmp_path_factory) -> Iterator[LiveService]:
+def service(
+    cubes: dict[str, LargeCube], web: Web, holding: Holding, tmp_path_factory
+) -> Iterator[LiveService]:
     home = tmp_path_factory.mktemp("bulk-killed") / "home"
-    run_command(home, "ingest", "--no-pixels", str(cubes["gone"].path.parent))
+    here, there = cubes["gone"].path.parent, web.url.replace("127.0.0.1", "localhost")
+    assert here.name < "localhost", "files are done in the order of the names of their roots"
+    run_command(home, "ingest", "--no-pixels", str(here), f"{there}/")
     hosts = {"VO_SERVICE_UPLOAD_HOSTS": holding.host, "VO_SERVICE_UPLOAD_PRIVATE": "true"}
     service = LiveService(home, settings=hosts).start()
     assert until(service.is_whole)
@@ -104,35 +139,40 @@ def row(service: LiveService, cube: LargeCube, draw: random.Random, number: int)
 
 
 def test_a_job_that_is_killed_ten_times_loses_no_row_and_doubles_none(
-    service: LiveService, cubes: dict[str, LargeCube]
+    service: LiveService, cubes: dict[str, LargeCube], far: dict[str, LargeCube], gates: Gates
 ) -> None:
+    """Killed at random moments, of which none is too late: with each kill one more gate opens."""
     draw = random.Random(11)
-    some = [cubes[f"cube{n}"] for n in range(8)]
-    rows = [row(service, draw.choice(some), draw, number) for number in range(ROWS)]
+    some = [draw.choice([cubes[f"cube{n}"] for n in range(8)]) for _ in range(ROWS)]
+    some += [far[gate] for gate in GATES] + [far[other] for other in OTHERS for _ in range(BETWEEN)]
+    draw.shuffle(some)
+    rows = [row(service, cube, draw, number) for number, cube in enumerate(some)]
     job = upload(service.url, as_csv(COLUMNS, rows), PARTSIZE=str(4 << 20))
-    killed, done = 0, 0
-    while killed < KILLS and job.phase not in FINAL:
-        assert until(lambda: job.phase == "EXECUTING" or job.phase in FINAL)
-        if killed % 2:  # of a busy machine it may come no further otherwise
-            assert until(lambda: job.done > done or job.phase in FINAL)  # noqa: B023
-        time.sleep(draw.uniform(0.0, 0.4))
-        if killed % 5 == 4:
+    done = 0
+    for number in range(KILLS):
+        assert until(lambda: job.phase == "EXECUTING"), job.phase
+        if number % 2:  # of a busy machine it may come no further otherwise
+            assert until(lambda: job.done > done or gates.is_waited_at(number))  # noqa: B023
+        time.sleep(0.4 * draw.random() ** 2)
+        if number % 5 == 4:
             service.kill()
+            gates.open(number)
             service.start()
         else:
             kill_workers(service)
-        killed += 1
+            gates.open(number)
         assert until(lambda: answers(job))
         now = job.done
         assert now >= done, "what was done is not any more"
         done = now
     states = job.completed()
-    assert killed == KILLS, "it had ended before"
-    assert [one["input_row"] for one in states] == list(range(1, ROWS + 1))
+    assert [one["input_row"] for one in states] == list(range(1, len(rows) + 1))
     assert {one["state"] for one in states} == {"done"}
     cuts = cuts_of(job.parts(), states)
-    assert len(cuts) == ROWS and len(job.parts()) > 1
-    for number in draw.sample(range(ROWS), 20):
+    assert len(cuts) == len(rows) and len(job.parts()) > 1
+    for number, (cube, asked) in enumerate(zip(some, rows, strict=True), 1):
+        check_circle(cuts[number], cube, *(float(str(text)) for text in asked[2:]))
+    for number in draw.sample(range(len(rows)), 20):
         assert cuts[number + 1] == alone(service, rows[number]), number
     place = service.home / "jobs" / job.address.rpartition("/")[2]
     left = {path.name for path in files_below(place)}
@@ -161,46 +201,51 @@ def abort_behind_its_back(service: LiveService, job: BulkJob) -> None:
 
 
 def test_whatever_is_made_and_however_it_ends_what_is_told_is_true(
-    service: LiveService, cubes: dict[str, LargeCube], holding: Holding
+    service: LiveService,
+    cubes: dict[str, LargeCube],
+    far: dict[str, LargeCube],
+    holding: Holding,
+    gates: Gates,
 ) -> None:
     """Jobs whose workers are killed: one puts what it computes, of a gzip file too, into one FITS file, one
-    is aborted while nobody runs it, and one ends its worker whenever it is planned."""
+    is aborted while nobody runs it, and one ends its worker whenever it is planned. None of them ends by
+    itself before all gates are open."""
     draw = random.Random(23)
     some = [cubes["packed"], *(cubes[f"cube{n}"] for n in range(8))]
-    rows = [row(service, some[n % len(some)], draw, n) for n in range(40 * len(some))]
+    last_ones = [far[gate] for gate in GATES[:3]]
+    rows = [row(service, cube, draw, n) for n, cube in enumerate([*(some * 40), *last_ones])]
     whole = upload(service.url, as_csv(COLUMNS, rows), RESPONSEFORMAT="application/fits", REBIN=REBIN)
     aborted = upload(service.url, as_csv(COLUMNS, rows), REBIN=REBIN)
-    last = wait_for_more((whole, aborted), {})
+    last = {job.address: first_done(job) for job in (whole, aborted)}
 
     stuck = planned_for_ever(service, holding)
     assert until(lambda: holding.callers == 1), "nobody plans it"
     kill_workers(service)
+    gates.open(0)
     assert until(lambda: answers(whole))
     assert until(lambda: holding.callers == 2), "nobody plans it once more"
-    assert whole.phase not in FINAL, "it had ended before"
+    assert whole.phase not in FINAL
     service.kill()
+    gates.open(1)
     abort_behind_its_back(service, aborted)
     service.start()
     assert until(lambda: answers(whole))
     assert stuck.end() == "ERROR" and holding.callers == 2
     assert "ended 2 times" in stuck.get(f"{stuck.address}/error").text
 
-    wait_for_more([whole], last)
+    assert whole.done >= last[whole.address], "what was done is not any more"
+    assert until(lambda: whole.done > last[whole.address] or gates.is_waited_at(2))
     kill_workers(service)
+    gates.open(2)
     assert until(lambda: answers(whole))
     check_aborted(service, aborted, last[aborted.address], rows)
     check_whole(service, whole, rows, draw)
 
 
-def wait_for_more(jobs: Sequence[BulkJob], done: Mapping[str, int]) -> dict[str, int]:
-    """Rows that are done of each job, once they are more than before."""
-    found = {}
-    for job in jobs:
-        before = done.get(job.address, 0)
-        assert job.done >= before, "what was done is not any more"
-        assert until(lambda: job.done > before or job.phase in FINAL)  # noqa: B023
-        found[job.address] = job.done
-    return found
+def first_done(job: BulkJob) -> int:
+    """Rows that are done of a job, once there are some."""
+    assert until(lambda: job.done)
+    return job.done
 
 
 def alone(service: LiveService, one: tuple[object, ...], **wanted: str) -> bytes:
@@ -263,14 +308,17 @@ def test_a_file_that_has_gone_and_one_that_has_changed_cost_their_own_rows(
 
 
 def test_the_end_of_the_service_gives_the_job_back_and_it_goes_on(
-    service: LiveService, cubes: dict[str, LargeCube]
+    service: LiveService, cubes: dict[str, LargeCube], far: dict[str, LargeCube], gates: Gates
 ) -> None:
     draw = random.Random(2)
-    rows = [row(service, cubes[f"cube{n % 8}"], draw, n) for n in range(800)]
+    some = [*(cubes[f"cube{n % 8}"] for n in range(800)), far[GATES[0]]]
+    rows = [row(service, cube, draw, n) for n, cube in enumerate(some)]
     job = upload(service.url, as_csv(COLUMNS, rows))
-    assert until(lambda: job.done > 10)
+    assert until(lambda: job.done > 10 or gates.is_waited_at(0))
+    assert job.phase == "EXECUTING"
     service.stop()
+    gates.open(0)
     service.start()
     assert until(lambda: answers(job))
     states = job.completed()
-    assert {one["state"] for one in states} == {"done"} and len(cuts_of(job.parts(), states)) == 800
+    assert {one["state"] for one in states} == {"done"} and len(cuts_of(job.parts(), states)) == len(rows)

@@ -28,7 +28,8 @@ from service_processes import run_command
 
 SIDE, CHANNELS = 512, 24  # 24 MB: more than lies between a server and a client that does not read
 ALL = f"1 {CHANNELS}"
-DEEP = 64  # channels of what has to be unpacked: it takes long enough to be met at it
+DEEP = 64  # channels of what has to be unpacked
+DEEPER = 512  # with those behind them, all zeros, it takes long enough to be met at it
 NAMES = ("resumed", "replaced", "rewritten", "renamed", "halved", "shortened", "gone", "killed")
 
 
@@ -41,7 +42,7 @@ def cubes(tmp_path_factory) -> dict[str, LargeCube]:
         for number, name in enumerate(NAMES)
     }
     os.truncate(made["halved"].path, made["halved"].path.stat().st_size // 2)
-    made["packed"] = pack(write_cube(place / "packed.fits", SIDE, DEEP, range(DEEP)))
+    made["packed"] = pack(write_cube(place / "packed.fits", SIDE, DEEPER, range(DEEP)))
     return made
 
 
@@ -185,8 +186,8 @@ def test_a_process_that_is_killed_while_it_computes_is_told_of_and_its_work_begu
 ) -> None:
     cube = cubes["packed"]
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(get, service, cube, channels=f"1 {DEEP}")
-        os.kill(computing(cube, asked), signal.SIGKILL)
+        asked = pool.submit(get, service, cube, channels=f"1 {DEEPER}")
+        os.kill(computing(service, cube, asked), signal.SIGKILL)
         refused = asked.result()
     assert refused.status_code == 503 and refused.text.startswith("ServiceUnavailable")  # SODA-054
     assert "process that computed" in refused.text and "Retry-After" in refused.headers
@@ -199,8 +200,8 @@ def test_computing_ends_with_the_worker_that_is_killed(
 ) -> None:
     cube = cubes["packed"]
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(get, service, cube, channels="2 60")
-        computing(cube, asked)
+        asked = pool.submit(get, service, cube, channels=f"2 {DEEPER}")
+        computing(service, cube, asked)
         (worker,) = workers_with(service, cube.path)
         os.kill(worker, signal.SIGKILL)
         with pytest.raises(requests.ConnectionError):
@@ -214,13 +215,25 @@ def test_computing_ends_with_the_worker_that_is_killed(
     assert pixels(again.content, 59) == planes[:, :, 1:].tobytes()
 
 
-def computing(cube: LargeCube, asked: Future[requests.Response]) -> int:
-    """The process that computes from a cube, as soon as there is one."""
-    found: list[int] = []
-    while not found:
+def computing(service: LiveService, cube: LargeCube, asked: Future[requests.Response]) -> int:
+    """The process that computes from a cube, as soon as there is one: forked below a worker."""
+    while True:
         assert not asked.done(), f"nobody was seen to compute it: {asked.result()}"
-        found = [pid for pid in processes() if is_forked(pid) and has_open(pid, cube.path)]
-    return found[0]
+        forkers = [pid for worker in service.workers_now() for pid in children(worker)]
+        for pid in (pid for forker in forkers for pid in children(forker)):
+            if is_forked(pid) and has_open(pid, cube.path):
+                return pid
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started; none of one that has ended."""
+    try:
+        tasks = [
+            Path(f"/proc/{pid}/task/{task.name}/children") for task in Path(f"/proc/{pid}/task").iterdir()
+        ]
+        return [int(word) for task in tasks for word in task.read_text().split()]
+    except OSError:
+        return []
 
 
 def is_forked(pid: int) -> bool:

@@ -136,7 +136,7 @@ def test_an_archive_only_row_is_described_by_the_standard() -> None:
     assert str(row["obs_publisher_did"]).startswith("ivo://example.test/obs?uid-a001-")  # OBS-065
     assert row["origin"] == "archive"
     assert row["_access_path"] == ROW["access_url"]
-    assert row["access_format"] == "application/x-votable+xml;content=datalink"  # OBS-067
+    assert row["access_format"] == "application/x-votable+xml;content=datalink"  # OBS-067, TAP-337
     assert row["archive_publisher_did"] == ROW["obs_publisher_did"]
     assert row["science_observation"] == "T"  # ALMA-145
     assert row["pol_xel"] == 2  # OBS-087

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -114,8 +115,33 @@ def test_the_list_is_that_of_the_tar(house: Any) -> None:
 def test_a_long_list_leaves_in_parts(house: Any, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     form = {"ID": UID, "RESPONSEFORMAT": "csv"}
     whole = house.ask("/packages/list", params=form).content
+    parts: list[tuple[int, bool]] = []
+    own = listing._portions
+
+    def noted(found: Iterator[Any]) -> Iterator[Any]:
+        for portion in own(found):
+            parts.append((portion.rows.num_rows, portion.leaves))
+            yield portion
+
     monkeypatch.setattr(listing, "_BATCH_ROWS", rows)
+    monkeypatch.setattr(listing, "_portions", noted)
     assert house.ask("/packages/list", params=form).content == whole
+    full, left = divmod(7, rows)
+    assert parts == [(rows, True)] * full + [(left, False)] * (left > 0)
+
+
+def test_a_part_leaves_before_the_next_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_BATCH_ROWS", 2)
+    looked_for = []
+
+    def found() -> Iterator[dict[str, Any]]:
+        for number in range(5):
+            looked_for.append(number)
+            yield {"id": str(number)}
+
+    for count, portion in zip((2, 4, 5), listing._portions(found()), strict=True):
+        assert len(looked_for) == count
+        assert portion.rows.column("id").to_pylist() == [str(n) for n in looked_for[-portion.rows.num_rows :]]
 
 
 def test_rows_are_cut_where_the_user_says_so(house: Any) -> None:

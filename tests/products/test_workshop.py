@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing.forkserver
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 from live_service import until
 
 from vo_service.dali.admission import Admission, AdmissionLimits
-from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError, usage
 from vo_service.dali.metrics import COUNTERS
 from vo_service.dali.streams import Cancellation, ClientGone
 from vo_service.pixels.processes import WorkLimits, forkserver
@@ -106,10 +107,22 @@ def test_the_process_that_forks_the_others_may_die_too(
         begun = threads.submit(workshop.run, "a", number, Cancellation())
         assert asked.wait(60)
         os.kill(forker, signal.SIGKILL)
-        with pytest.raises(ServiceError, match="could not be started") as error:
+        with pytest.raises(ServiceAway, match="could not be started") as error:
             begun.result(60)
     assert error.value.status == 503
     assert workshop.run("a", os.getppid, Cancellation()) not in (forker, os.getpid())
+
+
+def test_a_system_that_has_no_more_is_told(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(duplex: bool) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    assert workshop.run("a", number, Cancellation())
+    with monkeypatch.context() as patched:
+        patched.setattr(workshop._context, "Pipe", refuse)
+        with pytest.raises(ServiceAway, match="could not be started"):
+            workshop.run("a", number, Cancellation())
+    assert workshop.run("a", number, Cancellation())
 
 
 def test_work_has_its_time(tmp_path: Path) -> None:

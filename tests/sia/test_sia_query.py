@@ -311,15 +311,17 @@ def test_capabilities_and_availability_are_siblings(made: MadeArchive, validate:
     assert b"true" in made.ask("/sia2/availability").content
 
 
-def test_rows_lead_on(made: MadeArchive) -> None:
+@pytest.mark.parametrize("asked", [{"MAXREC": "1"}, {"MAXREC": "0"}, {"BAND": "1", "MAXREC": "5"}])
+def test_rows_lead_on(made: MadeArchive, asked: dict[str, str]) -> None:
     # SIA-081 to SIA-083: the services that take a row stand behind the table, before that of the search
-    root = document(made.ask(QUERY, params={"MAXREC": "1"}))
+    root = document(made.ask(QUERY, params=asked))
     resources = list(root.iter(VOTABLE + "RESOURCE"))
-    assert resources[-1].get("name") == "this"
-    refs = {param.get("ref") for one in resources[1:-1] for param in one.iter(VOTABLE + "PARAM")}
-    assert "obs_publisher_did" in refs
-    ids = {field.get("ID") for field in root.iter(VOTABLE + "FIELD")}
-    assert "obs_publisher_did" in ids
+    assert [one.get("name") for one in resources[1:]] == ["Links", "Cut-out", "this"]
+    for one, path in zip(resources[1:-1], ("datalink/sync", "soda/sync"), strict=True):
+        told = {param.get("name"): param for param in one.iter(VOTABLE + "PARAM")}
+        assert told["accessURL"].get("value") == f"{BASE}/{path}"
+        (field,) = [one for one in root.iter(VOTABLE + "FIELD") if one.get("ID") == told["ID"].get("ref")]
+        assert (field.get("name"), told["ID"].get("value")) == ("obs_publisher_did", "")
 
 
 def test_the_document_is_clean_by_astropy(made: MadeArchive) -> None:

@@ -58,8 +58,16 @@ class BulkJob:
 
     @property
     def done(self) -> int:
-        """Rows that are done now; cheaper than to read the table."""
-        return self.get(f"{self.address}/results/status.vot").text.count("<TD>done</TD>")
+        """Rows that are done now; cheaper than to read the table. Asks until there is one."""
+        told: list[str] = []
+        assert until(lambda: self._tell_states(told)), "there is no table of states"
+        return told[-1].count("<TD>done</TD>")
+
+    def _tell_states(self, told: list[str]) -> bool:
+        answer = self.get(f"{self.address}/results/status.vot")
+        assert answer.status_code in (200, 404, 503), answer.text
+        told.append(answer.text)
+        return answer.status_code == 200
 
     def end(self, seconds: float = 120) -> str:
         assert until(lambda: self.phase in FINAL, seconds), self.phase

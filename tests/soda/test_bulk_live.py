@@ -12,10 +12,9 @@ import pytest
 import requests
 from astropy.io import fits
 from astropy.table import Table
-from bulk_client import BulkJob, Row, as_csv, cuts_of, states_of, upload
+from bulk_client import BulkJob, as_csv, cuts_of, states_of, upload
 from cut_files import wcs_of
 from live_archive import Archive, Sample, check_error
-from live_service import until
 from pyvo.dal import AsyncTAPJob
 from xsd import Validate
 
@@ -266,96 +265,6 @@ def test_a_table_that_is_wrong_as_a_whole(
 ) -> None:
     text = upload(archive.url, table, pairs).error()
     assert all(part in text for part in parts), text
-
-
-def test_the_table_of_states_is_there_while_the_job_runs(archive: Archive, cube: Sample) -> None:
-    job = upload(archive.url, many_rows(cube, 1000, 3), PARTSIZE=str(1 << 20))
-    seen: set[int] = set()
-    parts = 0
-    while job.phase not in ("COMPLETED", "ERROR"):
-        listed = job.results()
-        states = job.states()
-        done = {row["number"] for row in states if row["state"] == "done"}
-        assert seen <= done, "a row that was done is not any more"
-        seen = done
-        for name in listed:
-            parts += name != "status.vot"
-            if name == "part-001.tar":
-                raw = job.get(listed[name]).content
-                first = [row for row in states if row["part"] == name]
-                assert len(raw) > 1 << 19 and all(row["offset"] + row["size"] <= len(raw) for row in first)
-    states = job.completed()
-    assert len(states) == 1000 and all(row["state"] == "done" for row in states)
-    assert len(cuts_of(job.parts(), states)) == 1000
-    assert next(iter(job.results())) == "status.vot" and parts
-
-
-def settled(job: BulkJob) -> list[Row]:
-    """The table of states of a job that ended early, once what was done is put in order."""
-    address = f"{job.address}/results/status.vot"
-    assert until(lambda: "ETag" in job.get(address).headers, 60)
-    return job.states()
-
-
-def many_rows(cube: Sample, count: int, pixels: float = 9) -> bytes:
-    """Rows that ask for cut-outs of a few places, over and over."""
-    places = [cube.place(30 + n, 40) for n in range(7)]
-    rows = [(n, cube.did, *map(repr, places[n % 7]), repr(pixels * cube.scale)) for n in range(count)]
-    return as_csv(COLUMNS, rows)
-
-
-@pytest.mark.parametrize("kind", ["application/x-tar", "application/fits"])
-def test_an_aborted_job_keeps_what_was_done(archive: Archive, cube: Sample, kind: str) -> None:
-    more = {"RESPONSEFORMAT": kind} if kind == "application/fits" else {}
-    job = upload(archive.url, many_rows(cube, 6000), **more)
-    assert until(lambda: job.done > 50, 60)
-    assert list(job.results()) == ["status.vot"], "a part has closed by itself"
-    requests.post(f"{job.address}/phase", {"PHASE": "ABORT"}, timeout=60)
-    states = settled(job)
-    done = [one for one in states if one["state"] == "done"]
-    assert 50 < len(done) < 6000 == len(states)
-    assert all("ABORTED" in one["reason"] for one in states if one["state"] == "waiting")
-    check_kept(job, states, kind)
-
-
-def check_kept(job: BulkJob, states: list[Row], kind: str) -> None:
-    """That the parts of a job that ended early hold what its table tells."""
-    done = [one for one in states if one["state"] == "done"]
-    if kind != "application/fits":
-        assert len(cuts_of(job.parts(), states)) == len(done)
-        return
-    (raw,) = job.parts().values()
-    with fits.open(io.BytesIO(raw)) as hdus:
-        hdus.verify("exception")
-        assert {hdu.ver for hdu in hdus[1:]} == {one["number"] for one in done}
-    last = max(done, key=lambda one: one["offset"])
-    assert last["offset"] + last["size"] == len(raw)
-
-
-def test_a_job_that_runs_out_of_time_keeps_what_was_done(archive: Archive, cube: Sample) -> None:
-    job = upload(archive.url, many_rows(cube, 6000))
-    assert until(lambda: job.done > 50, 60)
-    requests.post(f"{job.address}/executionduration", {"EXECUTIONDURATION": "1"}, timeout=60)
-    assert job.end() == "ABORTED" and "executionDuration" in job.get(f"{job.address}/error").text
-    assert list(job.results()) == ["status.vot", "part-001.tar"], "phase and results change together"
-    states = job.states()
-    assert 50 < sum(one["state"] == "done" for one in states) < 6000 == len(states)
-    check_kept(job, states, "application/x-tar")
-    head = requests.head(f"{job.address}/results/status.vot", timeout=60)
-    assert head.status_code == 200 and head.headers["ETag"]
-
-
-def test_abort_leaves_whole_parts_alone(archive: Archive, cube: Sample) -> None:
-    job = upload(archive.url, many_rows(cube, 2000), PARTSIZE=str(1 << 20))
-    assert until(lambda: "part-001.tar" in job.results(), 60)
-    requests.post(f"{job.address}/phase", {"PHASE": "ABORT"}, timeout=60)
-    assert job.phase == "ABORTED"
-    states = settled(job)
-    cuts = cuts_of(job.parts(), states)
-    assert 0 < len(cuts) < 2000 and len(states) == 2000
-    assert {row["state"] for row in states} == {"done", "waiting"}
-    assert requests.delete(job.address, timeout=60).ok
-    assert job.get(f"{job.address}/results/status.vot").status_code == 404
 
 
 def test_sync_takes_no_table(archive: Archive) -> None:

@@ -28,7 +28,8 @@ from vo_service.engines import DuckDBEngine
 from vo_service.holdings.known_footprints import KnownFootprints
 from vo_service.query import Context, ProbeLimits
 from vo_service.sky import Circle, Polygon, Range, Region, footprint_ids, healpix29, unit_vectors
-from vo_service.soda.bulk.matching import Place, datasets_at
+from vo_service.soda.bulk import matching
+from vo_service.soda.bulk.matching import Bounds, Found, Place, datasets_at
 
 Doubles = NDArray[np.float64]
 Pair = tuple[float, float]
@@ -114,6 +115,9 @@ def vector(lon: float, lat: float) -> Doubles:
 # --- rows, and the question ---
 
 
+PLENTY: Final = Bounds(10_000, 10_000)
+
+
 class Finder:
     """Data sets in a database, and a way to ask which of them have anything of places."""
 
@@ -124,9 +128,16 @@ class Finder:
         self,
         places: Sequence[Place],
         kinds: Sequence[str] = (),
-        most: int = 10_000,
+        bounds: Bounds = PLENTY,
         probes: ProbeLimits | None = None,
     ) -> Mapping[int, list[str]]:
+        found = self.look(places, kinds, bounds, probes)
+        assert all(each.fault is None for each in found.values())
+        return {number: each.names for number, each in found.items()}
+
+    def look(
+        self, places: Sequence[Place], kinds: Sequence[str], bounds: Bounds, probes: ProbeLimits | None
+    ) -> Mapping[int, Found]:
         engine, snapshot = self._current
 
         @contextmanager
@@ -140,7 +151,7 @@ class Finder:
 
         queries = cast(Any, SimpleNamespace(current=SimpleNamespace(use=use), context=context))
         asker = Asker(ANONYMOUS, datetime(2026, 1, 1, tzinfo=UTC), "https://vo.example", 30.0, None)
-        return datasets_at(places, kinds, most, queries, asker, Cancellation())
+        return datasets_at(places, kinds, bounds, queries, asker, Cancellation())
 
 
 def name_of(number: int) -> str:
@@ -257,22 +268,42 @@ def test_kinds_and_wavelengths_narrow_it(find: Finder) -> None:
     assert find(places, ["cube"])[1] == [name_of(0), name_of(2)]
 
 
-def test_too_much_is_the_table_s_mistake(find: Finder) -> None:
+def wide() -> list[Place]:
+    """A circle and a polygon that meet every footprint."""
     shapes: list[Region] = [
         Circle(LON, LAT, 1.0),
         Polygon(around(LON, LAT, [(20 * x, 20 * y) for x, y in SQUARE])),
     ]
-    places = [Place(shape) for shape in shapes]
-    assert sum(map(len, find(places, most=2 * SETS).values())) == 2 * SETS
-    for most, probes, part in (
-        (SETS - 1, None, f"more than {SETS - 1} data sets"),
-        (SETS + 1, None, f"more than {SETS + 1} data sets"),
-        (10_000, ProbeLimits(pairs=SETS - 1), "too large, or too many"),
-    ):
-        with pytest.raises(ServiceError, match=part) as caught:
-            find(places, most=most, probes=probes)
-        assert caught.value.kind is ErrorKind.USAGE
+    return [Place(shape) for shape in shapes]
+
+
+def test_a_wide_place_finds_as_many_as_are_wanted_and_costs_the_others_nothing(find: Finder) -> None:
+    lon, lat = (float(np.mean(side)) for side in zip(*footprints()[3], strict=True))
+    narrow = [Place(Circle(lon, lat, 1e-5))] * 5
+    places = [*narrow[:3], wide()[0], *narrow[3:], wide()[1]]
+    alone = find(narrow)[0]
+    every = [name_of(number) for number in range(SETS)]
+    found = find(places, bounds=Bounds(SETS, SETS - 1))  # each wide one is more than a question may find
+    assert [found[place] for place in (0, 1, 2, 4, 5)] == [alone] * 5
+    assert found[3] == found[6] == every
+    few = find(places, bounds=Bounds(4, SETS - 1))
+    assert few[0] == alone and few[3] == few[6] == every[:5]  # one more says that there are more
+
+
+def test_a_place_that_cannot_be_tested_is_told_so_and_the_others_are_found(find: Finder) -> None:
+    lon, lat = (float(np.mean(side)) for side in zip(*footprints()[3], strict=True))
+    narrow = Place(Circle(lon, lat, 1e-5))
+    found = find.look([narrow, wide()[1], narrow], (), PLENTY, ProbeLimits(pairs=SETS - 1))
+    assert found[0].names == found[2].names == find([narrow])[0] and found[0].fault is None
+    assert found[1].names == [] and str(SETS - 1) in (found[1].fault or "")
+
+
+def test_too_many_wide_places_are_the_table_s_mistake(find: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "_MOST_HALVED", 3)
+    with pytest.raises(ServiceError, match=f"more than {SETS - 1} data sets altogether") as caught:
+        find(wide() * 4, bounds=Bounds(1, SETS - 1))
+    assert caught.value.kind is ErrorKind.USAGE
 
 
 def test_no_places_ask_nobody() -> None:
-    assert datasets_at([], (), 1, cast(Any, None), cast(Any, None), Cancellation()) == {}
+    assert datasets_at([], (), PLENTY, cast(Any, None), cast(Any, None), Cancellation()) == {}

@@ -93,7 +93,7 @@ def test_the_generic_one_has_no_limits() -> None:
 
 
 def test_limits_of_a_cube() -> None:
-    # SODA-072 to SODA-077, SODA-094, DL-094
+    # SODA-072 to SODA-077, SODA-094, DL-094, DALI-090
     params = params_of(by_id()["soda-sync"])
     assert params["ID"].value == "ivo://x/obs?a-cube" and params["ID"].ref is None
     assert (params["CIRCLE"].minimum, params["CIRCLE"].maximum) == (None, "204.25 -29.87 0.01")

@@ -87,6 +87,27 @@ def test_old_directories_are_found_with_their_attempts(files: JobFiles) -> None:
     assert newer.exists()
 
 
+def test_what_somebody_is_at_work_on_is_left_alone(files: JobFiles) -> None:
+    """An attempt that goes on where another stopped has its files, which are older than it is."""
+    job_id = new_job_id()
+    earlier, gone = files.start_attempt(job_id), files.start_attempt(job_id)
+    for place in (earlier, gone):
+        (place / "part").write_bytes(b"x")
+        (place / "journal").write_bytes(b"x")
+        age(place / "part", 100)
+    known = files.attempts(job_id)
+    assert set(known) == {earlier, gone}
+    new = files.start_attempt(job_id)
+    os.link(earlier / "part", new / "part")
+    for place in (earlier, gone):
+        age(place, 100)
+    files.drop_others(job_id, [f"{earlier.name}/journal"], 50)
+    assert (new / "part").exists() and not gone.exists()
+    assert [path.name for path in earlier.iterdir()] == ["journal"]
+    files.drop_from(known, ())
+    assert (new / "part").exists() and not earlier.exists()
+
+
 def test_what_is_no_job_is_left_alone(files: JobFiles) -> None:
     """A directory that holds more than jobs may have been named for them."""
     for name in ("lost+found", "photographs", "Q" * 26, "a" * 27):

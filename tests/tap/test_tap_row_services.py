@@ -46,7 +46,7 @@ def reference_of(content: bytes) -> str | None:
 
 @pytest.mark.parametrize("format", VOTABLES)
 def test_the_descriptor_stands_behind_the_table(ask: Ask, format: str, validate: Validate) -> None:
-    # DL-080, DL-082, DL-083, DL-092, DL-099, SODA-071, SODA-079
+    # DL-080, DL-082, DL-083, DL-092, DL-099, SODA-071, SODA-079, TAP-337, VOT-164
     content = query(ask, ALL, RESPONSEFORMAT=format)
     root = validate(content)
     assert [(one.get("type"), one.get("utype")) for one in root] == [

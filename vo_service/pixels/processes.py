@@ -48,6 +48,13 @@ class WorkLost(Exception):
         self.was_late = was_late
 
 
+class NotStarted(WorkLost):
+    """No process could be started: a state of the system, whatever the work is."""
+
+    def __init__(self) -> None:
+        super().__init__("could not be started")
+
+
 class GivenUp(WorkLost):
     """Nobody wanted the result any more."""
 
@@ -87,14 +94,17 @@ def cause_of_end(code: int | None) -> str:
 class Workplace(Generic[Result]):
     """One piece of work in one process, begun when this is made: `result` waits for it, `give_up` ends it.
 
-    ``work`` and its result must be fit to be pickled. Raises WorkLost where no process can be started: that
-    which forks them was killed (the next try has a new one), or the system has no more.
+    ``work`` and its result must be fit to be pickled. Raises NotStarted where no process can be started: that
+    which forks them was killed (the next try has a new one), or the system has no more of what it takes.
     """
 
     def __init__(self, context: ForkServerContext, work: Callable[[], Result], limits: WorkLimits) -> None:
         self._limits = limits
         self._began = time.monotonic()
-        self._pipe, theirs = context.Pipe(duplex=False)
+        try:
+            self._pipe, theirs = context.Pipe(duplex=False)
+        except OSError as error:
+            raise NotStarted from error
         self._process: ForkServerProcess = context.Process(
             target=_do, args=(theirs, work, limits.memory_bytes), daemon=True
         )
@@ -104,7 +114,7 @@ class Workplace(Generic[Result]):
             self._start()
         except (EOFError, OSError) as error:
             self._pipe.close()
-            raise WorkLost("could not be started") from error
+            raise NotStarted from error
         except BaseException:
             self._pipe.close()
             raise

@@ -95,7 +95,7 @@ class Digests:
     @contextmanager
     def turn(self, file: StoredFile, is_left: Callable[[], bool]) -> Iterator[None]:
         """One at a time for each file: whoever has to read it whole for its digest looks within the block
-        whether another has done that meanwhile. It waits no longer than somebody waits for it."""
+        whether another has done that meanwhile. It waits until ``is_left`` at most."""
         key = _key(file)
         with self._read:
             while key in self._read_now and not is_left():

@@ -89,7 +89,7 @@ class Shelf:
         try:
             with self._current.use() as (snapshot, _):
                 return snapshot.number
-        except StoreError as error:
+        except (EngineError, StoreError) as error:
             raise _away(error) from error
 
     def rows(self, table: str, columns: Sequence[str], wanted: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ from multiprocessing.context import ForkServerContext
 from typing import Protocol, TypeVar
 
 from vo_service.dali.admission import Admission
-from vo_service.dali.errors import ErrorKind, ServiceError, usage
+from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError, usage
 from vo_service.dali.streams import Cancellation, ClientGone, Turns
-from vo_service.pixels.processes import GivenUp, WorkLimits, WorkLost, Workplace
+from vo_service.pixels.processes import GivenUp, NotStarted, WorkLimits, WorkLost, Workplace
 
 Result = TypeVar("Result")
 
@@ -92,7 +92,8 @@ class Workshop:
     ) -> Result:
         """The same at once, for those who have a turn of their own, such as jobs.
 
-        Raises ServiceError: 503 where the process took too long or died, 400 where it wanted too much memory.
+        Raises ServiceAway where no process can be started, and ServiceError: 503 where it took too long or
+        died, 400 where it wanted too much memory.
         """
         limits = limits or self.limits
         try:
@@ -101,6 +102,8 @@ class Workshop:
             return place.result()
         except GivenUp as error:
             raise ClientGone from error
+        except NotStarted as error:
+            raise ServiceAway(f"The process that computes results {error}.") from error
         except WorkLost as error:
             raise _lost(error, limits) from error
         except MemoryError as error:

@@ -119,6 +119,18 @@ def byte_size(value: str) -> int:
     return int(float(found[1]) * _SIZES[found[2].upper()])
 
 
+def byte_size_from(least: int) -> Callable[[str], int]:
+    """Parser of a size that is no smaller than ``least`` bytes."""
+
+    def parse(value: str) -> int:
+        size = byte_size(value)
+        if size < least:
+            raise ValueError(f"a size of {least} bytes or more is wanted, got {value!r}")
+        return size
+
+    return parse
+
+
 _USER = r"(?:(?!%00)%[0-9A-Fa-f]{2}|[^%@/?#\s])*"
 _WORD = r"(?:(?!%00)%[0-9A-Fa-f]{2}|[^%@/?#:,&=\s\[\]])*"
 _HOST = rf"(?:\[[0-9A-Fa-f:.%]+\]|{_WORD})(?::[0-9]{{1,5}})?"

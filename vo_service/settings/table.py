@@ -15,6 +15,7 @@ from vo_service.settings.parsers import (
     authority_name,
     boolean,
     byte_size,
+    byte_size_from,
     choice,
     days,
     directory,
@@ -233,7 +234,9 @@ class Settings:
         "100", integer(1, 10_000), "data sets that one row of a table is cut from where MOST is not given"
     )
     bulk_part_bytes: int = setting(
-        "1GiB", byte_size, "size after which the next tar of cut-outs begins where PARTSIZE is not given"
+        "1GiB",
+        byte_size_from(1 << 20),
+        "size after which the next tar of cut-outs begins where PARTSIZE is not given, 1MiB at least",
     )
     package_files: int = setting("10000", integer(1, 1_000_000), "files of one package at most")
     package_bytes: int = setting("2048GiB", byte_size, "size of one package at most")

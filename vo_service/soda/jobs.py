@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import get_args
 
@@ -23,12 +23,13 @@ from vo_service.products.selection import NoOverlap
 from vo_service.products.shelf import Closed
 from vo_service.products.workshop import ForJob
 from vo_service.soda.bulk.asked import is_bulk
+from vo_service.soda.bulk.listing import NOT_BEGUN
 from vo_service.soda.bulk.status import ID as STATUS
 from vo_service.soda.bulk.work import Bulk
 from vo_service.soda.errors import Word, word_of, worded
 from vo_service.soda.parameters import PARAMETERS
 from vo_service.soda.request import Request, read_requests
-from vo_service.store.jobs import Job
+from vo_service.store.jobs import Job, StoredResult
 
 _BLOCK = 1 << 20
 
@@ -65,8 +66,12 @@ class SodaJobs:
             explain=_explain,
             limits=self._limits,
             growing={} if self._bulk is None else {STATUS: self._bulk.status},
+            first=self._first,
             closing=None if self._bulk is None else self._bulk.close,
         )
+
+    def _first(self, job: Job) -> Sequence[StoredResult]:
+        return [NOT_BEGUN] if self._bulk is not None and is_bulk(Form.of(job.parameters)) else []
 
     def _work(self, job: Job, cancellation: Cancellation, sink: Sink) -> None:
         """All results of a job, in the order of the values that were sent (SODA-064)."""

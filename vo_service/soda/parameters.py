@@ -331,7 +331,7 @@ RADIUS: Final = SodaParameter(
 DPTYPE: Final = SodaParameter(
     "DPTYPE",
     values.one_of({"cube": "cube", "image": "image"}),
-    "Kind of the data sets that positions of the table are looked for in; may be repeated."
+    "Kind of the data sets that shapes of the table are looked for in; may be repeated."
     " Leave empty for all. Only with UPLOAD.",
     "meta.code.class",
     many="async",

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from vo_service.store.disk import disk_errors, flush_directory, flush_file, remove_tree
@@ -77,24 +77,33 @@ class JobFiles:
         with disk_errors("removing an attempt"):
             remove_tree(place)
 
-    def drop_others(self, job_id: str, files: Collection[str], seconds: float = 0.0) -> None:
-        """Remove what all attempts of a job wrote, but for these files below `place`, and for what has
-        changed within so many ``seconds``; uploads stay."""
+    def attempts(self, job_id: str) -> tuple[Path, ...]:
+        """The directories of all attempts at a job that are there now."""
+        with disk_errors("looking through the attempts at a job"):
+            return _attempts(self.place(job_id), float("inf"))
+
+    def drop_from(self, attempts: Iterable[Path], kept: Collection[Path]) -> None:
+        """Remove what these attempts wrote, but for the files that are ``kept``."""
+        with disk_errors("removing attempts"):
+            for attempt in attempts:
+                if any(attempt in file.parents for file in kept):
+                    _remove_but(attempt, kept, float("inf"))
+                else:
+                    remove_tree(attempt)
+
+    def drop_others(self, job_id: str, files: Collection[str], seconds: float) -> None:
+        """Remove what all attempts at a job wrote, but for these files below `place`, and for what has
+        changed within so many ``seconds``: an attempt that nobody names and that has may be somebody's at
+        work, with files in it that are older than it is. Uploads stay."""
         place = self.place(job_id)
         kept = {place / file for file in files}
-        limit = time.time() - seconds if seconds else float("inf")
+        limit = time.time() - seconds
         with disk_errors("removing attempts"):
             for attempt in _attempts(place, float("inf")):
-                if _changed(attempt) < limit and not any(attempt in file.parents for file in kept):
+                if any(attempt in file.parents for file in kept):
+                    _remove_but(attempt, kept, limit)
+                elif _changed(attempt) < limit:
                     remove_tree(attempt)
-                    continue
-                for child in attempt.iterdir():
-                    if child in kept or _changed(child) >= limit:
-                        continue
-                    if child.is_dir():
-                        remove_tree(child)
-                    else:
-                        child.unlink(missing_ok=True)
 
     def remove(self, job_id: str) -> None:
         """Remove all files of a job."""
@@ -116,6 +125,17 @@ class JobFiles:
 
 def _make(place: Path) -> None:
     place.mkdir(exist_ok=True, mode=0o700)
+
+
+def _remove_but(attempt: Path, kept: Collection[Path], limit: float) -> None:
+    """Remove the files of an attempt that are not kept, and have not changed since a time."""
+    for child in attempt.iterdir():
+        if child in kept or _changed(child) >= limit:
+            continue
+        if child.is_dir():
+            remove_tree(child)
+        else:
+            child.unlink(missing_ok=True)
 
 
 def _changed(place: Path) -> float:

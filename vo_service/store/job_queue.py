@@ -142,6 +142,16 @@ class JobQueue:
                 insert_results(connection, held.job_id, results)
             return ended or _has_ended(connection, held, phase)
 
+    def let_go(self, held: Held) -> None:
+        """This worker does nothing more for a job that has ended: what it did not put in order of it is for
+        others (`UnsettledJobs`)."""
+        with self._catalogue.writing() as connection:
+            connection.execute(
+                sa.update(job_table)
+                .where(*_hold(held), job_table.c.phase.in_(sorted(FINAL)))
+                .values(worker=None)
+            )
+
     def give_back(self, held: Collection[Held]) -> None:
         """Have jobs wait once more, for any worker."""
         columns = job_table.c

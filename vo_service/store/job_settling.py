@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -19,7 +20,8 @@ _AT_ONCE = 20
 
 
 class UnsettledJobs:
-    """The jobs of a catalogue that were aborted, or given up, while no living worker held them.
+    """The jobs of a catalogue that were aborted, or given up, while no living worker held them, or that have
+    ended and were let go as they were (`JobQueue.let_go`).
 
     Every method raises CatalogueError where the database does not answer, DiskFull where it has no room.
     """
@@ -28,8 +30,9 @@ class UnsettledJobs:
         self._catalogue = catalogue
         self._clock = clock
 
-    def find(self, services: Collection[str]) -> list[Job]:
-        """Some of them, of these services. One that a worker holds is for that worker to put in order."""
+    def find(self, services: Collection[str], without: Collection[str]) -> list[Job]:
+        """Some of them, of these services, ``without`` those of these names. One that a worker holds is for
+        that worker to put in order."""
         columns = job_table.c
         growing = sa.select(job_result.c.job_id).where(job_result.c.etag == "")
         alive = sa.select(worker_table.c.worker_id)
@@ -38,10 +41,10 @@ class UnsettledJobs:
             .where(columns.job_id.in_(growing), columns.phase.in_(sorted(FINAL)))
             .where(columns.service.in_(sorted(services)), columns.destruction > stored_time(self._clock()))
             .where(columns.worker.is_(None) | columns.worker.not_in(alive))
-            .limit(_AT_ONCE)
+            .order_by(columns.job_id)
         )
         with self._catalogue.reading() as connection:
-            ids = list(connection.scalars(wanted))
+            ids = list(islice((each for each in connection.scalars(wanted) if each not in without), _AT_ONCE))
             found = [read_job(connection, job_id) for job_id in ids]
         return [each for each in found if each is not None]
 

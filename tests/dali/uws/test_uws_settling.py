@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from runners import LIMITS, Works, job_to, now, open_runner, toy, wait_until
 
+from vo_service.dali.streams import Cancellation
 from vo_service.dali.uws.settling import Settler
 from vo_service.dali.uws.work import JobService, Sink
 from vo_service.store import Catalogue
@@ -97,18 +98,45 @@ def bench(catalogue_url: str, tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_what_a_living_worker_holds_is_its_own(bench: Bench) -> None:
-    bench.settler.settle()  # while it runs
+    bench.settler.settle(Cancellation())  # while it runs
     bench.jobs.abort(bench.job_id)
-    bench.settler.settle()  # the worker is about to hear of it
+    bench.settler.settle(Cancellation())  # the worker is about to hear of it
     assert bench.settled.heard == [] and bench.job.results[0].grows
+
+
+def test_what_a_living_worker_lets_go_is_put_in_order(bench: Bench) -> None:
+    bench.queue.let_go(bench.held)  # it runs: nothing is let go
+    bench.jobs.abort(bench.job_id)
+    bench.settler.settle(Cancellation())
+    assert bench.settled.heard == []
+    bench.queue.let_go(bench.held)
+    bench.settler.settle(Cancellation())
+    assert bench.settled.heard == [(bench.job_id, Phase.ABORTED)] and not bench.job.results[0].grows
+
+
+def test_jobs_that_cannot_be_put_in_order_keep_nobody_waiting(bench: Bench) -> None:
+    bench.jobs.abort(bench.job_id)
+    bench.die()
+    unsettled = UnsettledJobs(bench.catalogue, now)
+    assert unsettled.find({"toy"}, {bench.job_id}) == []
+    assert [job.job_id for job in unsettled.find({"toy"}, {"another"})] == [bench.job_id]
+
+
+def test_nothing_is_begun_while_the_service_ends(bench: Bench) -> None:
+    bench.jobs.abort(bench.job_id)
+    bench.die()
+    ending = Cancellation()
+    ending.cancel()
+    bench.settler.settle(ending)
+    assert bench.settled.heard == []
 
 
 @pytest.mark.parametrize("abort_first", [True, False])
 def test_a_job_that_is_aborted_without_a_worker_is_put_in_order_once(bench: Bench, abort_first: bool) -> None:
     for do in (bench.jobs.abort, lambda job_id: bench.die())[:: 1 if abort_first else -1]:
         do(bench.job_id)
-    bench.settler.settle()
-    bench.settler.settle()
+    bench.settler.settle(Cancellation())
+    bench.settler.settle(Cancellation())
     assert bench.settled.heard == [(bench.job_id, Phase.ABORTED)]
     (result,) = bench.job.results
     path = bench.files.place(bench.job_id) / result.file
@@ -128,11 +156,11 @@ def test_a_job_that_is_given_up_is_put_in_order(bench: Bench) -> None:
     assert bench.queue.claim(claim) is not None
     another.requeue(claim.worker)  # the second death
     assert bench.job.phase is Phase.ERROR
-    bench.settler.settle()
+    bench.settler.settle(Cancellation())
     assert bench.settled.heard == []  # a row of the worker is there
     with bench.catalogue.writing() as connection:
         connection.execute(sa.delete(worker).where(worker.c.worker_id == claim.worker))
-    bench.settler.settle()
+    bench.settler.settle(Cancellation())
     assert bench.settled.heard == [(bench.job_id, Phase.ERROR)] and not bench.job.results[0].grows
 
 
@@ -142,7 +170,7 @@ def test_what_fails_is_left_alone_for_a_while(bench: Bench, fault: Exception) ->
     bench.die()
     bench.settled.fault = fault
     for _ in range(3):
-        bench.settler.settle()
+        bench.settler.settle(Cancellation())
     assert len(bench.settled.heard) == 1
     assert bench.left() == ["raw"] and bench.job.results[0].grows
 
@@ -152,15 +180,15 @@ def test_what_can_only_be_done_in_part_is_not_done_again_at_once(bench: Bench) -
     bench.die()
     bench.settled.grows_on = True
     for _ in range(3):
-        bench.settler.settle()
+        bench.settler.settle(Cancellation())
     assert len(bench.settled.heard) == 1 and bench.job.results[0].file.endswith("/whole")
 
 
 def test_who_comes_second_changes_nothing(bench: Bench) -> None:
     bench.jobs.abort(bench.job_id)
     bench.die()
-    (job,) = UnsettledJobs(bench.catalogue, now).find({"toy"})
-    bench.settler.settle()
+    (job,) = UnsettledJobs(bench.catalogue, now).find({"toy"}, ())
+    bench.settler.settle(Cancellation())
     assert not UnsettledJobs(bench.catalogue, now).settle(job, [])
     assert bench.job.results
 
@@ -168,7 +196,7 @@ def test_who_comes_second_changes_nothing(bench: Bench) -> None:
 def test_services_without_such_work_are_left_alone(bench: Bench) -> None:
     bench.jobs.abort(bench.job_id)
     bench.die()
-    Settler(UnsettledJobs(bench.catalogue, now), bench.files, [toy(Works())]).settle()
+    Settler(UnsettledJobs(bench.catalogue, now), bench.files, [toy(Works())]).settle(Cancellation())
     assert bench.job.results[0].grows and bench.settled.heard == []
 
 

@@ -327,7 +327,7 @@ class JobHandlers:
 
     def _find(self, job_id: str) -> Job | None:
         with told_troubles():
-            return self._runner.jobs.find(job_id)
+            return self._service.seen(self._runner.jobs.find(job_id))
 
     def _listed(self, owner: str | None, filters: Filters) -> tuple[ListedJob, ...]:
         with told_troubles():

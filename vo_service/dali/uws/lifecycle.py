@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
 from vo_service.dali.streams import Cancellation
@@ -53,6 +55,7 @@ class Execution:
         self._expired = False
         self._leaving = threading.Event()
         self._sink: JobSink | None = None
+        self._attempts: tuple[Path, ...] = ()  # those that were there when this one began, and its own
 
     @property
     def snapshot(self) -> int | None:
@@ -77,6 +80,8 @@ class Execution:
             self._tidy_shown()
         elif told is False or outcome.phase is not Phase.COMPLETED:
             self._tidy(bool(told) and outcome.phase is not Phase.QUEUED)
+        if told is False or (told and outcome.error is not None):
+            self._let_go()
         _log.info(
             "job state=%s service=%s seconds=%.4f attempt=%d runid=%s request=%s",
             outcome.phase.value if told else "given-up",
@@ -111,6 +116,7 @@ class Execution:
     def _work(self) -> _Outcome:
         try:
             place = self._files.start_attempt(self._job.job_id)
+            self._attempts = self._files.attempts(self._job.job_id)
             self._sink = JobSink(
                 self._files.place(self._job.job_id),
                 place,
@@ -190,7 +196,7 @@ class Execution:
             self._tidy(True)
             return
         try:
-            self._files.drop_others(self._job.job_id, [one.file for one in self._sink.shown])
+            self._files.drop_from(self._attempts, self._named(one.file for one in self._sink.shown))
         except StoreError as error:
             _log.warning("files of a job stay until they are swept: %s", error)
 
@@ -232,11 +238,24 @@ class Execution:
             named = self._queue.final_files(self._job.job_id)
             if named is None:
                 return
-            self._files.drop_others(self._job.job_id, named)
+            self._files.drop_from(self._attempts, self._named(named))  # a later one may be somebody's at work
             if self._job.job_id not in self._queue.look((self._job.job_id,), None, ()).versions:
                 self._files.remove(self._job.job_id)
         except StoreError as error:  # the sweeper comes by later
             _log.warning("files of a job stay until they are swept: %s", error)
+
+    def _named(self, files: Iterable[str]) -> frozenset[Path]:
+        place = self._files.place(self._job.job_id)
+        return frozenset(place / file for file in files)
+
+    def _let_go(self) -> None:
+        """What of a job that has ended could not be put in order here is put in order by others, later."""
+        if self._service.closing is None:
+            return
+        try:
+            self._queue.let_go(self.held)
+        except StoreError as error:  # others find it when this worker has ended
+            _log.warning("a job that has ended is not let go: %s", error)
 
     def _tidy(self, ours: bool) -> None:
         """Remove what this attempt wrote; and where the job is not ours because it was deleted, all of it."""

@@ -1,10 +1,11 @@
 """Runs the jobs of one server process, and tells it of every change of a job that matters to it.
 
-Three threads serve all jobs of the process. *job-watch* looks into the database whenever somebody has written
+Four threads serve all jobs of the process. *job-watch* looks into the database whenever somebody has written
 to it: it ends work whose job was aborted, deleted or taken over elsewhere, wakes requests that wait for a
 change, and takes waiting jobs into free slots. *job-upkeep* sends the heartbeat and has the jobs of dead
 workers run again. *job-sweep* clears away what is past its destruction time: files can take long to go, and
-no heartbeat waits for that. Each job runs in a thread of its own.
+no heartbeat waits for that; *job-settle* puts in order what has ended while nobody ran it, which may take as
+long. Each job runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from vo_service.dali.outage import Outage
+from vo_service.dali.streams import Cancellation
 from vo_service.dali.uws.lifecycle import Execution
 from vo_service.dali.uws.settling import Settler
 from vo_service.dali.uws.sweeper import Sweeper
@@ -86,7 +88,9 @@ class JobRunner:
             threading.Thread(target=self._watch, name="job-watch", daemon=True),
             threading.Thread(target=self._keep_up, name="job-upkeep", daemon=True),
             threading.Thread(target=self._sweep, name="job-sweep", daemon=True),
+            threading.Thread(target=self._settle, name="job-settle", daemon=True),
         )
+        self._settling = Cancellation()
 
     @property
     def executing(self) -> int:
@@ -107,6 +111,7 @@ class JobRunner:
             self._stopping = True
             running = list(self._executions.values())
         self._ended.set()
+        self._settling.cancel()
         self._woken.set()
         try:
             if running:
@@ -335,13 +340,10 @@ class JobRunner:
                 return
 
     def _sweep(self) -> None:
-        sweep = orphans = settled = float("-inf")
+        sweep = orphans = float("-inf")
         while not self._ended.wait(_BURY_SECONDS):
             try:
                 now = time.monotonic()
-                if self._workers.first and now - settled > _SETTLE_SECONDS:
-                    self._settler.settle()
-                    settled = now
                 if self._workers.first and now - sweep > _SWEEP_SECONDS:
                     self._sweeper.sweep()
                     sweep = now
@@ -352,6 +354,16 @@ class JobRunner:
                 self._outage.note(error)
             except Exception:  # the top of a thread that must not end
                 _log.exception("sweeping jobs failed")
+
+    def _settle(self) -> None:
+        while not self._ended.wait(_SETTLE_SECONDS):
+            try:
+                if self._workers.first:
+                    self._settler.settle(self._settling)
+            except StoreError as error:
+                self._outage.note(error)
+            except Exception:  # the top of a thread that must not end
+                _log.exception("putting jobs in order failed")
 
     def _beat(self) -> None:
         """Sign on, or say that we live; sign on anew where others have given us up."""

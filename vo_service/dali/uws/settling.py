@@ -17,7 +17,8 @@ from vo_service.store.jobs import Job
 
 _log = logging.getLogger(__name__)
 
-_AGAIN_SECONDS = 600.0  # where it could not be done, of a full disk for example
+_AGAIN_SECONDS = 600.0  # where it could not be done, of a full disk for example; twice as long each time
+_AGAIN_MOST_SECONDS = 86_400.0
 
 
 class Settler:
@@ -28,22 +29,26 @@ class Settler:
         self._jobs = jobs
         self._files = files
         self._services = {service.name: service for service in services if service.closing is not None}
-        self._failed: dict[str, float] = {}  # jobs, and when
+        self._rests: dict[str, tuple[float, float]] = {}  # jobs: until when they rest, and how long that was
 
-    def settle(self) -> None:
-        """Put in order what can be. Raises StoreError where the database does not answer."""
+    def settle(self, cancellation: Cancellation) -> None:
+        """Put in order what can be, until ``cancellation`` is asked. Raises StoreError where the database
+        does not answer."""
         if not self._services:
             return
         now = time.monotonic()
-        self._failed = {job: when for job, when in self._failed.items() if now - when < _AGAIN_SECONDS}
-        for job in self._jobs.find(self._services):
+        self._rests = {job: rest for job, rest in self._rests.items() if now < sum(rest)}
+        resting = {job for job, (until, _) in self._rests.items() if now < until}
+        for job in self._jobs.find(self._services, resting):
             closing = self._services[job.service].closing
-            if closing is None or job.job_id in self._failed:
+            if cancellation.requested:
+                return
+            if closing is None:
                 continue
             try:
-                self._settle(job, closing)
+                self._settle(job, closing, cancellation)
             except Exception as error:  # the next job is none the worse for it
-                self._failed[job.job_id] = time.monotonic()
+                self._rest(job)
                 expected = isinstance(error, StoreError | OSError)
                 _log.warning(
                     "what a job has done is not put in order request=%s: %s",
@@ -52,12 +57,18 @@ class Settler:
                     exc_info=not expected,
                 )
 
-    def _settle(self, job: Job, closing: Closing) -> None:
+    def _rest(self, job: Job) -> None:
+        _, before = self._rests.get(job.job_id, (0.0, _AGAIN_SECONDS / 2))
+        pause = min(2 * before, _AGAIN_MOST_SECONDS)
+        self._rests[job.job_id] = time.monotonic() + pause, pause
+
+    def _settle(self, job: Job, closing: Closing, cancellation: Cancellation) -> None:
         attempt = self._files.start_attempt(job.job_id)
+        attempts = self._files.attempts(job.job_id)
         is_done = False
         try:
             most = self._services[job.service].limits.result_bytes
-            sink = JobSink(self._files.place(job.job_id), attempt, most, Cancellation())
+            sink = JobSink(self._files.place(job.job_id), attempt, most, cancellation)
             closing(job, sink, job.phase)
             self._files.flush_attempt(attempt)
             is_done = self._jobs.settle(job, sink.results)
@@ -65,6 +76,7 @@ class Settler:
             if not is_done:
                 self._files.drop_attempt(attempt)
         if is_done:
-            self._files.drop_others(job.job_id, [each.file for each in sink.results])
+            place = self._files.place(job.job_id)
+            self._files.drop_from(attempts, {place / each.file for each in sink.results})
             if any(each.grows for each in sink.results):  # it could not be done in full, and looks as before
-                self._failed[job.job_id] = time.monotonic()
+                self._rest(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -90,6 +90,14 @@ def _always() -> bool:
 Growing = Callable[[Job, Path], bytes]
 """The bytes of a result that still grows, from its job and the file that was shown for it. May block."""
 
+First = Callable[[Job], Sequence[StoredResult]]
+"""Results of a job from the moment at which it is made; they grow."""
+
+
+def _nothing(job: Job) -> Sequence[StoredResult]:
+    return ()
+
+
 Closing = Callable[[Job, Sink, Phase], None]
 """Puts in order what work has shown that ends early, in this phase: what it concludes with is listed then.
 The sink is that of the work; or, of a job that ended while nobody ran it, of an attempt that has done nothing
@@ -106,8 +114,9 @@ class JobService:
     that brought them (DALI-092). ``explain`` makes the document of an error from the job's parameters and a
     text. ``limits`` hold for each job. ``ready`` says whether jobs may begin now, else they wait; it is asked
     often. Where the work meets ServiceAway before it has written anything, or after it has shown something,
-    its job waits once more. ``growing``: how results that still grow are sent, by name. ``closing`` is called
-    where work that has shown something ends in ERROR or is aborted.
+    its job waits once more. ``growing``: how results that still grow are sent, by name. ``first``: what there
+    is of a job that has shown nothing, in files that need not be there. ``closing`` is called where work that
+    has shown something ends in ERROR or is aborted.
     """
 
     name: str
@@ -118,4 +127,9 @@ class JobService:
     limits: JobLimits
     ready: Callable[[], bool] = _always
     growing: Mapping[str, Growing] = field(default_factory=dict)
+    first: First = _nothing
     closing: Closing | None = None
+
+    def seen(self, job: Job | None) -> Job | None:
+        """A job as it is told of: with what there is from its beginning on."""
+        return job if job is None or job.results else replace(job, results=tuple(self.first(job)))

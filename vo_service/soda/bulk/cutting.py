@@ -47,7 +47,8 @@ Told = Callable[[Task, Outcome], None]
 @dataclass(frozen=True, slots=True)
 class Cutter:
     """What cuts data sets for a job: ``folder`` is for what waits, ``told`` hears what became of each task.
-    ``is_past``: what is known of the data sets does not hold any more."""
+    ``is_past``: what is known of the data sets may not hold any more; ``anew`` is what is known of one now,
+    None where there is no such data set."""
 
     results: Results
     workshop: Workshop
@@ -58,6 +59,7 @@ class Cutter:
     cancellation: Cancellation
     told: Told
     is_past: Callable[[], bool]
+    anew: Callable[[str], DataSet | None]
 
     def cut(self, found: DataSet, tasks: Sequence[Task], owner: Owner) -> None:
         """All tasks of a data set, as long as what is known of it holds: nothing is told of the rest. Raises
@@ -97,8 +99,7 @@ class Cutter:
             return outcome_of(wanted)
         try:
             if version_of(found, wanted.companions) != task.version:
-                which = "The file, or a companion of it," if wanted.companions else "The file"
-                return Outcome("error", f"{which} has changed since this job was planned.")
+                return _changed(wanted)
             plan = many.plan(wanted, owner.viewer_for(many, wanted))
             if plan is None:
                 waiting.append((task, wanted))
@@ -165,10 +166,17 @@ class Cutter:
         faults: Sequence[Fault | None],
     ) -> Iterator[tuple[Task, Outcome]]:
         folder = self.folder / _FOLDER
+        found: DataSet | None = None
         for place, ((task, wanted), fault) in enumerate(zip(waiting, faults, strict=True)):
-            if self.is_past():
-                break
-            refused = fault or refusal(owner, many, wanted)  # to compute takes a while: rights may be gone
+            if found is None and self.is_past():  # to compute takes a while: what was made may hold or not
+                found = self.anew(task.dataset or "")
+                if found is None:
+                    break
+                many = self.results.many_of(found)
+            if found is not None and version_of(found, wanted.companions) != task.version:
+                yield task, _changed(wanted)
+                continue
+            refused = fault or refusal(owner, many, wanted)  # rights may be gone as well
             yield (
                 task,
                 self._moved(task, wanted, folder / str(place)) if refused is None else outcome_of(refused),
@@ -188,6 +196,11 @@ class Cutter:
         finally:
             handle.close()
             path.unlink(missing_ok=True)
+
+
+def _changed(wanted: Wanted) -> Outcome:
+    which = "The file, or a companion of it," if wanted.companions else "The file"
+    return Outcome("error", f"{which} has changed since this job was planned.")
 
 
 def _shape_of(wanted: Wanted | ServiceError) -> Region | None:

@@ -21,6 +21,9 @@ from vo_service.store.jobs import FINAL, Job, Phase, StoredResult
 _ENDED: Final = "ended.vot"
 _KEPT_BYTES: Final = 64 << 20  # of tables of running jobs
 
+NOT_BEGUN: Final = StoredResult(status.ID, "not-begun", status.MEDIA_TYPE, 0, "")
+"""The table of states of a job that nobody has begun: there is no such file."""
+
 
 def running_results(job: Job, sink: Sink, record: Record) -> list[StoredResult]:
     """The state of the rows, and the parts that are closed."""
@@ -104,6 +107,8 @@ class RunningTables:
 
     def table(self, job: Job, path: Path) -> bytes:
         """The table of a job from its journal. Raises OSError."""
+        if NOT_BEGUN in job.results:
+            return status.status_table(Record(), job.phase)
         with self._lock:
             listed = frozenset(one.result_id for one in job.results) if job.phase in FINAL else None
             state = (path.stat().st_size, job.phase, listed)

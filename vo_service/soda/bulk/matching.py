@@ -7,8 +7,8 @@ out."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
@@ -34,6 +34,9 @@ AND (p.em_low IS NULL OR o.em_min IS NULL OR o.em_max IS NULL
 """
 _CIRCLE: Final = "CIRCLE(p.lon, p.lat, p.radius)"
 _OUTLINE: Final = "p.outline"
+_ORDER: Final = " ORDER BY dataset_id"
+_MOST_HALVED: Final = 64
+"""Times that places are halved, some tenths of a second each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +47,140 @@ class Place:
     wavelengths: tuple[float, float] | None = None
 
 
+@dataclass(slots=True)
+class Found:
+    """The data sets of a place by name, in the order of their names: one more than are wanted at most, to say
+    that there are more. ``fault``: why they could not be looked for."""
+
+    names: list[str] = field(default_factory=list)
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many data sets are wanted of ``each`` place at most, and of ``all`` places together."""
+
+    each: int
+    all: int
+
+
 def datasets_at(
     places: Sequence[Place],
     kinds: Sequence[str],
-    most: int,
+    bounds: Bounds,
     queries: Queries,
     asker: Asker,
     cancellation: Cancellation,
-) -> Mapping[int, list[str]]:
-    """The data sets, by name and in the order of their names, whose footprints share a point with the shapes,
-    by the numbers of the places from 0; of the ``kinds`` (values of dataproduct_type), of all where none are
-    told.
+) -> Mapping[int, Found]:
+    """The data sets whose footprints share a point with the shapes, by the numbers of the places from 0; of
+    the ``kinds`` (values of dataproduct_type), of all where none are told.
 
-    Raises ServiceError: 400 for more than ``most`` pairs altogether, or shapes that are too large to be held
-    against all footprints, 503 where nobody answers.
+    All places are looked for at once; where that is too much, halves of them are, and so on, so that a few
+    that meet very much cost the others nothing. Raises ServiceError: 400 where that is so of many, 503 where
+    nobody answers.
     """
-    found: dict[int, list[str]] = defaultdict(list)
-    for shape, upload in _uploads(places):
-        adql = _ADQL.format(shape=shape)
-        if kinds:
-            adql += f"AND o.dataproduct_type IN ({', '.join(repr(kind) for kind in sorted(set(kinds)))})"
-        left = max(1, most - sum(map(len, found.values())))
-        question = Question(adql, left, uploads=(upload,))
-        for number, name in _asked(question, most, queries, asker, cancellation):
-            found[number].append(name)
-    return {number: sorted(set(names)) for number, names in found.items()}
+    search = _Search(kinds, bounds, queries, asker, cancellation)
+    search.look(list(enumerate(places)))
+    return search.found
 
 
-def _uploads(places: Sequence[Place]) -> list[tuple[str, Upload]]:
+class _TooMuch(Exception):
+    """More than one question may find, or test; ``str()`` is a sentence without its stop."""
+
+
+@dataclass(slots=True)
+class _Search:
+    kinds: Sequence[str]
+    bounds: Bounds
+    queries: Queries
+    asker: Asker
+    cancellation: Cancellation
+    found: dict[int, Found] = field(default_factory=lambda: defaultdict(Found))
+    _halved: int = 0
+
+    def look(self, places: Sequence[tuple[int, Place]]) -> None:
+        """Have these places in ``found``. Raises ServiceError."""
+        try:
+            pairs, there_are_more = self._pairs(places, self.bounds.all)
+            if there_are_more:
+                raise _TooMuch(f"they meet more than {self.bounds.all} data sets altogether")
+        except _TooMuch as reason:
+            if len(places) == 1:
+                self._look_at_one(places[0])
+            else:
+                self._halve(places, reason)
+        else:
+            self._keep(pairs)
+
+    def _halve(self, places: Sequence[tuple[int, Place]], reason: _TooMuch) -> None:
+        self._halved += 1
+        if self._halved > _MOST_HALVED:
+            raise usage(
+                f"The shapes of the table are too much for one job: {reason}.",
+                "Make several jobs of it, with smaller shapes, or narrow it by BAND, LINE or DPTYPE.",
+            ) from reason
+        middle = len(places) // 2
+        self.look(places[:middle])
+        self.look(places[middle:])
+
+    def _look_at_one(self, place: tuple[int, Place]) -> None:
+        """As many as are wanted, of one that meets too much."""
+        try:
+            self._keep(self._pairs((place,), self.bounds.each + 1)[0])
+        except _TooMuch as reason:
+            self.found[place[0]].fault = f"The shape of the row is too much: {reason}."
+
+    def _keep(self, pairs: Iterable[tuple[int, str]]) -> None:
+        names: dict[int, set[str]] = defaultdict(set)
+        for number, name in pairs:
+            names[number].add(name)
+        for number, some in names.items():
+            self.found[number].names = sorted(some)[: self.bounds.each + 1]
+
+    def _pairs(self, places: Sequence[tuple[int, Place]], most: int) -> tuple[list[tuple[int, str]], bool]:
+        """So many pairs of a place and a data set, by their names, and whether there are more. Raises
+        ServiceError, and _TooMuch."""
+        pairs: list[tuple[int, str]] = []
+        for shape, upload in _uploads(places):
+            adql = _ADQL.format(shape=shape)
+            if self.kinds:
+                listed = ", ".join(repr(kind) for kind in sorted(set(self.kinds)))
+                adql += f"AND o.dataproduct_type IN ({listed})"
+            some, are_more = self._asked(Question(f"{adql}{_ORDER}", most - len(pairs), uploads=(upload,)))
+            pairs += some
+            if are_more or len(pairs) == most:
+                return pairs, True
+        return pairs, False
+
+    def _asked(self, question: Question) -> tuple[list[tuple[int, str]], bool]:
+        stop = Stop()
+        found: list[tuple[int, str]] = []
+        self.cancellation.on_cancel(stop.ask)
+        try:
+            context = self.queries.context(self.asker, self.asker.seconds)
+            with (
+                self.queries.current.use() as (snapshot, engine),
+                ask(question, context, snapshot, engine, stop) as answer,
+            ):
+                for batch in answer.batches:
+                    found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+                return found, answer.overflowed
+        except QueryTooLarge as error:
+            if error.reason is None:
+                raise service_error(error) from error
+            raise _TooMuch(error.reason) from error
+        except (AdqlError, EngineError, StoreError) as error:
+            raise service_error(error) from error
+        finally:
+            self.cancellation.on_cancel(None)
+
+
+def _uploads(places: Sequence[tuple[int, Place]]) -> list[tuple[str, Upload]]:
     """How the shape of a row is written, and the table of these rows: circles as numbers, which many of are
     tested at once, and all else as texts."""
     circles: list[tuple[int, Place]] = []
     others: list[tuple[int, Place]] = []
-    for number, place in enumerate(places):
+    for number, place in places:
         (circles if isinstance(place.shape, Circle) else others).append((number, place))
     made = []
     if circles:
@@ -103,38 +207,3 @@ _COLUMNS: Final = (
     *(Column(name, "double", None, None, "m", None, None, "") for name in ("em_low", "em_high")),
     Column("outline", "char", "*", "adql:REGION", None, None, None, ""),
 )
-
-
-def _asked(
-    question: Question, most: int, queries: Queries, asker: Asker, cancellation: Cancellation
-) -> list[tuple[int, str]]:
-    """The pairs of a place and a data set. Raises ServiceError."""
-    stop = Stop()
-    found: list[tuple[int, str]] = []
-    cancellation.on_cancel(stop.ask)
-    try:
-        context = queries.context(asker, asker.seconds)
-        with (
-            queries.current.use() as (snapshot, engine),
-            ask(question, context, snapshot, engine, stop) as answer,
-        ):
-            for batch in answer.batches:
-                found += zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            is_cut = answer.overflowed
-    except QueryTooLarge as error:
-        if error.reason is None:
-            raise service_error(error) from error
-        raise usage(
-            "The shapes of the table are too large, or too many, to be held against all data sets.",
-            "Make several jobs of it, or name the data sets in a column id.",
-        ) from error
-    except (AdqlError, EngineError, StoreError) as error:
-        raise service_error(error) from error
-    finally:
-        cancellation.on_cancel(None)
-    if is_cut:
-        raise usage(
-            f"The shapes of the table meet more than {most} data sets altogether.",
-            "Make several jobs of it, or narrow it by BAND, LINE or DPTYPE.",
-        )
-    return found

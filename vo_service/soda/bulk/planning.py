@@ -14,7 +14,7 @@ from vo_service.dali.streams import Cancellation
 from vo_service.products.selection import Constraints
 from vo_service.products.stored import StoredFile
 from vo_service.sky import Circle, Region, centroid
-from vo_service.soda.bulk.matching import Place, datasets_at
+from vo_service.soda.bulk.matching import Bounds, Place, datasets_at
 from vo_service.soda.bulk.rows import InputRow
 from vo_service.soda.bulk.targets import Target, Targets, version_of
 from vo_service.soda.bulk.tasks import Outcome, Task, wanted_of
@@ -64,11 +64,11 @@ def plan_tasks(rows: Iterable[InputRow], choice: Choice, finding: Finding) -> li
     drafts = [_drafted(row, choice) for row in rows]
     asked = [draft for draft in drafts if draft.sought is not None]
     places = [draft.sought for draft in asked if draft.sought is not None]
-    found = datasets_at(
-        places, choice.kinds, choice.cuts, finding.queries, finding.asker, finding.cancellation
-    )
+    bounds = Bounds(choice.most, choice.cuts)
+    found = datasets_at(places, choice.kinds, bounds, finding.queries, finding.asker, finding.cancellation)
     for number, draft in enumerate(asked):
-        draft.names = tuple(found.get(number, ()))
+        if number in found:
+            draft.names, draft.fault = tuple(found[number].names), found[number].fault
     known = finding.targets([name for draft in drafts for name in draft.names])
     tasks: list[tuple[_Order, Task]] = []
     for draft in drafts:
@@ -76,7 +76,7 @@ def plan_tasks(rows: Iterable[InputRow], choice: Choice, finding: Finding) -> li
     if len(tasks) > choice.cuts:
         raise usage(
             f"The rows of the table are {len(tasks)} cut-outs; one job has at most {choice.cuts}.",
-            "Make several jobs of it.",
+            "Make several jobs of it, or give MOST.",
         )
     numbered = [(order, replace(task, number=number)) for number, (order, task) in enumerate(tasks, 1)]
     return [task for _, task in sorted(numbered, key=lambda pair: (pair[0], pair[1].number))]
@@ -145,7 +145,7 @@ def _tasks(draft: _Draft, known: Mapping[str, Targets], most: int) -> list[tuple
         task = replace(blank, dataset=target.name, version=version_of(target.found, draft.roles))
         tasks.append((_order(science, draft.middle), task))
     if len(targets) > most:
-        text = f"The row stands for {len(targets)} data sets, of which {most} are cut; MOST may be larger."
+        text = f"The row stands for more than {most} data sets, of which so many are cut; MOST may be larger."
         tasks.append((_LAST, replace(blank, fault=Outcome("error", text))))
     return tasks
 

@@ -195,6 +195,7 @@ class _Run:
             self._cancellation,
             self._told,
             sight.is_past,
+            self._anew,
         )
         found = self._patiently(lambda: self._targets([task.dataset or "" for task in tasks]))
         for name, group in groupby(tasks, lambda task: task.dataset or ""):
@@ -205,6 +206,11 @@ class _Run:
                     self._told(task, Outcome("error", targets.fault))
                 continue
             self._patiently(partial(self._cut, cutter, targets.found[0].found, mine))
+
+    def _anew(self, name: str) -> DataSet | None:
+        """What is known of a data set now. Raises ServiceAway."""
+        targets = self._patiently(lambda: self._targets([name]))[name]
+        return targets.found[0].found if targets.fault is None and targets.found else None
 
     def _cut(self, cutter: Cutter, found: DataSet, tasks: Sequence[Task]) -> None:
         """The tasks of one data set, or what is left of them."""
