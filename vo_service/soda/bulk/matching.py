@@ -34,7 +34,7 @@ AND (p.em_low IS NULL OR o.em_min IS NULL OR o.em_max IS NULL
 """
 _CIRCLE: Final = "CIRCLE(p.lon, p.lat, p.radius)"
 _OUTLINE: Final = "p.outline"
-_ORDER: Final = " ORDER BY dataset_id"
+_BY_NAME: Final = " ORDER BY dataset_id"
 _MOST_HALVED: Final = 64
 """Times that places are halved, some tenths of a second each."""
 
@@ -101,7 +101,7 @@ class _Search:
     def look(self, places: Sequence[tuple[int, Place]]) -> None:
         """Have these places in ``found``. Raises ServiceError."""
         try:
-            pairs, there_are_more = self._pairs(places, self.bounds.all)
+            pairs, there_are_more = self._pairs(places, self.bounds.all, "")
             if there_are_more:
                 raise _TooMuch(f"they meet more than {self.bounds.all} data sets altogether")
         except _TooMuch as reason:
@@ -126,7 +126,7 @@ class _Search:
     def _look_at_one(self, place: tuple[int, Place]) -> None:
         """As many as are wanted, of one that meets too much."""
         try:
-            self._keep(self._pairs((place,), self.bounds.each + 1)[0])
+            self._keep(self._pairs((place,), self.bounds.each + 1, _BY_NAME)[0])
         except _TooMuch as reason:
             self.found[place[0]].fault = f"The shape of the row is too much: {reason}."
 
@@ -137,16 +137,18 @@ class _Search:
         for number, some in names.items():
             self.found[number].names = sorted(some)[: self.bounds.each + 1]
 
-    def _pairs(self, places: Sequence[tuple[int, Place]], most: int) -> tuple[list[tuple[int, str]], bool]:
-        """So many pairs of a place and a data set, by their names, and whether there are more. Raises
-        ServiceError, and _TooMuch."""
+    def _pairs(
+        self, places: Sequence[tuple[int, Place]], most: int, order: str
+    ) -> tuple[list[tuple[int, str]], bool]:
+        """So many pairs of a place and a data set, and whether there are more: any of them where no ``order``
+        is given, which would take all of them to be found. Raises ServiceError, and _TooMuch."""
         pairs: list[tuple[int, str]] = []
         for shape, upload in _uploads(places):
             adql = _ADQL.format(shape=shape)
             if self.kinds:
                 listed = ", ".join(repr(kind) for kind in sorted(set(self.kinds)))
                 adql += f"AND o.dataproduct_type IN ({listed})"
-            some, are_more = self._asked(Question(f"{adql}{_ORDER}", most - len(pairs), uploads=(upload,)))
+            some, are_more = self._asked(Question(f"{adql}{order}", most - len(pairs), uploads=(upload,)))
             pairs += some
             if are_more or len(pairs) == most:
                 return pairs, True
