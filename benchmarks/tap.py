@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measure import RESULTS
+from benchmarks.measure import RESULTS, show
 from benchmarks.processes import Memory
 from benchmarks.tap_cases import Case, Goals, cases, small_queries
 from benchmarks.tap_client import Client, Refused, Reply, read_peer
@@ -184,21 +184,6 @@ def measure_load(
     return made
 
 
-def show(told: dict[str, object], names: Sequence[str]) -> None:
-    """One case as lines of text."""
-    sys.stdout.write(f"{told['case']}{'  VOID: ' + str(told['void']) if told['void'] else ''}\n")
-    for name in names:
-        one = told[name]
-        assert isinstance(one, dict)
-        sys.stdout.write(f"    {name:8s} " + "  ".join(f"{k} {v}" for k, v in one.items()) + "\n")
-    goals = told["goals"]
-    assert isinstance(goals, list)
-    for goal in goals:
-        word = {True: "met", False: "NOT met", None: "nothing to compare with"}[goal["held"]]
-        sys.stdout.write(f"    goal {goal['goal']} {goal['wanted']}: reached {goal['reached']}: {word}\n")
-    sys.stdout.flush()
-
-
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tap", description=__doc__)
@@ -211,18 +196,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "tap.json")
     options = parser.parse_args()
     contestants = [Contestant.read(text) for text in options.service]
-    names = [each.name for each in contestants]
     ground = explore([(each.client, each.table) for each in contestants])
     results = []
     for case in cases(ground, options.dump_rows, options.wide_rows):
         if options.only in case.name:
             results.append(measure(case, contestants, options.runs))
-            show(results[-1], names)
+            show(results[-1])
     for keep in (True, False):
         if not options.only or "clients" in options.only:
             for told in measure_load(contestants, small_queries(ground), options.asked, keep):
                 results.append(told)
-                show(told, names)
+                show(told)
     facts = {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "cpus": os.cpu_count(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,10 @@ import httpx
 import numpy as np
 import pytest
 from astropy.io import fits
-from remote_cubes import STAMP_PIXELS, bytes_asked, cube_below, pixels_of
+from remote_cubes import STAMP_PIXELS, bytes_asked, pixels_of
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
-from web_servers import STILL, Web, serve, without_patience
+from web_servers import STILL, Web
 
 from tap_schema import published
 from vo_service.app import create_app
@@ -25,23 +24,7 @@ from vo_service.pixels.cutout.plan import PlannedBytes
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
 
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Errors come at once, and no session of an earlier test is used."""
-    with without_patience(monkeypatch):
-        yield
-
-
-@pytest.fixture
-def cube(tmp_path: Path) -> Path:
-    return cube_below(tmp_path)
-
-
-@pytest.fixture
-def web(cube: Path) -> Iterator[Web]:
-    with serve(cube.parent) as served:
-        yield served
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def ingested(home: Path, what: Path | str) -> str:

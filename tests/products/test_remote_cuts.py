@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,14 +20,13 @@ from remote_cubes import (
     Computed,
     all_of,
     bytes_asked,
-    cube_below,
     make,
     pixels_of,
     results_of,
     stored,
     write_cube,
 )
-from web_servers import STILL, Web, serve, without_patience
+from web_servers import STILL, Web, serve
 
 from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.holdings.discover import discover
@@ -46,22 +44,7 @@ from vo_service.store import RootPlace
 CIRCLE = Constraints(shape=Circle(10.0, 20.0, 3.0))
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Errors come at once, and no session of an earlier test is used."""
-    with without_patience(monkeypatch):
-        yield
-
-
-@pytest.fixture
-def cube(tmp_path: Path) -> Path:
-    return cube_below(tmp_path)
-
-
-@pytest.fixture
-def web(cube: Path) -> Iterator[Web]:
-    with serve(cube.parent) as served:
-        yield served
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.mark.parametrize("wanted", [STAMP, PLANES], ids=["stamp", "planes"])
