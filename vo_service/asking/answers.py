@@ -20,7 +20,7 @@ from tap_schema import Column
 from vo_service import __version__
 from vo_service.asking.errors import TROUBLES, service_error
 from vo_service.asking.row_services import RowServices, described_services, no_services
-from vo_service.asking.tables import Portion, Portions, TableBytes, Told, Wording, plainly
+from vo_service.asking.tables import Portion, Portions, TableBytes, Told, Worded, plainly
 from vo_service.dali.current import Current
 from vo_service.dali.streams import Cancellation
 from vo_service.engines import Engine
@@ -117,7 +117,7 @@ class Answering:
     readers: Executor | None = None
     services: RowServices = no_services
     resources: tuple[bytes, ...] = ()
-    wording: Wording = plainly
+    wording: Worded = plainly
     describe: Describe = as_published
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:

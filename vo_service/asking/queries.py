@@ -16,7 +16,7 @@ from pathlib import Path
 from vo_service.access import Rights, Viewer
 from vo_service.asking.answers import Account, Answering, Describe, as_published
 from vo_service.asking.row_services import RowServices, no_services
-from vo_service.asking.tables import Told, Wording, plainly
+from vo_service.asking.tables import Told, Worded, plainly
 from vo_service.dali.current import Current
 from vo_service.dali.multipart import Part
 from vo_service.dali.parameters import MAXREC, Form
@@ -56,7 +56,7 @@ class Asked:
     runid: str | None = None
     echo: tuple[Info, ...] = ()
     resources: tuple[bytes, ...] = ()
-    wording: Wording = plainly
+    wording: Worded = plainly
     describe: Describe = as_published
 
 

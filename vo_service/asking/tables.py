@@ -21,7 +21,7 @@ from vo_service.dali.errors import ServiceError
 from vo_service.dali.request_log import signed
 from vo_service.formats import SPOOL_BYTES, Encoder, Format, Outcome, TableDescription, failed
 
-Wording = Callable[[ServiceError], str]
+Worded = Callable[[ServiceError], str]
 """The text of an error in the words of a protocol."""
 
 
@@ -63,7 +63,7 @@ class TableBytes:
 
     format: Format
     told: Told
-    wording: Wording = plainly
+    wording: Worded = plainly
     place: Path | None = None
     spool_bytes: int = SPOOL_BYTES
 

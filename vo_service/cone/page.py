@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tap_schema import published
 from vo_service.cone.tables import ConeTable, cone_tables
-from vo_service.dali.doc_parts import with_part
+from vo_service.doc_parts import with_part
 
 _PAGE = Path("docs/searches.md")
 

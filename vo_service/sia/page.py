@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vo_service.dali.doc_parts import with_part
+from vo_service.doc_parts import with_part
 from vo_service.sia import conditions, positions
 from vo_service.sia.parameters import TABLE, SiaParameter
 

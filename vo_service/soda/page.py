@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vo_service.dali.doc_parts import with_part
+from vo_service.doc_parts import with_part
 from vo_service.soda.parameters import BULK, TABLE, SodaParameter
 
 _PAGE = Path("docs/cutouts.md")

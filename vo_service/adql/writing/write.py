@@ -1,8 +1,8 @@
 """The only place that makes SQL text: a plan as a statement of an engine.
 
 Every identifier is quoted, every alias is ours, every literal is escaped by sqlglot's writer. Columns that
-are made at query time come as expressions in ``sources``; a table they are used of is wrapped in a derived
-table.
+are made at query time come as expressions in ``sources``. They stand in the result as they are where nothing
+else wants them; else the table that they are of is wrapped in a derived table.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Puts in order what jobs have shown that ended while nobody ran them: aborted while they waited for their
-next attempt, or when their worker was dead; or given up because too many workers had ended."""
+next attempt, or when their worker was dead; given up because too many workers had ended; or let go by a
+worker that could not put them in order itself, of a full disk for example."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 
 from vo_service.dali.streams import Cancellation
 from vo_service.dali.uws.sink import JobSink
-from vo_service.dali.uws.work import Closing, JobService
+from vo_service.dali.uws.work import JobService
 from vo_service.store.errors import StoreError
 from vo_service.store.job_files import JobFiles
 from vo_service.store.job_settling import UnsettledJobs
@@ -28,25 +29,26 @@ class Settler:
     def __init__(self, jobs: UnsettledJobs, files: JobFiles, services: Iterable[JobService]) -> None:
         self._jobs = jobs
         self._files = files
-        self._services = {service.name: service for service in services if service.closing is not None}
+        self._closings = {
+            service.name: (service.closing, service.limits.result_bytes)
+            for service in services
+            if service.closing is not None
+        }
         self._rests: dict[str, tuple[float, float]] = {}  # jobs: until when they rest, and how long that was
 
     def settle(self, cancellation: Cancellation) -> None:
         """Put in order what can be, until ``cancellation`` is asked. Raises StoreError where the database
         does not answer."""
-        if not self._services:
+        if not self._closings:
             return
         now = time.monotonic()
         self._rests = {job: rest for job, rest in self._rests.items() if now < sum(rest)}
         resting = {job for job, (until, _) in self._rests.items() if now < until}
-        for job in self._jobs.find(self._services, resting):
-            closing = self._services[job.service].closing
+        for job in self._jobs.find(self._closings, resting):
             if cancellation.requested:
                 return
-            if closing is None:
-                continue
             try:
-                self._settle(job, closing, cancellation)
+                self._settle(job, cancellation)
             except Exception as error:  # the next job is none the worse for it
                 self._rest(job)
                 expected = isinstance(error, StoreError | OSError)
@@ -62,12 +64,12 @@ class Settler:
         pause = min(2 * before, _AGAIN_MOST_SECONDS)
         self._rests[job.job_id] = time.monotonic() + pause, pause
 
-    def _settle(self, job: Job, closing: Closing, cancellation: Cancellation) -> None:
+    def _settle(self, job: Job, cancellation: Cancellation) -> None:
+        closing, most = self._closings[job.service]
         attempt = self._files.start_attempt(job.job_id)
         attempts = self._files.attempts(job.job_id)
         is_done = False
         try:
-            most = self._services[job.service].limits.result_bytes
             sink = JobSink(self._files.place(job.job_id), attempt, most, cancellation)
             closing(job, sink, job.phase)
             self._files.flush_attempt(attempt)

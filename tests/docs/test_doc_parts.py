@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vo_service.dali.doc_parts import with_part
+from vo_service.doc_parts import with_part
 
 PAGE = """# Title
 <!-- written by python -m room.page -->
