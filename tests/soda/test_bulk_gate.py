@@ -103,7 +103,7 @@ def cut(
         Cancellation(),
         hear,
         is_past,
-        lambda _: found,
+        lambda _: (found, is_past),
     )
     cutter.cut(found, tasks, Owner(cast(Any, JOB), rights.viewer_now))
     parts.leave()
@@ -222,7 +222,7 @@ def test_a_companion_that_changed_since_the_plan_costs_its_own_rows(tmp_path: Pa
         Cancellation(),
         lambda task, outcome: outcomes.update({task.number: outcome}),
         lambda: False,
-        lambda _: now,
+        lambda _: (now, lambda: False),
     )
     cutter.cut(now, tasks, Owner(cast(Any, JOB), Rights().viewer_now))
     parts.leave()

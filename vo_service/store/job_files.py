@@ -129,7 +129,11 @@ def _make(place: Path) -> None:
 
 def _remove_but(attempt: Path, kept: Collection[Path], limit: float) -> None:
     """Remove the files of an attempt that are not kept, and have not changed since a time."""
-    for child in attempt.iterdir():
+    try:
+        children = list(attempt.iterdir())
+    except FileNotFoundError:  # somebody else removed it just now
+        return
+    for child in children:
         if child in kept or _changed(child) >= limit:
             continue
         if child.is_dir():

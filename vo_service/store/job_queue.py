@@ -109,15 +109,18 @@ class JobQueue:
             connection.execute(_held_update(held).values(deaths=-_DEATHS_FORGIVEN))
 
     def final_files(self, job_id: str) -> frozenset[str] | None:
-        """The files of the results of a job that has ended; None where it may still run. None are left of
-        one that is gone."""
+        """The files of the results of a job that has ended; None where it may still run, or has yet to be put
+        in order, for which files are needed that it does not name. None are left of one that is gone."""
         columns = job_table.c
         with self._catalogue.reading() as connection:
             phase = connection.scalar(sa.select(columns.phase).where(columns.job_id == job_id))
             if phase is not None and phase not in FINAL:
                 return None
-            files = sa.select(job_result.c.file).where(job_result.c.job_id == job_id)
-            return frozenset(connection.scalars(files))
+            result = job_result.c
+            found = connection.execute(
+                sa.select(result.file, result.etag).where(result.job_id == job_id)
+            ).all()
+            return None if any(not row.etag for row in found) else frozenset(row.file for row in found)
 
     def final_phase(self, held: Held) -> Phase | None:
         """The phase in which a job has ended while it was held so; None where it has not."""

@@ -109,9 +109,11 @@ def test_what_a_living_worker_lets_go_is_put_in_order(bench: Bench) -> None:
     bench.jobs.abort(bench.job_id)
     bench.settler.settle(Cancellation())
     assert bench.settled.heard == []
+    assert bench.queue.final_files(bench.job_id) is None  # what is needed for that stays
     bench.queue.let_go(bench.held)
     bench.settler.settle(Cancellation())
     assert bench.settled.heard == [(bench.job_id, Phase.ABORTED)] and not bench.job.results[0].grows
+    assert bench.queue.final_files(bench.job_id) == {bench.job.results[0].file}
 
 
 def test_jobs_that_cannot_be_put_in_order_keep_nobody_waiting(bench: Bench) -> None:

@@ -47,8 +47,8 @@ Told = Callable[[Task, Outcome], None]
 @dataclass(frozen=True, slots=True)
 class Cutter:
     """What cuts data sets for a job: ``folder`` is for what waits, ``told`` hears what became of each task.
-    ``is_past``: what is known of the data sets may not hold any more; ``anew`` is what is known of one now,
-    None where there is no such data set."""
+    ``is_past``: what is known of the data sets may not hold any more; ``anew`` is what is known of one now
+    (None where there is no such data set), and whether that is past."""
 
     results: Results
     workshop: Workshop
@@ -59,7 +59,7 @@ class Cutter:
     cancellation: Cancellation
     told: Told
     is_past: Callable[[], bool]
-    anew: Callable[[str], DataSet | None]
+    anew: Callable[[str], tuple[DataSet | None, Callable[[], bool]]]
 
     def cut(self, found: DataSet, tasks: Sequence[Task], owner: Owner) -> None:
         """All tasks of a data set, as long as what is known of it holds: nothing is told of the rest. Raises
@@ -167,9 +167,10 @@ class Cutter:
     ) -> Iterator[tuple[Task, Outcome]]:
         folder = self.folder / _FOLDER
         found: DataSet | None = None
+        is_past = self.is_past
         for place, ((task, wanted), fault) in enumerate(zip(waiting, faults, strict=True)):
-            if found is None and self.is_past():  # to compute takes a while: what was made may hold or not
-                found = self.anew(task.dataset or "")
+            if is_past():  # to compute takes a while: what was made may hold or not
+                found, is_past = self.anew(task.dataset or "")
                 if found is None:
                     break
                 many = self.results.many_of(found)

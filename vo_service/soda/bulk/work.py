@@ -207,10 +207,12 @@ class _Run:
                 continue
             self._patiently(partial(self._cut, cutter, targets.found[0].found, mine))
 
-    def _anew(self, name: str) -> DataSet | None:
-        """What is known of a data set now. Raises ServiceAway."""
+    def _anew(self, name: str) -> tuple[DataSet | None, Callable[[], bool]]:
+        """What is known of a data set now, and whether that is past. Raises ServiceAway."""
+        sight = self._patiently(lambda: Sight(self._bulk.shelf.snapshot))
         targets = self._patiently(lambda: self._targets([name]))[name]
-        return targets.found[0].found if targets.fault is None and targets.found else None
+        is_there = targets.fault is None and targets.found
+        return targets.found[0].found if is_there else None, sight.is_past
 
     def _cut(self, cutter: Cutter, found: DataSet, tasks: Sequence[Task]) -> None:
         """The tasks of one data set, or what is left of them."""
