@@ -1,0 +1,1 @@
+"""Tiles of a HiPS: which part of the sky each pixel is, their files, pictures and parents."""

@@ -1,0 +1,1 @@
+"""One HiPS tree on the disk: its layout, its properties, its versions."""
