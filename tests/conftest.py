@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
-from judges import judge, judge_missing
+from judges import hipsgen_judge, judge, judge_missing
 from postgres_cluster import Cluster, Database, find_binaries, start_cluster
 from service_processes import run_command, running_server
 from two_engines import Engines
 from xsd import Validate, validator
+
+from hips.hipsgen.tool import Tool
 
 # no absolute time in a test: machines are shared
 # the suite draws the same examples each time, `make soak` others
@@ -76,6 +78,12 @@ def validate(xsd_directory: Path) -> Validate:
 def stilts() -> str:
     """The STILTS command."""
     return judge("stilts")
+
+
+@pytest.fixture(scope="session")
+def hipsgen() -> Tool:
+    """The CDS's tool for trees."""
+    return hipsgen_judge()
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import made_trees
 import pytest
 from astroquery.alma import AlmaClass
+from fetch_aladin_lite import where
+from judges import aladin_judge, judge, judge_file
+from made_trees import CatalogueTree, ImageTree, Sky
 from recording_relay import RecordingRelay, invalid_documents
+
+from hips.hipsgen.tool import Tool
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +52,46 @@ def alma(service_url: str) -> AlmaClass:
     client = AlmaClass()
     client.archive_url = client.dataarchive_url = service_url
     return client
+
+
+@pytest.fixture(scope="session")
+def java() -> str:
+    """The Java command."""
+    return judge("java")
+
+
+@pytest.fixture(scope="session")
+def aladin_jar() -> Path:
+    """Aladin Desktop."""
+    return aladin_judge()
+
+
+@pytest.fixture(scope="session")
+def xvfb() -> str:
+    """The virtual screen that Aladin Desktop wants, even where nobody looks."""
+    return judge("Xvfb")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser."""
+    return judge("chromium")
+
+
+@pytest.fixture(scope="session")
+def aladin_lite() -> Path:
+    """The script of Aladin Lite."""
+    return judge_file(where(), "Aladin Lite (python tests/fetch_aladin_lite.py fetches it)")
+
+
+@pytest.fixture(scope="session")
+def sky(hipsgen: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sky]:
+    """A folder of small trees behind an address."""
+    folder = tmp_path_factory.mktemp("trees")
+    ra, dec = made_trees.image_tree(hipsgen, folder)
+    made_trees.write_moc(folder / "area.fits")
+    rows = made_trees.catalogue_tree(folder)
+    with made_trees.served(folder) as url:
+        sigma, width = made_trees.SIGMA * made_trees.PIXEL, made_trees.SIZE * made_trees.PIXEL
+        image = ImageTree(f"{url}/image", ra, dec, made_trees.PEAK, sigma, width)
+        yield Sky(image, f"{url}/area.fits", CatalogueTree(f"{url}/catalogue", rows))

@@ -1,0 +1,27 @@
+"""What can go wrong when image trees are built."""
+
+from __future__ import annotations
+
+
+class ImagesError(Exception):
+    """The tree cannot be built; the text says what was wrong and what would be right."""
+
+
+class EngineMissing(ImagesError):
+    """An engine that cannot run here: no Java, no library, no such name."""
+
+
+class EngineFailed(ImagesError):
+    """An engine that was there ended without its work done: killed, out of memory, an error of its own."""
+
+
+class FieldFailed(ImagesError):
+    """One field cannot be had (unreadable, no place on the sky, no valid pixel); the others can."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[FieldFailed], tuple[str, str]]:
+        return type(self), (self.name, self.reason)
