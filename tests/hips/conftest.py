@@ -1,0 +1,1 @@
+"""Puts what tests of trees share (`made_fields`) within their reach."""
