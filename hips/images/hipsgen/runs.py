@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hips.hipsgen.run import run
 from hips.hipsgen.tool import Tool
@@ -66,7 +67,9 @@ class Run:
         not to be had are put into ``failed`` with the reason. Raises HipsgenError, EngineFailed, OSError."""
         for folder in (self._values, self._weights):
             (folder / "in").mkdir(parents=True)
-        written = [one for job in jobs if (one := self._attempt(job, failed)) is not None]
+        written = [
+            one for job in jobs if (one := self._attempt(job, failed)) is not None and self._holds(one)
+        ]
         self._make_tiles(self._values, written)
         self._make_tiles(self._weights, [one for one in written if one.weighed])
         for one in written:
@@ -98,6 +101,21 @@ class Run:
             return None
         return _Written(job, weighed=True)
 
+    def _holds(self, one: _Written) -> bool:
+        """Whether any of the cells has data: the tool ends with an error where none of a run has."""
+        layers = self._layers(one)
+        return any(self._data(one.job, cell, layers).any() for cell in one.job.cells.tolist())
+
+    def _layers(self, one: _Written) -> list[Values]:
+        return [pixels_of(folder / _source(one.job)) for folder in self._folders(one)]
+
+    def _folders(self, one: _Written) -> list[Path]:
+        return [self._values, self._weights] if one.weighed else [self._values]
+
+    def _data(self, job: Job, cell: int, layers: Sequence[Values]) -> NDArray[np.bool_]:
+        field = self._fields[job.number]
+        return data_on(job.order, cell, field.sky, field.size, job.box, layers)
+
     def _make_tiles(self, folder: Path, written: Sequence[_Written]) -> None:
         if not written:
             return
@@ -112,10 +130,9 @@ class Run:
 
     def _parts_of(self, one: _Written) -> Iterator[tuple[int, Part]]:
         job, field = one.job, self._fields[one.job.number]
-        folders = [self._values, self._weights] if one.weighed else [self._values]
-        layers = [pixels_of(folder / _source(job)) for folder in folders]
+        folders, layers = self._folders(one), self._layers(one)
         for cell in job.cells.tolist():
-            data = data_on(job.order, cell, field.sky, field.size, job.box, layers)
+            data = self._data(job, cell, layers)
             tiles = [self._tile(folder, job, cell) for folder in folders]
             found = [np.where(data, tile, np.float32(np.nan)) for tile in tiles if tile is not None]
             if len(found) == len(folders):
