@@ -44,6 +44,8 @@ COMMANDS: tuple[Command, ...] = (
         _in("demo"),
         defaults={"home": "./demo-home", "unlisted": "open"},
     ),
+    Command("moc", "bring the coverage maps (MOC) of the holdings up to date", _in("moc")),
+    Command("hips", "build the tile trees of what is public: images by band and line", _in("hips")),
     Command("token", "create, list and revoke access tokens", _in("token")),
     Command("runs", "what each ingest and harvest did, per product: state, error, repairs", _in("runs")),
     Command(

@@ -22,17 +22,34 @@ _LEVEL = 1  # noise does not get smaller, and blanks are gone at any level
 _MAGIC = b"\x1f\x8b"
 
 Values = NDArray[np.float32]
+Bytes = bytes | bytearray
 
 
-def fits_tile(order: int, cell: int, values: Values, unit: str) -> bytes:
+def fits_tile(order: int, cell: int, values: Values, unit: str) -> Bytes:
     """The file of a tile: float32, NaN where there are no data; ``unit`` is left out where it is empty."""
-    cards = [("ORDER", order), ("NPIX", cell), *wcs_cards(order, cell)]
-    return fits_image(values, unit, cards)
+    content, pixels = empty_tile(order, cell, unit)
+    pixels[:] = values
+    return content
 
 
-def fits_image(values: Values, unit: str, cards: list[tuple[str, object]]) -> bytes:
+def empty_tile(order: int, cell: int, unit: str) -> tuple[bytearray, NDArray[np.float32]]:
+    """The file of a tile, and its pixels, to be set: see `empty_image`."""
+    return empty_image((WIDTH, WIDTH), unit, [("ORDER", order), ("NPIX", cell), *wcs_cards(order, cell)])
+
+
+def fits_image(values: Values, unit: str, cards: list[tuple[str, object]]) -> Bytes:
     """A FITS file of one image (rows, columns) with further cards."""
-    rows, columns = values.shape
+    content, pixels = empty_image(values.shape, unit, cards)
+    pixels[:] = values
+    return content
+
+
+def empty_image(
+    shape: tuple[int, ...], unit: str, cards: list[tuple[str, object]]
+) -> tuple[bytearray, NDArray[np.float32]]:
+    """A FITS file of one image ``(rows, columns)`` of zeros with further cards, and its pixels, to be set in
+    their place: copies of a tile would take longer than all else that is done to serve it."""
+    rows, columns = shape
     first: list[tuple[str, object]] = [
         ("SIMPLE", True),
         ("BITPIX", BITPIX),
@@ -43,8 +60,11 @@ def fits_image(values: Values, unit: str, cards: list[tuple[str, object]]) -> by
     if unit:
         first.append(("BUNIT", unit))
     header = "".join(_card(key, value) for key, value in [*first, *cards]) + "END".ljust(_CARD)
-    data = values.astype(">f4").tobytes()
-    return header.ljust(_blocks(len(header))).encode("ascii") + data.ljust(_blocks(len(data)), b"\0")
+    start = _blocks(len(header))
+    content = bytearray(start + _blocks(4 * rows * columns))
+    content[:start] = header.ljust(start).encode("ascii")
+    pixels = np.frombuffer(content, dtype=">f4", count=rows * columns, offset=start)
+    return content, pixels.reshape(rows, columns)
 
 
 def _blocks(size: int) -> int:
@@ -92,13 +112,13 @@ def wcs_cards(order: int, cell: int) -> list[tuple[str, object]]:
     ]
 
 
-def as_kept(name: str, content: bytes, blank: float) -> tuple[str, bytes]:
+def as_kept(name: str, content: Bytes, blank: float) -> tuple[str, Bytes]:
     """The name and the content under which a FITS file is kept: compressed, with ``.gz`` behind the name,
     where most of it, the share ``blank``, is blank."""
     return (name + PACKED, packed(content)) if blank > _PACK_ABOVE else (name, content)
 
 
-def packed(content: bytes) -> bytes:
+def packed(content: Bytes) -> bytes:
     """As gzip does, with no name and no time in it."""
     packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
     return packing.compress(content) + packing.flush()
@@ -132,12 +152,17 @@ def unpacked(content: bytes, name: str) -> bytes:
 
 def tile_values(content: bytes, name: str) -> Values:
     """The values in the bytes of a tile, compressed or not. Raises FitsError."""
-    content = unpacked(content, name)
+    return stored_pixels(unpacked(content, name), name).astype(np.float32)
+
+
+def stored_pixels(content: bytes, name: str) -> Values:
+    """The pixels in the plain bytes of a tile where they lie, in the order of bytes of FITS. Raises
+    FitsError."""
     size = WIDTH * WIDTH * 4
     if not content.startswith(b"SIMPLE  =") or len(content) < BLOCK + size:
         raise FitsError("truncated", f"{name}: {len(content)} bytes are no tile of {WIDTH} pixels")
-    values = np.frombuffer(content, dtype=">f4", count=WIDTH * WIDTH, offset=BLOCK)
-    return values.reshape(WIDTH, WIDTH).astype(np.float32)
+    pixels = np.frombuffer(content, dtype=">f4", count=WIDTH * WIDTH, offset=BLOCK)
+    return pixels.reshape(WIDTH, WIDTH)
 
 
 def unit_of(content: bytes) -> str:

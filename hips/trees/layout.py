@@ -67,7 +67,7 @@ def parse_name(path: str) -> TileName | AllskyName | None:
     return AllskyName(int(match.group(1)), match.group(3), int(match.group(2) or 0))
 
 
-def keep_file(tree: Path, before: Path | None, name: str, content: bytes) -> None:
+def keep_file(tree: Path, before: Path | None, name: str, content: bytes | bytearray) -> None:
     """Write a file of a tree whose directory is there. One that the build before has to the byte is taken
     over, so that its time, and with it its ETag, stays (HIPS-124). Raises OSError."""
     known = None if before is None else before / name

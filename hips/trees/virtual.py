@@ -9,18 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hips.tiles.files import fits_tile, kept_file, tile_values, unit_of, unpacked
+from hips.tiles.files import empty_tile, kept_file, stored_pixels, unit_of, unpacked
 from hips.tiles.grid import WIDTH, place_below
 from hips.tiles.pictures import png_greys, png_picture
 from hips.trees.held import Held
 from hips.trees.layout import TileName
-
-Number = TypeVar("Number", np.float32, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +59,16 @@ def fits_below(content: bytes, leaf: tuple[int, int], tile: tuple[int, int]) -> 
     ValueError for a tile that does not lie in the leaf, FitsError."""
     rows, columns = place_below(*leaf, *tile)
     plain = unpacked(content, f"tile {leaf[0]}/{leaf[1]}")
-    values = tile_values(plain, f"tile {leaf[0]}/{leaf[1]}")[rows, columns]
-    return fits_tile(*tile, _repeated(values), unit_of(plain))
+    part = stored_pixels(plain, f"tile {leaf[0]}/{leaf[1]}")[rows, columns]
+    made, pixels = empty_tile(*tile, unit_of(plain))
+    squares = pixels.reshape(len(part), WIDTH // len(part), len(part), WIDTH // len(part))
+    squares[:] = part[:, None, :, None]
+    return bytes(made)
 
 
 def png_below(content: bytes, leaf: tuple[int, int], tile: tuple[int, int]) -> bytes:
     """The same of a PNG tile."""
     rows, columns = place_below(*leaf, *tile)
-    return png_picture(_repeated(png_greys(content)[::-1][rows, columns])[::-1])
-
-
-def _repeated(pixels: NDArray[Number]) -> NDArray[Number]:
-    times = WIDTH // len(pixels)
-    return pixels.repeat(times, axis=0).repeat(times, axis=1)
+    part = png_greys(content)[::-1][rows, columns]
+    times = WIDTH // len(part)
+    return png_picture(part.repeat(times, axis=0).repeat(times, axis=1)[::-1])

@@ -46,6 +46,8 @@ def test_the_commands_are_those_that_exist(capsys: pytest.CaptureFixture[str]) -
         "harvest",
         "serve",
         "demo",
+        "moc",
+        "hips",
         "token",
         "runs",
         "explain",

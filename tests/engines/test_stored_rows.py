@@ -67,6 +67,19 @@ class TestStoredRows:
         found = rows.find(TABLE, ["product_id"], {"root": "main", "_container": "tar"})
         assert sorted(found["product_id"].to_pylist()) == sorted(NAMES[3:])
 
+    def test_very_many_values_pick_their_rows(self, rows: StoredRows) -> None:
+        many = [f"none-{number}" for number in range(100_000)]
+        found = rows.find_among(
+            TABLE, ["product_id", "version"], "product_id", [*many, *NAMES[1:], *NAMES[1:]]
+        )
+        wanted = [{"product_id": name, "version": number} for number, name in enumerate(NAMES)][1:]
+        assert sorted(found.to_pylist(), key=lambda row: row["version"]) == wanted
+        for none in ([], ["a' OR '1'='1"]):
+            nothing = rows.find_among(TABLE, ["product_id", "version"], "dataset_id", none)
+            assert nothing.num_rows == 0 and nothing.column_names == ["product_id", "version"]
+        with pytest.raises(KeyError):
+            rows.find_among(TABLE, ["product_id"], "no_column", ["a"])
+
     def test_nothing_is_found_where_nothing_is(self, rows: StoredRows) -> None:
         for wanted in ({"product_id": "none"}, {"product_id": []}, {"product_id": "a' OR '1'='1"}):
             found = rows.find(TABLE, ["product_id", "version"], wanted)

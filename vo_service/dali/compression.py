@@ -27,7 +27,7 @@ class Compression:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        accepted = _takes_gzip(Headers(scope=scope).get("accept-encoding", ""))
+        accepted = takes_gzip(Headers(scope=scope).get("accept-encoding", ""))
         begin: Message | None = None
 
         async def send_packed(message: Message) -> None:
@@ -74,7 +74,7 @@ def _announced(start: Message, length: int) -> Message:
     return {**start, "headers": headers.raw}
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
     """Whether Accept-Encoding names gzip (RFC 9110, 12.5.3); ``*`` is nobody's wish for it."""
     for part in accepted.split(","):
         coding, *parameters = (each.strip().lower() for each in part.split(";"))

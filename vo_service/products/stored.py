@@ -29,7 +29,7 @@ from vo_service.pixels.sources import ByteSource
 from vo_service.products.opened import StreamedBytes
 from vo_service.store import RootPlace
 
-_COLUMNS = (
+FILE_COLUMNS = (
     *FOUND_COLUMNS,
     "product_id",
     "version",
@@ -43,6 +43,7 @@ _COLUMNS = (
     "is_primary",
     "error_message",
 )
+"""What is read of ``holdings.product`` for a file."""
 _INGEST = "The operator can ingest its directory again; then it is served as it is now."
 
 
@@ -116,26 +117,29 @@ def find_file(rows: StoredRows, product_id: str) -> StoredFile | None:
 def find_files(rows: StoredRows, wanted: Mapping[str, str | Sequence[str] | None]) -> list[StoredFile]:
     """The rows of all files whose columns have the values that are ``wanted`` (None: none at all), by their
     names."""
-    found = rows.find("holdings.product", _COLUMNS, wanted).to_pylist()
+    found = rows.find("holdings.product", FILE_COLUMNS, wanted).to_pylist()
     held = _claims_within(rows, [found_file(row) for row in found])
-    return [_stored(row, held) for row in sorted(found, key=lambda row: str(row["product_id"]))]
+    return [
+        stored_file(row, held.get((row["root"], row["path"]), ()) if row["_container"] is None else ())
+        for row in sorted(found, key=lambda row: str(row["product_id"]))
+    ]
 
 
 _Place = tuple[str, str]
 """Root and path of a file."""
 
 
-def _stored(row: Mapping[str, Any], held: Mapping[_Place, tuple[Claim, ...]]) -> StoredFile:
-    found = found_file(row)
+def stored_file(row: Mapping[str, Any], held: tuple[Claim, ...] = ()) -> StoredFile:
+    """The file of a row with FILE_COLUMNS; ``held`` as of StoredFile."""
     return StoredFile(
         product_id=row["product_id"],
-        found=found,
+        found=found_file(row),
         version=row["version"],
         media_type=row["media_type"] or "application/octet-stream",
         origin=row["origin"],
         release_date=row["obs_release_date"],
         sha256=row["_sha256"],
-        held=held.get((found.root, found.path), ()) if found.container is None else (),
+        held=held,
         dataset_id=row["dataset_id"],
         role=row["role"] or "unknown",
         is_primary=row["is_primary"] == 1,

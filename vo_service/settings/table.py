@@ -247,6 +247,28 @@ class Settings:
         "32GiB", byte_size, "size of the pixels of one image, unpacked, up to which they are measured"
     )
     pixel_seconds: float = setting("3600", seconds, "seconds that measuring one image may take")
+    hips_engine: str = setting(
+        "auto",
+        choice("auto", "reproject", "hipsgen"),
+        "what brings images onto the tiles of trees: reproject, the library; hipsgen, the CDS's tool in Java;"
+        " auto: the first of them that is there",
+    )
+    hips_processes: int = setting(
+        "0", integer(0, 1024), "processes that make tiles of image trees; 0: one per core"
+    )
+    hips_map_bytes: int = setting(
+        "32GiB",
+        byte_size,
+        "size of the pixels, unpacked, up to which a map for image trees is made of them: of a cube those of"
+        " the channels that it is made over",
+    )
+    hips_map_seconds: float = setting("3600", seconds, "seconds that reading one such map may take")
+    hipsgen_jar: Path | None = setting(  # noqa: RUF009
+        "",
+        optional_file,
+        "where hipsgen is, a jar of Aladin; empty: Debian's, else one in a directory of PATH",
+    )
+    hipsgen_memory: int = setting("1GiB", byte_size, "memory that hipsgen may take")
     log_format: str = setting("text", choice("text", "json"), "lines of the log: text or json")
     metrics: str = setting(
         "loopback",

@@ -1,0 +1,190 @@
+"""The image trees of ``vo-service hips``: families of public data sets, built by an engine, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from hips.hipsgen.errors import HipsgenError
+from hips.hipsgen.tool import find_tool
+from hips.images.build import Report, build_tree
+from hips.images.engine import Engine, choose
+from hips.images.errors import EngineMissing, ImagesError
+from hips.images.hipsgen import hipsgen_engine
+from hips.images.resample import Reproject
+from hips.trees.description import Description
+from vo_service.access import Rights
+from vo_service.atlas import (
+    Families,
+    Family,
+    LeftOut,
+    Looks,
+    Means,
+    Publisher,
+    Workbench,
+    description_of,
+    families_of,
+)
+from vo_service.atlas.recipes import Quantity
+from vo_service.commands.command import CallFailed
+from vo_service.commands.tree_lint import judge
+from vo_service.commands.tree_work import TreeWork
+from vo_service.holdings.gzip_indexes import FOLDER as INDEXES
+from vo_service.pixels.processes import forkserver
+from vo_service.store.disk import disk_errors
+
+LOOKS = "looks.json"
+LEFT_OUT = "left-out.tsv"
+"""In the folder of the trees: what is known of headers, and all that is in no tree, with the reasons."""
+_PRELOADED = ("vo_service.atlas.fields", "vo_service.atlas.families")
+"""What fields take along into each process."""
+_SHOWN = 20
+_HIPSGEN = "hipsgen"
+
+
+def make_image_trees(work: TreeWork) -> bool:
+    """See tree_work.Make."""
+    forkserver(_PRELOADED)  # before the first process is started
+    engine = _engine(work)
+    families = _families(work)
+    failures = list(families.failed)
+    went_well = True
+    for family in families.families:
+        try:
+            report = _build(work, family, engine)
+        except ImagesError as error:
+            work.console.complain(f"{family.name}: {error}")
+            went_well = False
+            continue
+        failures += [LeftOut(name, family.name, reason) for name, reason in report.left_out.items()]
+        _tell(work, report, len(family.fields))
+        if report.changed and report.build is not None and (work.judged or engine.name == _HIPSGEN):
+            went_well &= _judge(work, family.name, report.build.tree)
+    _withdraw(work, families)
+    _tell_left_out(work, families.left_out, failures)
+    return went_well and not failures
+
+
+def _engine(work: TreeWork) -> Engine:
+    settings = work.settings
+    jar, memory = settings.hipsgen_jar, settings.hipsgen_memory
+    makers: dict[str, Callable[[], Engine]] = {
+        "reproject": Reproject,
+        _HIPSGEN: partial(hipsgen_engine, jar, memory, work.processes),
+    }
+    try:
+        return choose(settings.hips_engine, makers)
+    except EngineMissing as error:
+        raise CallFailed(str(error)) from error
+
+
+def _families(work: TreeWork) -> Families:
+    settings = work.settings
+    indexes = settings.home / INDEXES
+    looks = Looks(work.trees.directory / LOOKS)
+    with disk_errors("looking at headers"):
+        indexes.mkdir(exist_ok=True)
+        bench = Workbench(indexes, work.scratch, settings.hips_map_seconds)
+        means = Means(work.home.catalogue.roots(), bench, settings.hips_map_bytes, work.processes)
+        found = families_of(
+            work.snapshot,
+            means,
+            looks,
+            Rights(settings.unlisted == "open"),
+            work.now,
+            partial(work.progress, "headers"),
+        )
+        looks.save()
+    return found
+
+
+def _build(work: TreeWork, family: Family, engine: Engine) -> Report:
+    settings = work.settings
+    publisher = Publisher(work.authority, settings.citation, settings.rights_uri)
+
+    def describe(names: Sequence[str]) -> Description:
+        return description_of(family.name, family.facts(frozenset(names)), publisher)
+
+    return build_tree(
+        family.name,
+        family.fields,
+        engine,
+        work.trees,
+        describe,
+        processes=work.processes,
+        moment=work.now,
+        told=lambda doing, done, of: work.progress(f"{family.name}: {doing}", done, of),
+    )
+
+
+def _tell(work: TreeWork, report: Report, fields: int) -> None:
+    if report.build is None:
+        work.console.say(
+            f"{report.name}: none of its {_counted(fields, 'field')} can be had; there is no tree"
+        )
+    elif not report.changed:
+        work.console.say(f"{report.name}: nothing changed")
+    else:
+        work.console.say(
+            f"{report.name}: order {report.order}, {_counted(fields - len(report.left_out), 'field')}; "
+            f"{_counted(report.made, 'tile')} made, {report.kept} taken over"
+        )
+
+
+def _judge(work: TreeWork, name: str, tree: Path) -> bool:
+    """Whether LINT finds nothing against a tree; a hipsgen that is not there has no opinion."""
+    settings = work.settings
+    try:
+        tool = find_tool(settings.hipsgen_jar, settings.hipsgen_memory, work.processes)
+        verdict = judge(tool, tree, work.scratch)
+    except HipsgenError as error:
+        work.console.complain(f"{name}: no verdict of LINT: {error}")
+        return False
+    work.console.say(f"{name}: LINT says {verdict.compatible.value}")
+    for line in (*verdict.errors, *verdict.warnings):
+        work.console.complain(f"{name}: LINT: {line}")
+    return not verdict.errors and verdict.compatible is not verdict.compatible.NOT
+
+
+def _withdraw(work: TreeWork, families: Families) -> None:
+    """Trees of which no data set is left that is public go. Those of which only files cannot be read this
+    time stay: the service itself shows nothing that is closed."""
+    kept = {family.name for family in families.families} | {each.family for each in families.failed}
+    for name in work.trees.served():
+        if name not in kept and name.startswith(tuple(f"{quantity}-" for quantity in Quantity)):
+            work.trees.withdraw(name)
+            work.console.say(f"{name}: withdrawn, nothing public is left in it")
+
+
+def _tell_left_out(work: TreeWork, left_out: Sequence[LeftOut], failures: Sequence[LeftOut]) -> None:
+    """The first of both, and all in a file."""
+    told, failed = _together(left_out), _together(failures)
+    for line in told[:_SHOWN]:
+        work.console.say(f"left out: {line}")
+    for line in failed[:_SHOWN]:
+        work.console.complain(f"failed: {line}")
+    place = work.trees.directory / LEFT_OUT
+    rows = (("left out", left_out), ("failed", failures))
+    lines = [
+        "\t".join((each.dataset_id, each.family, state, " ".join(each.reason.split())))
+        for state, some in rows
+        for each in some
+    ]
+    with disk_errors("writing down what is in no tree"):
+        place.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    more = max(0, len(told) - _SHOWN) + max(0, len(failed) - _SHOWN)
+    if more:
+        work.console.say(f"... and {more} more, all in {place}")
+
+
+def _together(some: Iterable[LeftOut]) -> list[str]:
+    """A line for each data set and reason, with the trees that it is not in."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in some:
+        found.setdefault((each.dataset_id, each.reason), []).append(each.family)
+    return [f"{name} ({', '.join(trees)}): {reason}" for (name, reason), trees in found.items()]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,196 @@
+"""``/hips``: the trees for people, their list, and what is below the address of each.
+
+A request is answered out of one build, whatever is published meanwhile. The gate is asked first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from capabilities.records import DataService, tree_node
+from capabilities.security import Login
+from hips.trees.cell_sets import CellSet
+from hips.trees.layout import COVERAGE, PAGE, PREVIEW, PROPERTIES, AllskyName, TileName, parse_name
+from vo_service.dali.addresses import Addresses
+from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
+from vo_service.dali.sending import Sendable, send_stored
+from vo_service.pixels import FitsError
+from vo_service.trees.documents import (
+    PAGE_POLICY,
+    coverage_left,
+    list_text,
+    page,
+    properties_text,
+    trees_page,
+)
+from vo_service.trees.files import Asked, Content, as_it_is, entity_tag, made_here, open_below
+from vo_service.trees.gate import Gate
+from vo_service.trees.served import ServedTree, ServedTrees
+from vo_service.trees.tiles import MEDIA_TYPES, allsky_content, tile_content
+
+_log = logging.getLogger(__name__)
+
+METADATA: Final = "metadata.xml"
+_FILES: Final = {
+    COVERAGE: (COVERAGE, "application/fits"),
+    PREVIEW: (PREVIEW, MEDIA_TYPES["jpg"]),
+    METADATA: (METADATA, "application/x-votable+xml"),
+    "Metadata.xml": (METADATA, "application/x-votable+xml"),  # as Aladin Lite spells it (HIPS-095)
+}
+"""What a tree may have at its root besides properties and page: the file, and its media type."""
+_TEXT: Final = "text/plain; charset=utf-8"
+_HTML: Final = "text/html; charset=utf-8"
+
+_GATED: Final = "no-cache"
+"""Of what shows pixels of data sets: any of them may be closed or withdrawn at any time, so whoever has kept
+something asks whether it may still be shown; the entity tag saves the bytes."""
+_MINUTES: Final = "public, max-age=300"
+_HOUR: Final = "public, max-age=3600"
+"""Of tiles that show nothing that could be closed: they change with a build."""
+
+_THREADS: Final = 16
+_TRIES: Final = 3
+"""Builds that may be replaced, one after the other, under one request."""
+
+
+class TreeService:
+    """The handlers of ``/hips``, with what they need."""
+
+    def __init__(self, trees: ServedTrees, gate: Gate, addresses: Addresses) -> None:
+        self._trees = trees
+        self._gate = gate
+        self._addresses = addresses
+        self._threads = CapacityLimiter(_THREADS)
+
+    def routes(self) -> list[Route]:
+        """Where the handlers are mounted."""
+        return [
+            Route("/hips", self.overview),
+            Route("/hips/hipslist", self.hipslist),
+            Route("/hips/{name}", self.file),
+            Route("/hips/{name}/{path:path}", self.file),
+        ]
+
+    def described(self, address: str, login: Login) -> tuple[DataService, ...]:
+        """What a node at a base address says of itself; nothing where there is no tree. May block."""
+        try:
+            return (tree_node(address, login),) if self._trees.listed().builds else ()
+        except ServiceAway:
+            return ()
+
+    async def overview(self, request: Request) -> Response:
+        """All trees for people."""
+        return await self._listing(request, trees_page, _HTML)
+
+    async def hipslist(self, request: Request) -> Response:
+        """The list of this node (HIPS-110)."""
+        return await self._listing(request, list_text, _TEXT)
+
+    async def _listing(
+        self, request: Request, write: Callable[[Iterable[ServedTree], str], bytes], media_type: str
+    ) -> Response:
+        address = self._addresses.of(request)
+
+        def listing() -> Sendable:
+            changed = self._trees.listed().changed
+            return made_here(write(self._trees.all(), address), media_type, changed)
+
+        content = await to_thread.run_sync(listing, limiter=self._threads)
+        return send_stored(request, content, {"Cache-Control": _MINUTES})
+
+    async def file(self, request: Request) -> Response:
+        """A file of a tree, its page where none is named. Raises ServiceError (404) where there is none, or
+        it shows what is closed, and (503) where that cannot be told."""
+        name, path = request.path_params["name"], request.path_params.get("path", PAGE)
+        if b"%" in request.scope.get("raw_path", b""):
+            raise _nothing("No name of a file here needs an escape.")
+        address = self._addresses.of(request)
+        content = await to_thread.run_sync(
+            self._content, name, path, Asked.of(request), address, limiter=self._threads
+        )
+        return send_stored(request, content.sendable, content.headers)
+
+    def _content(self, name: str, path: str, asked: Asked, address: str) -> Content:
+        """What is sent, out of one build. One that is replaced meanwhile may lose its files."""
+        for _ in range(_TRIES):
+            tree = self._trees.find(name)
+            if tree is None:
+                raise _nothing("There is no tree of this name; /hips/hipslist names all.")
+            try:
+                content = self._of_tree(tree, path, asked, address)
+            except FileNotFoundError:
+                content = None
+            except (OSError, FitsError, ValueError) as error:
+                _log.error("%s of the tree %s cannot be read: %s", path, name, error)
+                raise ServiceAway("This file cannot be read at present.") from error
+            if content is not None:
+                return content
+            if self._trees.find(name) is tree:
+                break
+        raise _nothing("This tree has no such file.")
+
+    def _of_tree(self, tree: ServedTree, path: str, asked: Asked, address: str) -> Content | None:
+        wanted = parse_name(path)
+        if wanted is None and path not in (PROPERTIES, PAGE, *_FILES):
+            return None
+        closed = self._gate.closed(tree)
+        if isinstance(wanted, TileName):
+            if len(closed) and closed.meets(wanted.order, wanted.cell):
+                raise _made_anew()
+            return _with(tile_content(tree, wanted, asked), _caching(tree, _HOUR))
+        if isinstance(wanted, AllskyName):
+            _require_all(closed)
+            return _with(allsky_content(tree, wanted, asked), _caching(tree, _HOUR))
+        return _with(_of_root(tree, path, asked, address, closed), _caching(tree, _MINUTES))
+
+
+def _of_root(tree: ServedTree, path: str, asked: Asked, address: str, closed: CellSet) -> Content:
+    """What is at the root of a tree. Raises OSError where there is none."""
+    if path == PREVIEW:
+        _require_all(closed)
+    if path == COVERAGE and len(closed):
+        return Content(made_here(coverage_left(tree, closed), "application/fits", None))
+    if path in _FILES:
+        name, media_type = _FILES[path]
+        file = open_below(tree.root, tree.root / name)
+        return Content(as_it_is(asked, file, media_type, entity_tag(file.mark)))
+    file = open_below(tree.root, tree.root / path)
+    modified = None if len(closed) else file.modified
+    if path == PROPERTIES:
+        file.close()
+        return Content(made_here(properties_text(tree, address, closed), _TEXT, modified))
+    content = page(file.read(), tree, address, closed)
+    return Content(made_here(content, _HTML, modified), {"Content-Security-Policy": PAGE_POLICY})
+
+
+def _with(content: Content | None, headers: Mapping[str, str]) -> Content | None:
+    return None if content is None else Content(content.sendable, {**content.headers, **headers})
+
+
+def _caching(tree: ServedTree, otherwise: str) -> dict[str, str]:
+    return {"Cache-Control": _GATED if tree.has_members else otherwise}
+
+
+def _require_all(closed: CellSet) -> None:
+    """Raises ServiceError where what shows all of a tree would show something that is closed."""
+    if len(closed):
+        raise _made_anew()
+
+
+def _made_anew() -> ServiceError:
+    return ServiceError(
+        ErrorKind.NOT_FOUND,
+        "This is being made anew: it showed data that are not public at present.",
+        headers={"Cache-Control": _GATED},
+    )
+
+
+def _nothing(words: str) -> ServiceError:
+    return ServiceError(ErrorKind.NOT_FOUND, words, headers={"Cache-Control": _MINUTES})
