@@ -254,7 +254,7 @@ def main() -> None:
     with ExitStack() as parts:
         place = options.place or Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="vo-bench-")))
         place.mkdir(parents=True, exist_ok=True)
-        with serving(_rows_home(place / "rows", options.rows, options.rows_file), options.workers) as served:
+        with serving(rows_home(place / "rows", options.rows, options.rows_file), options.workers) as served:
             clients = _clients(served, peer, peer.images if peer else "")
             for case in row_cases(served, peer, options.runs):
                 tell(lambda case=case: measure(case, clients))  # type: ignore[misc]
@@ -288,7 +288,7 @@ def main() -> None:
     sys.exit(1 if missed else 0)
 
 
-def _rows_home(home: Path, rows: int, given: Path | None) -> Path:
+def rows_home(home: Path, rows: int, given: Path | None) -> Path:
     """A home with generated rows, or with those of a file that a peer has as well, unless it is there."""
     if not (home / "catalogue.sqlite").exists():
         home.mkdir(parents=True, exist_ok=True)

@@ -58,18 +58,34 @@ class Client:
     def upload(self, adql: str, name: str, table: bytes, *, kept: bool = False, **more: str) -> Reply:
         """A synchronous query with a VOTable uploaded beside it."""
         form = {"LANG": "ADQL", "REQUEST": "doQuery", "QUERY": adql, "UPLOAD": f"{name},param:up", **more}
+        kind = "application/x-votable+xml"
+        return self.post(f"{self._parts.path}/sync", form, table, kind=kind, kept=kept)
+
+    def post(
+        self,
+        path: str,
+        form: dict[str, str],
+        file: bytes | None = None,
+        *,
+        kind: str = "application/octet-stream",
+        kept: bool = False,
+    ) -> Reply:
+        """What a path of the host answers to parameters, and to a file that is the part ``up`` beside them.
+        Raises Refused where the status is not 200."""
+        if file is None:
+            return _sound(self._send("POST", path, urlencode(form).encode(), _FORM, kept))
         parts = [
             f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
             for key, value in form.items()
         ]
         parts += [
-            f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="up"; filename="up.vot"\r\n'
-            "Content-Type: application/x-votable+xml\r\n\r\n".encode(),
-            table,
+            f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="up"; filename="up"\r\n'
+            f"Content-Type: {kind}\r\n\r\n".encode(),
+            file,
             f"\r\n--{_BOUNDARY}--\r\n".encode(),
         ]
         headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
-        return _sound(self._send("POST", f"{self._parts.path}/sync", b"".join(parts), headers, kept))
+        return _sound(self._send("POST", path, b"".join(parts), headers, kept))
 
     def job(self, adql: str) -> Reply:
         """A query as a job: made, started, waited for, fetched, deleted. ``total`` is all of it but the

@@ -21,6 +21,7 @@ from tap_schema import published
 from vo_service.app import create_app
 from vo_service.engines import mirror_for
 from vo_service.holdings.finish import complete, finish_rows, footprint_rows
+from vo_service.holdings.staged_footprints import regions_of, staged_rows
 from vo_service.settings import Settings
 from vo_service.store import Catalogue, Snapshots
 
@@ -151,7 +152,9 @@ def publish_made(settings: Settings, rows: Sequence[Row]) -> None:
         "holdings.observation": made_observations(rows),
         "holdings.supplement": made_supplements(rows),
     }
-    footprints = footprint_rows(columns["s_region"], published().hidden["_hidden.footprint"], set())
+    hidden = published().hidden
+    footprints = footprint_rows(regions_of(table), hidden["_hidden.footprint"], set())
+    staged = staged_rows(table, None, hidden["_hidden.staged_footprint"])
     catalogue = Catalogue.open(settings.catalogue_address)
     catalogue.settled("authority", AUTHORITY)
     snapshots = Snapshots(settings.home, catalogue, mirror=mirror_for(settings, catalogue))
@@ -159,6 +162,7 @@ def publish_made(settings: Settings, rows: Sequence[Row]) -> None:
         draft = snapshots.draft()
         draft.change("ivoa.obscore", insert=table)
         draft.change("_hidden.footprint", insert=footprints)
+        draft.change("_hidden.staged_footprint", insert=staged)
         for name, some in others.items():
             draft.change(name, insert=complete(_columns(some, name), published()[name], len(some)))
         snapshots.publish(draft, snapshots.current())

@@ -19,7 +19,7 @@ from vo_service import __version__
 from vo_service.access import Rights
 from vo_service.access.tokens import Tokens
 from vo_service.asking.door import Door
-from vo_service.asking.opening import BATCH_ROWS, open_door, open_lane, open_queries
+from vo_service.asking.opening import BATCH_ROWS, open_door, open_lane, open_queries, open_uploads
 from vo_service.asking.queries import Queries
 from vo_service.cone.service import Cone
 from vo_service.cone.service import Surroundings as ConeSurroundings
@@ -40,6 +40,8 @@ from vo_service.datalink.service import Surroundings as LinkSurroundings
 from vo_service.datalink.services import Cuts
 from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
 from vo_service.files.handlers import FileService
+from vo_service.moc.search import MocSearch
+from vo_service.moc.search import Surroundings as SearchSurroundings
 from vo_service.packages.service import Packages
 from vo_service.packages.service import Surroundings as PackageSurroundings
 from vo_service.previews.handlers import PreviewService
@@ -68,6 +70,7 @@ from vo_service.store.tokens import TokenTable
 from vo_service.tap.health import Health
 from vo_service.tap.readiness import Readiness
 from vo_service.tap.service import Surroundings, Tap
+from vo_service.trees.service import open_trees
 
 _JOB_BUSY_SECONDS = 5  # who asks for a job hears of a locked database soon
 _SALT = "client_salt"
@@ -86,6 +89,8 @@ _PLACES = (
         "/cone/ivoa.obscore/capabilities",
         "tables by position, /cone/{schema.table}: RA=..., DEC=..., SR=...",
     ),
+    ("/hips", "images of the sky as trees of tiles (HiPS); /hips/hipslist for programs"),
+    ("/moc/search", "data sets that meet a map of the sky: MOC=..., or a file with POST"),
     ("/datalink/sync", "what belongs to a data set: ID=..."),
     (
         "/packages/list?QUERY=SELECT+TOP+5+dataset_id+FROM+ivoa.obscore",
@@ -137,6 +142,9 @@ class Service:
         desk = open_desk(settings, self.shelf, board, parts)
         self._cones = Cone(ConeSurroundings(queries, door, self.health))
         self._discovery = self._open_discovery(queries, door, desk, digests, parts)
+        self.trees = open_trees(
+            settings.home, self.current, snapshots.current_number, self._rights, _now, self._addresses
+        )
         self.registry = open_registry(
             settings,
             self.current,
@@ -161,7 +169,8 @@ class Service:
     ) -> list[Route]:
         """The addresses of the services that lead to data sets, and to what belongs to them."""
         settings, health, rights = self._settings, self.health, self._rights
-        images = Sia(SiaSurroundings(queries, door, health, self._authority.name))
+        maps = open_uploads(settings, door.place, 1)
+        images = Sia(SiaSurroundings(queries, door, health, self._authority.name, maps))
         examples = HoldingsExamples(self.current, rights, self._query_limits, _now)
         links = DataLink(
             LinkSurroundings(
@@ -175,16 +184,19 @@ class Service:
                 examples,
             ),
         )
+        self._map_search = MocSearch(SearchSurroundings(queries, door, health, self._authority.name, maps))
         packages = Packages(
             settings, PackageSurroundings(queries, self.shelf, digests, rights, door, self._authority)
         )
         parts.callback(packages.close)
-        return [*images.routes(), *self._cones.routes(), *links.routes(), *packages.routes()]
+        found = (images, self._cones, self._map_search, links, packages)
+        return [route for each in found for route in each.routes()]
 
     def _described(self, address: str) -> tuple[DataService, ...]:
         """What the services beside TAP at a base address say of themselves. May block."""
-        cones = self._cones.described(address)
-        return data_services(address, self.identity.declared(), cones)
+        cones, login = self._cones.described(address), self.identity.declared()
+        maps = self._map_search.described(f"{address}/moc", login)
+        return (*data_services(address, login, cones, maps), *self.trees.described(address, login))
 
     def _open_soda(self, desk: Desk, place: Path, queries: Queries) -> Soda:
         """Cut-outs."""
@@ -268,6 +280,7 @@ class Service:
             *self.soda.routes(),
             *self.previews.routes(),
             *self._discovery,
+            *self.trees.routes(),
             *self.registry.routes(),
             *self.figures.routes(),
             *self.login.routes(),

@@ -62,7 +62,7 @@ def coverage_element(extent: Extent) -> CoverageElement | None:
         spatial=extent.moc,
         temporal=[_days(*span) for span in extent.times],
         spectral=[_joules(*span) for span in reversed(extent.wavelengths)],
-        waveband=_wavebands(extent.wavelengths),
+        waveband=wavebands(extent.wavelengths),
     )
 
 
@@ -81,7 +81,7 @@ def _joules(shortest: float, longest: float) -> str:
     return f"{_DOWN.plus(low):.{_DIGITS}e} {_UP.plus(high):.{_DIGITS}e}"
 
 
-def _wavebands(wavelengths: tuple[Interval, ...]) -> list[str]:
+def wavebands(wavelengths: tuple[Interval, ...]) -> list[str]:
     """Names of the wavebands that the spans reach into, from long to short (REG-124)."""
     found = []
     shortest = 0.0

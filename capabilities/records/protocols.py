@@ -7,6 +7,8 @@ from typing import Final
 
 from capabilities.cone import ConeSearch, cone_capability_elements
 from capabilities.datalink import DataLinkService, datalink_capability_elements
+from capabilities.hips import hipslist_capability
+from capabilities.moc import MocService, moc_capability_elements
 from capabilities.records.services import DataService
 from capabilities.security import Login
 from capabilities.sia import SiaService, sia_capability_elements
@@ -15,8 +17,11 @@ from capabilities.soda import SodaService, soda_capability_elements
 _OBSCORE: Final = ("ivoa.obscore",)
 
 
-def data_services(address: str, login: Login, cones: Mapping[str, ConeSearch]) -> tuple[DataService, ...]:
-    """All of them; ``address`` is that of the whole service, ``cones`` the searches by their tables."""
+def data_services(
+    address: str, login: Login, cones: Mapping[str, ConeSearch], maps: MocService
+) -> tuple[DataService, ...]:
+    """All of them; ``address`` is that of the whole service, ``cones`` the searches by their tables, ``maps``
+    the search by map."""
     images = sia_capability_elements(SiaService(f"{address}/sia2", login))
     links = datalink_capability_elements(DataLinkService(f"{address}/datalink", login))
     cuts = soda_capability_elements(SodaService(f"{address}/soda", examples=True, login=login))
@@ -31,6 +36,15 @@ def data_services(address: str, login: Login, cones: Mapping[str, ConeSearch]) -
             _OBSCORE,
         ),
         *(_cone(table, search) for table, search in cones.items()),
+        DataService(
+            "moc",
+            "data sets by map of the sky",
+            "MOC search",
+            "Data sets whose footprints meet a coverage map (MOC), or the credible region of a map of "
+            "probability, with the area or the probability that each holds.",
+            tuple(moc_capability_elements(maps)),
+            _OBSCORE,
+        ),
         DataService(
             "datalink",
             "what belongs to data sets",
@@ -47,6 +61,18 @@ def data_services(address: str, login: Login, cones: Mapping[str, ConeSearch]) -
             "at once as a job.",
             tuple(cuts),
         ),
+    )
+
+
+def tree_node(address: str, login: Login) -> DataService:
+    """The node of tile trees, for where there are any; ``address`` is that of the whole service."""
+    return DataService(
+        "hips",
+        "images of the sky as trees of tiles",
+        "HiPS",
+        "A list of trees of tiles (HiPS) for Aladin, Aladin Lite and ESASky: images of the sky by band and "
+        "line, and where the archive has looked for how long.",
+        (hipslist_capability(f"{address}/hips/hipslist", login),),
     )
 
 

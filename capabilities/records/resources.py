@@ -30,7 +30,7 @@ from vo_models.voresource.models import (
 )
 
 from capabilities.cone import ConeSearchCapability
-from capabilities.datalink import LinksCapability
+from capabilities.parameters import AskedCapability
 from capabilities.records.coverage import CoverageElement
 from capabilities.vodataservice import TableSetElement
 
@@ -142,7 +142,7 @@ class CatalogResource(Service, tag="Resource", nsmap=NAMESPACES, ns="ri"):
     schema_location: str = attr(name="schemaLocation", ns="xsi", default=LOCATIONS)
     content: RecordContent = element(tag="content", ns="")
     rights: list[Rights] = element(tag="rights", ns="", default_factory=list)
-    capability: list[TableAccess | ConeSearchCapability | LinksCapability | Capability] = element(
+    capability: list[TableAccess | ConeSearchCapability | AskedCapability | Capability] = element(
         tag="capability", ns="", default_factory=list
     )
     facility: list[ResourceName] = element(tag="facility", ns="", default_factory=list)

@@ -9,6 +9,7 @@ from lxml import etree
 
 from capabilities import OutputFormat, TapLimits, TapService, tap_capabilities
 from capabilities.cone import Cone, ConeSearch
+from capabilities.moc import MocService, SearchParameter
 from capabilities.records import Archive, Extent, Life, data_services, records_of
 from capabilities.records.coverage import coverage_element
 from capabilities.records.resources import source_of
@@ -34,7 +35,7 @@ FULL = Archive(
 BARE = Archive("vo-service.invalid", "http://127.0.0.1:8000", "A service", "Data.")
 WHOLE = Extent("4/30-33 38 6/", ((55000.0, 56000.5),), ((9e-4, 2e-3), (0.02, 0.03)), ("JAO",), ("ALMA",))
 LOGIN = Login(("ivo://ivoa.net/sso#BasicAA", "ivo://ivoa.net/sso#OAuth"))
-OTHERS = ("sia2", "cone/ivoa.obscore", "cone/holdings.observation", "datalink", "soda")
+OTHERS = ("sia2", "cone/ivoa.obscore", "cone/holdings.observation", "moc", "datalink", "soda")
 IDS = [A, *(f"{A}/{path}" for path in ("org", "registry", "tap", "obs", "obs/radio", *OTHERS))]
 
 
@@ -54,7 +55,8 @@ def records(archive: Archive = FULL, extent: Extent = WHOLE) -> dict[str, bytes]
         table: ConeSearch(f"{archive.address}/cone/{table}", 1000, Cone(10.0, -5.5, 0.01), "Rows.", LOGIN)
         for table in ("ivoa.obscore", "holdings.observation")
     }
-    others = data_services(archive.address, LOGIN, cones)
+    maps = MocService(f"{archive.address}/moc", (SearchParameter("MOC", "A map.", xtype="moc"),), LOGIN)
+    others = data_services(archive.address, LOGIN, cones, maps)
     makers = records_of(archive, published(), tap_of(archive), others, extent, 100)
     return {name: make(LIFE) for name, make in makers.items()}
 

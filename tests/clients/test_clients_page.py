@@ -28,7 +28,7 @@ def run(command: list[str], place: Path, service_url: str) -> str:
 
 
 def test_the_page_is_taken_apart() -> None:
-    assert len(blocks("python")) == 9 and len(blocks("sh")) == 5
+    assert len(blocks("python")) == 10 and len(blocks("sh")) == 5
     assert {name for name, _ in BLOCKS} == {"python", "sh"}
 
 

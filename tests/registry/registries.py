@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from capabilities import OutputFormat, TapLimits, TapService
 from capabilities.cone import Cone, ConeSearch
+from capabilities.moc import MocService, SearchParameter
 from capabilities.records import DataService, data_services
 from capabilities.security import EVERYBODY
 from tap_schema import published
@@ -121,7 +122,8 @@ def others(address: str) -> tuple[DataService, ...]:
     """The services beside TAP, as the whole service declares them."""
     table = "ivoa.obscore"
     cones = {table: ConeSearch(f"{address}/cone/{table}", 1000, Cone(83.6, -5.4, 0.01))}
-    return data_services(address, EVERYBODY, cones)
+    maps = MocService(f"{address}/moc", (SearchParameter("MOC", "A map.", xtype="moc"),))
+    return data_services(address, EVERYBODY, cones, maps)
 
 
 @dataclass

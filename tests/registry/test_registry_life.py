@@ -17,10 +17,10 @@ from vo_service.engines import QueryTimeout
 from vo_service.registry import publication
 
 TAP = f"ivo://{AUTHORITY}/tap"
-SERVICES = {f"ivo://{AUTHORITY}/{path}" for path in ("sia2", "cone/ivoa.obscore", "datalink", "soda")}
+SERVICES = {f"ivo://{AUTHORITY}/{path}" for path in ("sia2", "cone/ivoa.obscore", "moc", "datalink", "soda")}
 """They tell what the holdings cover, and what they offer themselves."""
 OBS = f"ivo://{AUTHORITY}/obs"
-ALL = 10
+ALL = 11
 
 
 def stamps(registry: Registry) -> dict[str, str]:

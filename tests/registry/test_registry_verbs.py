@@ -8,7 +8,7 @@ from registries import AUTHORITY, BASE, OAI, Registry, headers
 
 RI = "{http://www.ivoa.net/xml/RegistryInterface/v1.0}"
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-PATHS = ("cone/ivoa.obscore", "datalink", "obs", "obs/radio", "org", "registry", "sia2", "soda", "tap")
+PATHS = ("cone/ivoa.obscore", "datalink", "moc", "obs", "obs/radio", "org", "registry", "sia2", "soda", "tap")
 IDS = [f"ivo://{AUTHORITY}", *(f"ivo://{AUTHORITY}/{path}" for path in PATHS)]
 EVERY_ANSWER = [
     {"verb": "Identify"},

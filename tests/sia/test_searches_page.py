@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vo_service.asking.constraints import TABLE
 from vo_service.cone import page as cone_page
 from vo_service.sia import page as sia_page
-from vo_service.sia.parameters import TABLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "searches.md"
 

@@ -9,7 +9,7 @@ import pytest
 from astropy.coordinates import angular_separation
 from made_archive import MadeArchive, form
 
-from vo_service.sia.parameters import MOST_VALUES
+from vo_service.asking.constraints import MOST_VALUES
 
 QUERY = "/sia2/query"
 

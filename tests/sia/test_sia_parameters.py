@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from tap_schema import published
 from vo_service.adql import parse
+from vo_service.asking.constraints import MOST_VALUES, NUMBERS, TABLE
+from vo_service.asking.constraints.conditions import equal, overlaps, within
+from vo_service.asking.constraints.positions import meets
+from vo_service.asking.constraints.values import media_type, span
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.faults import faulted
 from vo_service.dali.parameters import Form
 from vo_service.formats import FORMATS
-from vo_service.sia.conditions import equal, overlaps, within
-from vo_service.sia.parameters import MOST_VALUES, NUMBERS, TABLE
-from vo_service.sia.positions import meets
 from vo_service.sia.request import read_request
-from vo_service.sia.values import media_type, span
 from vo_service.sky import Circle
 
 AUTHORITY = "Archive.example"
@@ -28,6 +28,7 @@ NAMES = "SELECT obs_publisher_did FROM ivoa.obscore WHERE "
 ALWAYS = "dataproduct_type IN ('image', 'cube')"
 GOOD = {
     "POS": "CIRCLE 10 20 0.5",
+    "MOC": "4/30-33 6/1000",
     "POL": "XX",
     "ID": f"ivo://{AUTHORITY}/obs?a",
     "CALIB": "2",
@@ -38,7 +39,7 @@ GOOD = {
 
 def adql_of(*pairs: tuple[str, str]) -> str:
     """The condition behind what is always asked."""
-    text = read_request(Form.of(pairs), FORMATS[0]).adql(AUTHORITY)
+    text = read_request(Form.of(pairs), FORMATS[0]).condition(AUTHORITY).adql()
     parse(text)
     assert text.startswith(ROWS)
     text = text.removeprefix(ROWS)
@@ -60,10 +61,10 @@ def test_the_columns_are_those_of_the_table() -> None:
     columns = published()["ivoa.obscore"]
     for parameter in TABLE:
         units = {columns.column(name).unit for name in parameter.columns}
-        assert parameter.unit in units or parameter.name == "POS"
+        assert parameter.unit in units or parameter.columns == ("s_region",)
         assert all(name in parameter.description or len(parameter.columns) > 1 for name in parameter.columns)
     assert [parameter.name for parameter in TABLE] == (
-        "POS BAND TIME POL FOV SPATRES SPECRP EXPTIME TIMERES ID COLLECTION FACILITY INSTRUMENT DPTYPE CALIB"
+        "POS MOC BAND TIME POL FOV SPATRES SPECRP EXPTIME TIMERES ID COLLECTION FACILITY INSTRUMENT DPTYPE CALIB"
         " TARGET FORMAT"
     ).split()
 
@@ -270,7 +271,7 @@ def test_values_that_are_too_long_together_are_told() -> None:
         Form.of([("TARGET", f"{number} {'x' * 200}") for number in range(400)] + [("FOV", "1")]), FORMATS[0]
     )
     with pytest.raises(ServiceError) as raised:
-        request.adql(AUTHORITY)
+        request.condition(AUTHORITY).adql()
     told = faulted(raised.value)
     assert told.startswith("UsageFault: The values of TARGET are too long") and "at most 100000" in told
 

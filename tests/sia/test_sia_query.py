@@ -21,9 +21,10 @@ from xsd import Validate
 
 from tap_schema import published
 from vo_service.asking import answers
+from vo_service.asking.constraints import TABLE
 from vo_service.engines import QueryTimeout
 from vo_service.sia import present
-from vo_service.sia.parameters import CONTROLS, TABLE
+from vo_service.sia.request import CONTROLS
 
 QUERY = "/sia2/query"
 VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
@@ -236,7 +237,7 @@ def test_a_constraint_that_came_as_a_file(made: MadeArchive, name: str) -> None:
     # SIA-062: passed over, it would give the whole archive
     answer = made.ask(QUERY, method="POST", files=[(name, ("pos.txt", b"CIRCLE 1 2 3"))])
     assert answer.status_code == 400 and f"UsageFault: {name} came as a file" in answer.text
-    unused = made.ask(QUERY, method="POST", files=[("UPLOAD", (None, "t,param:pos2")), ("pos2", (None, "x"))])
+    unused = made.ask(QUERY, method="POST", files=[("pos2", ("a.txt", "x"))])
     assert unused.status_code == 200
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def tell_end(state: str, seconds: float, told: Told, account: Account, runid: st
     account(state, seconds, told.rows, told.bytes)
     _log.info(
         "query state=%s seconds=%.4f rows=%d bytes=%d runid=%s", state, seconds, told.rows, told.bytes, runid
+    )
+
+
+def told_of(
+    answer: Answer, question: Question, now: datetime, citation: str | None, infos: tuple[Info, ...] = ()
+) -> tuple[Info, ...]:
+    """What an answer says of itself (TAP-104); ``infos`` stand behind the query."""
+    cited = (Info("citation", citation, ucd="meta.bib"),) if citation else ()
+    return (
+        Info("QUERY", question.adql),
+        *infos,
+        Info("QUERY_TIMESTAMP", f"{now:%Y-%m-%dT%H:%M:%SZ}"),
+        Info("server", f"vo-service/{__version__}"),
+        Info("snapshot", str(answer.snapshot)),
+        *cited,
+        *(Info("warning", "", text) for text in answer.warnings),
     )
 
 
@@ -162,15 +179,5 @@ class Answering:
         return TableDescription(columns, self._infos(answer), resources=(*services, *self.resources))
 
     def _infos(self, answer: Answer) -> tuple[Info, ...]:
-        """What an answer says of itself (TAP-104)."""
-        cited = (Info("citation", self.citation, ucd="meta.bib"),) if self.citation else ()
-        return (
-            Info("standardID", self.standard_id),
-            Info("QUERY", self.question.adql),
-            *self.infos,
-            Info("QUERY_TIMESTAMP", f"{self.context.now:%Y-%m-%dT%H:%M:%SZ}"),
-            Info("server", f"vo-service/{__version__}"),
-            Info("snapshot", str(answer.snapshot)),
-            *cited,
-            *(Info("warning", "", text) for text in answer.warnings),
-        )
+        told = told_of(answer, self.question, self.context.now, self.citation, self.infos)
+        return (Info("standardID", self.standard_id), *told)

@@ -12,6 +12,7 @@ from vo_service.access import Rights
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Queries, QueryLimits
 from vo_service.asking.row_services import RowServices
+from vo_service.asking.uploads import UploadLimits, UploadReader
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.admission import Admission, AdmissionLimits
 from vo_service.dali.current import Current
@@ -19,6 +20,7 @@ from vo_service.dali.identity import Identity
 from vo_service.dali.metrics import Metrics
 from vo_service.dali.multipart import BodyLimits
 from vo_service.dali.streams import Lane, SpoolLimits, SpoolRoom, Turns
+from vo_service.dali.uploads import Fetch, Fetcher
 from vo_service.engines import Engine
 from vo_service.query import ProbeLimits, Resolver, Targets
 from vo_service.settings import Settings
@@ -64,6 +66,15 @@ def open_door(
     """The door of the synchronous queries of a process."""
     body = BodyLimits(settings.body_bytes, settings.upload_bytes)
     return Door(addresses, body, settings.query_seconds, place, lane, identity, clock)
+
+
+def open_uploads(settings: Settings, place: Path, tables: int | None = None) -> UploadReader:
+    """What reads the files of requests, no more than ``tables`` of one; ``place`` is for files in between."""
+    most = settings.upload_tables if tables is None else min(tables, settings.upload_tables)
+    fetch: Fetch | None = None
+    if settings.upload_hosts:
+        fetch = Fetcher(settings.upload_hosts, settings.upload_bytes, place, settings.upload_private)
+    return UploadReader(UploadLimits(most, settings.upload_rows, settings.upload_bytes, place), fetch)
 
 
 def open_lane(settings: Settings, board: Board, metrics: Metrics, parts: ExitStack) -> Lane:

@@ -60,10 +60,14 @@ class Asked:
     describe: Describe = as_published
 
 
+_ECHOED = 100_000  # characters of a value; only maps have more
+
+
 def echo_of(form: Form, names: Iterable[str]) -> tuple[Info, ...]:
-    """What was sent by these names; MAXREC as it is heeded is told by every answer."""
+    """What was sent by these names, long maps but for their beginnings; MAXREC as it is heeded is told by
+    every answer."""
     return tuple(
-        Info(name, value)
+        Info(name, value if len(value) <= _ECHOED else f"{value[:1000]}... ({len(value)} characters)")
         for name in names
         if name != MAXREC.name
         for value in form.values.get(name, ())

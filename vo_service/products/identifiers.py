@@ -43,6 +43,16 @@ def dataset_of(text: str, authority: str) -> str:
     return name[len(start) :] if name[: len(start)].lower() == start.lower() else name
 
 
+def kept_spelling(text: str, authority: str) -> str:
+    """An identifier of ours in the case in which it is kept, any other as it is (SIA-052).
+
+    Names of data sets have small letters, so that one in capitals can mean one alone.
+    """
+    text = text.strip()
+    name = dataset_of(text, authority)
+    return text if name == text else did_of(authority, name.lower())
+
+
 def name_of(text: str, authority: str) -> Name:
     """What an identifier names, whether the holdings have it or not. Raises ServiceError (400) for a text
     that can name nothing here, with what would be right."""

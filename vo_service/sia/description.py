@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from capabilities.sia import SIA_QUERY
 from vo_service.adql import MAX_TEXT
+from vo_service.asking.constraints import MOST_VALUES, NUMBERS, TABLE, Constraint
+from vo_service.asking.constraints.uploaded import UPLOAD_MAP
 from vo_service.dali.descriptors import InputParam, Option, ServiceDescriptor, write_descriptor
 from vo_service.dali.parameters import MAXREC, Parameter
-from vo_service.sia.parameters import CONTROLS, MOST_VALUES, NUMBERS, TABLE, SiaParameter
 from vo_service.sia.present import Present
+from vo_service.sia.request import CONTROLS
 
 _DESCRIPTION: Final = (
     "Images and cubes of this archive by position, wavelength, time and more; all constraints are of"
@@ -20,9 +22,9 @@ _DESCRIPTION: Final = (
 )
 
 
-def self_description(base_url: str, present: Present) -> bytes:
-    """The RESOURCE ``this`` (SIA-090 to SIA-094). ``base_url`` is that of the whole service, ``present`` the
-    values that columns of few values have."""
+def self_description(base_url: str, present: Present, takes_maps: bool) -> bytes:
+    """The RESOURCE ``this`` (SIA-014, SIA-090 to SIA-094). ``base_url`` is that of the whole service,
+    ``present`` the values that columns of few values have, ``takes_maps`` whether files may come along."""
     return write_descriptor(
         ServiceDescriptor(
             name="this",
@@ -31,13 +33,13 @@ def self_description(base_url: str, present: Present) -> bytes:
             standard_id=SIA_QUERY,
             inputs=(
                 *(_constraint(one, present.get(one.name, ())) for one in TABLE),
-                *(_control(one) for one in CONTROLS),
+                *(_control(one) for one in CONTROLS if takes_maps or one is not UPLOAD_MAP),
             ),
         )
     )
 
 
-def _constraint(parameter: SiaParameter[Any], present: tuple[str, ...]) -> InputParam:
+def _constraint(parameter: Constraint[Any], present: tuple[str, ...]) -> InputParam:
     return InputParam(
         parameter.name,
         parameter.datatype,

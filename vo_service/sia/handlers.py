@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from vo_service.asking.constraints import MOST_VALUES, TABLE
 from vo_service.asking.door import Door, Manners, Wish
+from vo_service.asking.uploads import check_uploads
 from vo_service.dali.errors import usage
 from vo_service.dali.formats import response_format
 from vo_service.dali.multipart import Part
 from vo_service.dali.replies import table_reply
-from vo_service.sia.parameters import MOST_VALUES, NAMES, TABLE
 from vo_service.sia.queries import SiaQueries, SiaQuery
-from vo_service.sia.request import read_request
+from vo_service.sia.request import NAMES, read_request
 
 _VALUES: Final = MOST_VALUES * len(TABLE) + 1000
 """Values of a request: the most of every constraint, and some that mean nothing here."""
@@ -40,18 +41,17 @@ class QueryHandler:
         return await self._door.answer(request, self._manners)
 
     def _query(self, wish: Wish) -> SiaQuery:
-        _take_no_files(wish.asker.parts)
         asked = read_request(wish.form, wish.format)
+        _take_no_parameters(wish.asker.parts)
+        uploads = self._queries.uploads
+        check_uploads(wish.form, wish.asker.parts, uploads.limits, uploads.fetch)
         return self._queries.query(replace(asked, maxrec=0) if wish.head else asked, wish.asker)
 
 
-def _take_no_files(parts: Mapping[str, Part]) -> None:
-    """Files mean nothing here (SIA-062), but a constraint that came as one would be passed over.
-
-    Raises ServiceError (400).
-    """
+def _take_no_parameters(parts: Mapping[str, Part]) -> None:
+    """Files that UPLOAD does not name mean nothing (SIA-062), but a constraint that came as one would be
+    passed over. Raises ServiceError (400)."""
     for part in parts.values():
-        part.close()
         if part.name.strip().upper() in NAMES:
             raise usage(
                 f"{part.name} came as a file; it is a parameter.",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vo_service.asking.constraints import TABLE, Constraint, conditions, maps, positions
 from vo_service.doc_parts import with_part
-from vo_service.sia import conditions, positions
-from vo_service.sia.parameters import TABLE, SiaParameter
 
 _PAGE = Path("docs/searches.md")
 _RULES = {
     positions.meets: "the shapes share a point",
+    maps.meets: "the shape and a cell share a point",
     conditions.overlaps: "the intervals share a point",
     conditions.within: "the number lies in the interval",
     conditions.member: "it is one of the list",
@@ -32,7 +32,7 @@ def with_table(page: str) -> str:
     return with_part(page, "sia.page", as_markdown())
 
 
-def _line(one: SiaParameter[Any]) -> str:
+def _line(one: Constraint[Any]) -> str:
     columns = ", ".join(f"`{name}`" for name in one.columns)
     return f"| `{one.name}` | {one.unit or ''} | {columns} | {_RULES[one.rule]} | {one.description} |"
 

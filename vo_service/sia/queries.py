@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
+from vo_service.asking.constraints import Condition
+from vo_service.asking.constraints.uploaded import map_terms
 from vo_service.asking.queries import Asked, Asker, Queries
 from vo_service.asking.tables import Told
+from vo_service.asking.uploads import UploadReader, read_within
 from vo_service.dali.faults import faulted
 from vo_service.dali.streams import Cancellation
 from vo_service.sia.description import self_description
@@ -24,6 +27,7 @@ class SiaQueries:
     queries: Queries
     present: PresentValues
     authority: Callable[[], str]
+    uploads: UploadReader
 
     def query(self, request: SiaRequest, asker: Asker) -> SiaQuery:
         """One query, nothing of which has been done yet."""
@@ -40,19 +44,34 @@ class SiaQuery:
     told: Told = field(default_factory=Told)
 
     def pieces(self, cancellation: Cancellation) -> Generator[bytes, None, None]:
-        """The bytes of the answer; see `Answering.pieces`."""
-        began = time.monotonic()
+        """The bytes of the answer, uploaded maps having been read; see `Answering.pieces`."""
+        until = time.monotonic() + self._asker.seconds
         shared, request, asker = self._shared, self._request, self._asker
+        condition = self._condition(cancellation, until)
         present = shared.present.now(asker, asker.seconds)
+        takes_maps = shared.uploads.limits.tables > 0
         asked = Asked(
-            request.adql(shared.authority()),
+            condition.adql(),
             STANDARD_ID,
             request.format,
             maxrec=request.maxrec,
             runid=request.runid,
             echo=request.echo,
-            resources=(self_description(asker.base_url, present),),
+            resources=(self_description(asker.base_url, present, takes_maps),),
             wording=faulted,
         )
-        left = asker.seconds - (time.monotonic() - began)
-        yield from shared.queries.answering(asked, asker, seconds=left, told=self.told).pieces(cancellation)
+        left = until - time.monotonic()
+        answering = shared.queries.answering(asked, asker, condition.uploads, left, told=self.told)
+        yield from answering.pieces(cancellation)
+
+    def _condition(self, cancellation: Cancellation, until: float) -> Condition:
+        shared, request = self._shared, self._request
+        maps = read_within(
+            lambda check: map_terms(shared.uploads, request.form, self._asker.parts, check),
+            cancellation,
+            until,
+            self.told,
+            shared.queries.account,
+            request.runid,
+        )
+        return request.condition(shared.authority(), maps)

@@ -11,6 +11,7 @@ from capabilities.security import Login
 from capabilities.sia import SiaService, sia_capabilities
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Queries
+from vo_service.asking.uploads import UploadReader
 from vo_service.dali.vosi import Health, VosiHandlers
 from vo_service.sia.handlers import QueryHandler
 from vo_service.sia.present import PresentValues
@@ -26,6 +27,7 @@ class Surroundings:
     door: Door
     health: Health
     authority: Callable[[], str]
+    uploads: UploadReader
 
 
 class Sia:
@@ -33,7 +35,8 @@ class Sia:
 
     def __init__(self, around: Surroundings) -> None:
         door = around.door
-        queries = SiaQueries(around.queries, PresentValues(around.queries), around.authority)
+        present = PresentValues(around.queries)
+        queries = SiaQueries(around.queries, present, around.authority, around.uploads)
         self._query = QueryHandler(door, queries)
         self._vosi = VosiHandlers(
             "/sia2", _described, around.health, door.identity, door.clock, door.addresses

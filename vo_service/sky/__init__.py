@@ -7,6 +7,7 @@ from vo_service.sky.bulk import canonical_stcs, caps_of, footprint_ids
 from vo_service.sky.caps import Cap
 from vo_service.sky.centres import areas_and_centres, centroid, measures_of
 from vo_service.sky.circles import Circle
+from vo_service.sky.densities import Density, credible_region
 from vo_service.sky.errors import RegionError
 from vo_service.sky.frames import galactic
 from vo_service.sky.hulls import covering_circle, covering_polygon
@@ -14,6 +15,7 @@ from vo_service.sky.intersections import Intersection
 from vo_service.sky.kept import is_long, keep_short
 from vo_service.sky.moc_texts import MOC_CELLS, MOC_CHARACTERS, parse_moc
 from vo_service.sky.mocs import Moc
+from vo_service.sky.overlaps import Overlaps, overlaps
 from vo_service.sky.polygons import Polygon
 from vo_service.sky.ranges import Range
 from vo_service.sky.region import Region
@@ -37,9 +39,11 @@ __all__ = [
     "MOC_CHARACTERS",
     "Cap",
     "Circle",
+    "Density",
     "Intersection",
     "Moc",
     "Not",
+    "Overlaps",
     "Polygon",
     "Range",
     "Region",
@@ -53,6 +57,7 @@ __all__ = [
     "centroid",
     "covering_circle",
     "covering_polygon",
+    "credible_region",
     "footprint_ids",
     "galactic",
     "healpix29",
@@ -61,6 +66,7 @@ __all__ = [
     "mean_position",
     "mean_positions",
     "measures_of",
+    "overlaps",
     "parse_moc",
     "parse_region",
     "positions",

@@ -82,9 +82,23 @@ def cells_of(starts: Numbers, stops: Numbers) -> Iterator[tuple[int, Numbers]]:
         yield order, np.repeat(first - ahead, counts) + np.arange(int(counts.sum()))
 
 
+def _finest(starts: Numbers, stops: Numbers) -> int:
+    """The order of the smallest of the largest cells that make these up."""
+    used = int(np.bitwise_or.reduce(starts | stops, initial=0))
+    lowest = (used & -used).bit_length() - 1 if used else 2 * ORDER
+    return max(0, ORDER - lowest // 2)
+
+
+def of_uniq(numbers: Numbers) -> Pair:
+    """Orders and numbers of cells that are told as ``4 * 4**order + cell``, all of which are cells."""
+    orders = (np.floor(np.log2(numbers.astype(np.float64))).astype(np.int64) >> 1) - 1
+    orders -= np.left_shift(4, 2 * orders) > numbers  # where the logarithm was rounded up
+    return orders, numbers - np.left_shift(4, 2 * orders)
+
+
 def rough(starts: Numbers, stops: Numbers, most: int) -> Pair:
     """Ranges that hold these, of the finest cells that make no more than ``most`` of the largest ones."""
-    order = ORDER
+    order = _finest(starts, stops)
     while order > 0 and (len(starts) > most or count_of_cells(starts, stops) > most):
         order -= 1
         shift = 2 * (ORDER - order)

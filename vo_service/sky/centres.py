@@ -116,7 +116,7 @@ def _measures(texts: pa.Array) -> Floats:
     half = np.sin(0.5 * np.radians(radius))
     found[plain.circles[good], 4:] = np.column_stack([SKY_DEG2 * half * half, lon % 360.0, lat])[good]
     if len(plain.polygons):
-        sure = chains.good & _surely_simple(chains)
+        sure = chains.good & surely_simple(chains)
         found[plain.polygons[sure]] = _measures_of_chains(chains.chosen(sure))
     odd = np.flatnonzero(np.isnan(found[:, 3]))
     coded = texts.take(pa.array(odd)).dictionary_encode()
@@ -143,6 +143,13 @@ def _measured(text: str) -> tuple[float, ...]:
         return (np.nan,) * 7
     cap, centre = region.cap(), centroid(region)
     return (cap.x, cap.y, cap.z, cap.radius, region.area(), *(centre or (np.nan, np.nan)))
+
+
+def areas_of_chains(chains: Chains) -> Floats:
+    """Areas of simple polygons, radians squared."""
+    if len(chains.counts) == 0:
+        return np.empty(0)
+    return _sums(chains.corners, chains.counts, chains.centre, chains.radius)[0]
 
 
 def _sums(corners: Floats, counts: Places, centres: Floats, radii: Floats) -> tuple[Floats, Floats]:
@@ -174,7 +181,7 @@ def _on_sphere(corners: Floats, across: Floats, step: Floats, starts: Places) ->
     return found
 
 
-def _surely_simple(chains: Chains) -> Flags:
+def surely_simple(chains: Chains) -> Flags:
     """Which polygons surely do not cross themselves: all corners come round the middle one after another,
     or no two edges meet."""
     counts, starts = chains.counts, chains.starts

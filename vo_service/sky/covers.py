@@ -14,7 +14,7 @@ import numpy as np
 from astropy.coordinates import Angle, Latitude, Longitude
 from numpy.typing import NDArray
 
-from vo_service.sky.cell_ranges import ORDER
+from vo_service.sky.cell_ranges import CELLS, ORDER, Numbers, Pair, joined
 from vo_service.sky.cells import Cells, cell_of, middles_of
 from vo_service.sky.kept import keep_short
 from vo_service.sky.vectors import Flags, Floats, positions
@@ -29,6 +29,7 @@ _NARROWEST = 0.6  # no cell of order k is narrower than this over 2**k (0.69 in 
 _ROUNDING = 1e-12
 _CELLS_WANTED = 40  # refine the border until there are about that many cells
 _RANGES_AT_MOST = 48
+_CELLS_AT_MOST = 20_000
 _CONE_CELLS = 8.0  # cells at the border of a cone are about a tenth of its radius wide
 
 
@@ -36,7 +37,7 @@ def moc_of(region: Region, order: int) -> mocpy.MOC:
     """Coverage of a region at ``order``; cells wholly inside stay at the order where that is first seen."""
     import mocpy  # here alone: it brings matplotlib, which no query waits for
 
-    depth, cells = _first_cells(region, 0.0, order)
+    depth, cells = first_cells(region, 0.0, order)
     kept: list[tuple[int, Cells]] = []
     while True:
         whole, border = _sort_cells(region, cells, depth, 0.0)
@@ -54,7 +55,7 @@ def moc_of(region: Region, order: int) -> mocpy.MOC:
 
 def ranges_of(region: Region, inflate: float) -> list[tuple[int, int]]:
     """Half-open ranges of order-29 cells that hold every point within ``inflate`` radians of the region."""
-    depth, cells = _first_cells(region, inflate, ORDER)
+    depth, cells = first_cells(region, inflate, ORDER)
     # Two orders at once: small enough still, and half the rounds.
     for _ in range(min(2, ORDER - depth)):
         depth, cells = depth + 1, children_of(cells)
@@ -91,7 +92,7 @@ def ranges_of_cone(lon: float, lat: float, radius_rad: float) -> list[tuple[int,
     return _merge([(int(one), cells[depths == one]) for one in np.unique(depths)])
 
 
-def _first_cells(region: Region, inflate: float, deepest: int) -> tuple[int, Cells]:
+def first_cells(region: Region, inflate: float, deepest: int) -> tuple[int, Cells]:
     """Cells to begin with: that of the cap's centre and its neighbours, all wider than the cap."""
     cap = region.cap()
     radius = cap.radius + inflate + _ROUNDING
@@ -132,21 +133,59 @@ def orders_round(radii: Floats) -> NDArray[np.int64]:
     return limited
 
 
-def cells_round(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.int64], int, Flags]:
-    """Cells ``(n, m)`` that cover circles of one of the orders above, two orders finer; that order; and which
-    cells are near enough to have a point of the circle."""
+def cells_about(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.int64], Flags]:
+    """The cell of each centre and its neighbours ``(n, 9)``, which cover circles of one of the orders above;
+    and which of them are near enough to have a point of the circle. -1 where a corner has no cell."""
     lon, lat = positions(centres)
     middle = cdshealpix.nested.lonlat_to_healpix(
         Longitude(lon, unit="deg"), Latitude(lat, unit="deg"), order, num_threads=1
     )
     around = cells_beside(middle, order)
+    return around, (around >= 0) & near_circles(np.maximum(around, 0), order, centres, radii)
+
+
+def cells_round(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.int64], int, Flags]:
+    """Cells ``(n, m)`` that cover the same circles, two orders finer; that order; and which are near."""
+    around, some = cells_about(centres, radii, order)
     fine = (np.maximum(around, 0)[:, :, None] << 4) + np.arange(16)
-    cells = fine.reshape(len(centres), -1)
-    middles, reach = circles_of_cells(cells.ravel().astype(np.uint64), order + 2)
+    cells = fine.reshape(len(centres), 16 * around.shape[1])
+    near = near_circles(cells, order + 2, centres, radii)
+    return cells, order + 2, near & np.repeat(some, 16, axis=1)
+
+
+def near_circles(cells: NDArray[np.int64], order: int, centres: Floats, radii: Floats) -> Flags:
+    """Which cells ``(n, m)`` may have a point of the circle of their row."""
+    middles, reach = circles_of_cells(cells.ravel().astype(np.uint64), order)
     step = middles.reshape(*cells.shape, 3) - centres[:, None, :]
     chord = np.sqrt(np.einsum("ijk,ijk->ij", step, step))
     near: Flags = chord <= 2.0 * np.sin(0.5 * np.minimum(math.pi, radii + reach))[:, None]
-    return cells, order + 2, near & np.repeat(around >= 0, 16, axis=1)
+    return near
+
+
+def widened(starts: Numbers, stops: Numbers, reach: float) -> Pair:
+    """Ranges that hold all places within ``reach`` (radians) of cells: these and their neighbours, of an
+    order at which cells are wider than that, and not too many."""
+    if reach + _ROUNDING >= _NARROWEST:
+        return np.array([0]), np.array([CELLS])
+    order = min(ORDER, int(math.log2(_NARROWEST / (reach + _ROUNDING))))
+    cells = cells_of(starts, stops, order)
+    while cells is None:
+        order -= 1
+        cells = cells_of(starts, stops, order)
+    around = np.unique(cells_beside(cells, order))
+    around, shift = around[around >= 0], 2 * (ORDER - order)
+    return joined(around << shift, (around + 1) << shift)
+
+
+def cells_of(starts: Numbers, stops: Numbers, order: int) -> Cells | None:
+    """The cells of an order that ranges touch; None where there are too many."""
+    shift = 2 * (ORDER - order)
+    first, last = joined(starts >> shift, -((-stops) >> shift))
+    counts = last - first
+    if order > 0 and int(counts.sum()) > _CELLS_AT_MOST:
+        return None
+    before = np.cumsum(counts) - counts
+    return (np.repeat(first - before, counts) + np.arange(int(counts.sum()))).astype(np.uint64)
 
 
 def cells_beside(cells: Cells, order: int) -> NDArray[np.int64]:

@@ -46,7 +46,7 @@ _PAIRS_AT_ONCE: Final = 200_000
 _PARTS_TO: Final = 6
 _PARTS_AT_MOST: Final = 100_000
 _PLACES: Final = 6
-_CIRCLES_AT_ONCE: Final = 4_000
+_CIRCLES_AT_ONCE: Final = 20_000
 _MANY: Final = 1000  # ranges from which on a look at all of them comes before one at all cells
 _SHOWN: Final = 20
 _WANTED: Final = f"a range of cells between 0 and {CELLS}"
@@ -65,6 +65,7 @@ class Moc(Region):
 
     _starts: Numbers
     _stops: Numbers
+    _known_circles: tuple[Floats, Floats] | None
 
     def __init__(self, ranges: Iterable[tuple[int, int]] | Numbers) -> None:
         given = ranges if isinstance(ranges, np.ndarray) else list(ranges)
@@ -79,6 +80,7 @@ class Moc(Region):
         starts, stops = cell_ranges.joined(pairs[:, 0].copy(), pairs[:, 1].copy())
         object.__setattr__(self, "_starts", starts)
         object.__setattr__(self, "_stops", stops)
+        object.__setattr__(self, "_known_circles", None)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Moc):
@@ -104,6 +106,11 @@ class Moc(Region):
     def ranges(self) -> Ranges:
         """The ranges, one by one."""
         return tuple(zip(self._starts.tolist(), self._stops.tolist()))
+
+    @property
+    def pairs(self) -> Numbers:
+        """The ranges as rows ``(n, 2)``: first cell, one past the last."""
+        return np.stack([self._starts, self._stops], axis=1)
 
     @property
     def size(self) -> int:
@@ -167,17 +174,27 @@ class Moc(Region):
         return self.complement().distance(xyz)
 
     def against_caps(self, centres: Floats, radii: Floats) -> tuple[Flags, Flags]:
-        """By the cells round each circle, which are about a quarter of its radius wide."""
+        """By the cells round each circle, which are wider than it is, and of those that this leaves open by
+        such as are about a quarter of its radius wide."""
         apart, inside = np.zeros(len(radii), dtype=bool), np.zeros(len(radii), dtype=bool)
         orders = covers.orders_round(radii)
         for order in np.unique(orders[orders >= 0]).tolist():
             mine = np.flatnonzero(orders == order)
             for at in range(0, len(mine), _CIRCLES_AT_ONCE):
                 part = mine[at : at + _CIRCLES_AT_ONCE]
-                cells, depth, near = covers.cells_round(centres[part], radii[part], order)
-                some, whole = self._shares(cells, depth)
-                apart[part] = ~(some & near).any(axis=1)
-                inside[part] = (whole | ~near).all(axis=1)
+                cells, near = covers.cells_about(centres[part], radii[part], order)
+                apart[part], inside[part] = self._sides(cells, order, near)
+                part = part[~apart[part] & ~inside[part]]
+                apart[part], inside[part] = self._sides(
+                    *covers.cells_round(centres[part], radii[part], order)
+                )
+        return apart, inside
+
+    def _sides(self, cells: Numbers, order: int, near: Flags) -> tuple[Flags, Flags]:
+        """Of which rows of cells ``(n, m)`` none is here, and of which all are, as far as they are near."""
+        some, whole = self._shares(cells, order)
+        apart: Flags = ~np.logical_or.reduce(some & near, axis=1)
+        inside: Flags = np.logical_and.reduce(whole | ~near, axis=1)
         return apart, inside
 
     def _shares(self, cells: Numbers, order: int) -> tuple[Flags, Flags]:
@@ -197,9 +214,14 @@ class Moc(Region):
 
     def _circles(self) -> tuple[Floats, Floats]:
         """Centres and radii (radians) of circles that hold all cells; not many."""
-        parts = list(self._rough().cells())
-        found = [covers.circles_of_cells(numbers.astype(np.uint64), at) for at, numbers in parts]
-        return np.concatenate([c for c, _ in found]), np.concatenate([np.full(len(c), r) for c, r in found])
+        known = self._known_circles
+        if known is None:
+            parts = list(self._rough().cells())
+            found = [covers.circles_of_cells(numbers.astype(np.uint64), at) for at, numbers in parts]
+            radii = [np.full(len(centres), reach) for centres, reach in found]
+            known = np.concatenate([centres for centres, _ in found]), np.concatenate(radii)
+            object.__setattr__(self, "_known_circles", known)
+        return known
 
     def intersects(self, other: Region) -> bool:
         """Whether there is a common point; cells that only touch have none, as positions have one cell."""
@@ -254,12 +276,14 @@ class Moc(Region):
         return total
 
     def cover(self, order: int) -> mocpy.MOC:
-        return covers.moc_of_ranges(np.stack([self._starts, self._stops], axis=1), order)
+        return covers.moc_of_ranges(self.pairs, order)
 
     def hpx29_ranges(self, inflate_radius_rad: float = 0.0) -> list[tuple[int, int]]:
+        starts, stops = self._starts, self._stops
         if inflate_radius_rad > 0.0 and self.count:
-            return covers.ranges_of(self._rough(), inflate_radius_rad)
-        return covers.few_ranges(self._starts, self._stops)
+            rough = self._rough()
+            starts, stops = covers.widened(rough._starts, rough._stops, inflate_radius_rad)
+        return covers.few_ranges(starts, stops)
 
     def stcs_words(self, frame: str) -> str:
         """Not STC-S, which has no coverage maps, but what ``parse_region`` reads back."""

@@ -7,26 +7,18 @@ TapQuery        the same with who asks; its pieces are the bytes of the answer
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 
-from vo_service.asking.answers import tell_end
-from vo_service.asking.errors import service_error
 from vo_service.asking.queries import Asked, Asker, Queries
 from vo_service.asking.tables import Told
-from vo_service.dali.multipart import Part
-from vo_service.dali.parameters import Form
+from vo_service.asking.uploads import ReadUploads, read_within
 from vo_service.dali.streams import Cancellation
-from vo_service.engines import QueryCancelled, QueryTimeout
 from vo_service.formats import Info
 from vo_service.query import Upload
 from vo_service.tap.parameters import TapRequest
 
 STANDARD_ID = "ivo://ivoa.net/std/TAP"
-
-ReadUploads = Callable[[Form, Mapping[str, Part], Callable[[], None]], tuple[Upload, ...]]
-"""Reads the tables that a request brings, from its form and its parts by name; what is called meanwhile, now
-and then, ends it by raising. Raises ServiceError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +66,15 @@ class TapQuery:
 
     def _uploads(self, cancellation: Cancellation, until: float) -> tuple[Upload, ...]:
         """The tables of the user; a query whose tables are wrong has ended with them, as failed."""
-        began = time.perf_counter()
-
-        def check() -> None:
-            if cancellation.requested:
-                raise service_error(QueryCancelled())
-            if time.monotonic() > until:
-                raise service_error(QueryTimeout())
-
-        try:
-            return self._shared.read_uploads(self._asked.form, self._asker.parts, check)
-        except BaseException:
-            state = "gone" if cancellation.requested else "failed"
-            seconds = time.perf_counter() - began
-            tell_end(state, seconds, self.told, self._shared.queries.account, self._asked.runid)
-            raise
+        shared, asked = self._shared, self._asked
+        return read_within(
+            lambda check: shared.read_uploads(asked.form, self._asker.parts, check),
+            cancellation,
+            until,
+            self.told,
+            shared.queries.account,
+            asked.runid,
+        )
 
 
 def asked_of(request: TapRequest) -> Asked:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.routing import Route
 
@@ -14,15 +12,12 @@ from tap_schema import published
 from vo_service.access.tokens import Tokens
 from vo_service.adql import MAX_NESTING
 from vo_service.asking.door import Door
+from vo_service.asking.opening import open_uploads
 from vo_service.asking.queries import Queries
-from vo_service.asking.uploads import UploadLimits, uploads_of
 from vo_service.dali.examples import ExamplesHandler
-from vo_service.dali.multipart import Part
-from vo_service.dali.parameters import Form
-from vo_service.dali.uploads import Fetch, Fetcher, upload_methods
+from vo_service.dali.uploads import upload_methods
 from vo_service.dali.uws.limits import job_limits
 from vo_service.dali.uws.work import JobService
-from vo_service.query import Upload
 from vo_service.settings import Settings
 from vo_service.tap.capabilities import TapFacts
 from vo_service.tap.handlers import SyncHandler
@@ -30,7 +25,7 @@ from vo_service.tap.health import Health
 from vo_service.tap.jobs import TapJobs
 from vo_service.tap.metadata import TapMetadata
 from vo_service.tap.parameters import request_reader
-from vo_service.tap.queries import ReadUploads, TapQueries
+from vo_service.tap.queries import TapQueries
 from vo_service.tap.readiness import Readiness
 
 _DAY = 86400
@@ -53,7 +48,7 @@ class Tap:
     def __init__(self, settings: Settings, around: Surroundings) -> None:
         read_request = request_reader(settings.query_characters)
         door = around.door
-        queries = TapQueries(around.queries, _upload_reader(settings, door.place))
+        queries = TapQueries(around.queries, open_uploads(settings, door.place).tables_of)
         self._sync = SyncHandler(door, queries, read_request)
         self.facts = tap_facts(settings)
         self._metadata = TapMetadata(
@@ -113,15 +108,3 @@ def tap_facts(settings: Settings) -> TapFacts:
         settings.description,
         examples=True,
     )
-
-
-def _upload_reader(settings: Settings, place: Path) -> ReadUploads:
-    limits = UploadLimits(settings.upload_tables, settings.upload_rows, settings.upload_bytes, place)
-    fetch: Fetch | None = None
-    if settings.upload_hosts:
-        fetch = Fetcher(settings.upload_hosts, settings.upload_bytes, place, settings.upload_private)
-
-    def read_uploads(form: Form, parts: Mapping[str, Part], check: Callable[[], None]) -> tuple[Upload, ...]:
-        return uploads_of(form, parts, limits, check, fetch)
-
-    return read_uploads

@@ -6,14 +6,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cdshealpix.nested
+import duckdb
 import mocpy
 import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.coordinates import Latitude, Longitude
 from hypothesis import given, settings
 from made_rows import FUTURE, LIGHT, NOW, PAST, Row, build_of, holdings, opened, parts_of_rows, row, table_of
 from moc_judge import holds
 
+from hips.mocs import rows as rows_module
 from hips.mocs.axes import FREQUENCY, TIME
 from hips.mocs.frequencies import ranges_of_frequencies
 from hips.mocs.maps import JointMap, SpaceMap
@@ -211,3 +214,35 @@ def test_a_frequency_slips_by_no_factor(tmp_path: Path) -> None:
     library = mocpy.SFMOC.from_string(words)
     assert library.min_frequency.to_value("Hz") == pytest.approx(low, rel=1.3e-4)
     assert library.max_frequency.to_value("Hz") == pytest.approx(high, rel=1.3e-4)
+
+
+def test_rows_of_a_snapshot_come_by_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each project in one part, projects ascending; no name and an empty one are the same, and come first."""
+    codes = [None, "P2", "", "P1", "P10", "P2", "P1", None]
+    stored = table_of([row(f"d{at}", proposal_id=code) for at, code in enumerate(codes)])
+
+    class Stored:
+        """Answers as a snapshot does."""
+
+        def read(
+            self, _: str, columns: list[str], where: str = "TRUE", params: tuple[str, ...] = ()
+        ) -> pa.Table:
+            connection = duckdb.connect()
+            connection.register("stored", stored)
+            names = ", ".join(f'"{name}"' for name in columns)
+            found = connection.sql(f"SELECT {names} FROM stored WHERE {where}", params=list(params))
+            return found.to_arrow_reader().read_all()
+
+    for size, wanted in ((1, [3, 2, 1, 2]), (3, [3, 3, 2]), (100, [3, 5])):
+        monkeypatch.setattr(rows_module, "_ROWS_AT_ONCE", size)
+        parts = list(rows_module.parts_of(Stored()))  # type: ignore[arg-type]
+        assert [len(part) for part in parts] == wanted
+        seen = [
+            code or ""
+            for part in parts
+            for code in sorted(part["proposal_id"].to_pylist(), key=lambda one: one or "")
+        ]
+        assert seen == sorted(code or "" for code in codes)
+        assert all(part.column_names == list(rows_module.COLUMNS) for part in parts)
+    keys = [unit.key for unit in units_of(rows_of(parts[0], Rights(), NOW), Orders())]
+    assert keys == [UnitKey(None, None, None)]

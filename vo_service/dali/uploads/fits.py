@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from vo_service.dali.multipart import Part
 from vo_service.dali.uploads.bytes_of_cells import Bytes, fixed_cells, stored_bytes, variable_cells
 from vo_service.dali.uploads.cells import BadElement, list_array
-from vo_service.dali.uploads.coverage import Coverage, coverage_of_cells, coverage_of_ranges
+from vo_service.dali.uploads.coverage import Coverage, coverage_of_column
 from vo_service.dali.uploads.describing import described
 from vo_service.dali.uploads.faults import UploadFault
 from vo_service.dali.uploads.fields import CELL_BYTES, Field, check_names
@@ -50,11 +50,13 @@ _TYPES = {
     "M": "doubleComplex",
 }
 _UNSIGNED = {("short", 32768.0): "int", ("int", 2147483648.0): "long", ("unsignedByte", -128.0): "short"}
+_MAP_WORDS = ("MOCVERS", "MOCDIM", "ORDERING", "COORDSYS")
+_MAP_ORDERS = ("MOCORD_S", "MOCORDER")
 _SCALED = ("unsignedByte", "short", "int", "long", "float", "double")
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
     """One column as it lies in the file: ``field`` as stored, ``given`` as it is handed on.
 
     ``begin`` and ``width`` are its bytes within a row; ``pointer`` the bytes of each half of a descriptor,
@@ -75,9 +77,9 @@ def read_fits(part: Part, limits: ReadLimits) -> ReadTable | Coverage:
     with ExitStack() as closing:
         file = closing.enter_context(part.open())
         table = find_table(file, part.size, None)
-        content = _content(part.content)
-        if _is_coverage(table):
-            return _coverage(table, content, limits)
+        content = content_of(part.content)
+        if is_coverage(table):
+            return read_coverage(table, content, limits)
         return _read_table(table, content, limits, (), closing)
 
 
@@ -88,10 +90,10 @@ def read_fits_table(
     with ExitStack() as closing:
         file = closing.enter_context(path.open("rb"))
         table = find_table(file, path.stat().st_size, extension)
-        return _read_table(table, _content(path), limits, fields, closing)
+        return _read_table(table, content_of(path), limits, fields, closing)
 
 
-def _content(content: bytes | Path) -> Bytes:
+def content_of(content: bytes | Path) -> Bytes:
     """All bytes of a file; they are not in memory before they are read."""
     if isinstance(content, bytes):
         return np.frombuffer(content, np.uint8)
@@ -101,7 +103,7 @@ def _content(content: bytes | Path) -> Bytes:
 def _read_table(
     table: BinaryTable, content: Bytes, limits: ReadLimits, fields: tuple[Field, ...], closing: ExitStack
 ) -> ReadTable:
-    columns = _columns(table)
+    columns = columns_of(table)
     if fields:
         if len(fields) != len(columns):
             raise UploadFault(f"the TABLE has {len(fields)} FIELDs, its FITS table {len(columns)} columns")
@@ -116,7 +118,7 @@ def _read_table(
     return described(given, rows.table())
 
 
-def _batches(table: BinaryTable, content: Bytes, columns: list[_Stored]) -> Iterator[list[pa.Array]]:
+def _batches(table: BinaryTable, content: Bytes, columns: list[Stored]) -> Iterator[list[pa.Array]]:
     first = 0
     while first < table.rows:
         count = min(_ROWS, max(1, _BYTES_AT_ONCE // table.width), table.rows - first)
@@ -133,7 +135,7 @@ def _batches(table: BinaryTable, content: Bytes, columns: list[_Stored]) -> Iter
         first += len(block)
 
 
-def _bearable(columns: list[_Stored], block: Bytes) -> int:
+def _bearable(columns: list[Stored], block: Bytes) -> int:
     """How many rows of a block are read together, one at least: cells of several rows may share bytes of the
     heap, which are many more once they are read than in the file."""
     elements = np.zeros(len(block), np.float64)
@@ -143,14 +145,14 @@ def _bearable(columns: list[_Stored], block: Bytes) -> int:
     return max(1, int(np.searchsorted(np.cumsum(elements), _ELEMENTS_AT_ONCE, "right")))
 
 
-def _pointers(column: _Stored, block: Bytes) -> np.ndarray:
+def _pointers(column: Stored, block: Bytes) -> np.ndarray:
     """Elements of each cell of a column in the heap, and the byte of it at which they begin (rows, 2)."""
     cells = np.ascontiguousarray(block[:, column.begin : column.begin + column.width])
     kind = ">i4" if column.pointer == 4 else ">i8"
     return cells.view(kind).reshape(-1, 2).astype(np.int64)
 
 
-def _values(table: BinaryTable, content: Bytes, column: _Stored, block: Bytes) -> pa.Array:
+def _values(table: BinaryTable, content: Bytes, column: Stored, block: Bytes) -> pa.Array:
     if column.pointer is None:
         cells = block[:, column.begin : column.begin + column.width]
         values = fixed_cells(column.field, cells, empty_is_null=True)
@@ -162,7 +164,7 @@ def _values(table: BinaryTable, content: Bytes, column: _Stored, block: Bytes) -
     return values
 
 
-def _from_heap(table: BinaryTable, content: Bytes, column: _Stored, pointers: np.ndarray) -> pa.Array:
+def _from_heap(table: BinaryTable, content: Bytes, column: Stored, pointers: np.ndarray) -> pa.Array:
     counts, places = pointers[:, 0], pointers[:, 1]
     most = CELL_BYTES // column.field.bytes_each
     sizes = stored_bytes(column.field, np.clip(counts, 0, most))
@@ -183,7 +185,7 @@ def _from_heap(table: BinaryTable, content: Bytes, column: _Stored, pointers: np
     return variable_cells(column.field, buffer, begins, counts.tolist(), empty_is_null=True)
 
 
-def _scaled(column: _Stored, values: pa.Array) -> pa.Array:
+def _scaled(column: Stored, values: pa.Array) -> pa.Array:
     """The values that the stored numbers mean."""
     if column.scale == 1.0 and column.zero == 0.0:
         return values
@@ -215,7 +217,7 @@ def _unsigned_long(values: pa.Array) -> pa.Array:
     return pc.add(pc.add(values, pa.scalar(2**63 - 1, pa.int64())), 1)
 
 
-def _columns(table: BinaryTable) -> list[_Stored]:
+def columns_of(table: BinaryTable) -> list[Stored]:
     """The columns as the header tells them. Raises UploadFault."""
     count = number_value(table.header, "TFIELDS")
     if not isinstance(count, int) or not 1 <= count <= 999:
@@ -232,7 +234,7 @@ def _columns(table: BinaryTable) -> list[_Stored]:
     return columns
 
 
-def _column(table: BinaryTable, number: int, begin: int) -> _Stored | None:
+def _column(table: BinaryTable, number: int, begin: int) -> Stored | None:
     header = table.header
     name = " ".join((text_value(header, f"TTYPE{number}") or f"col{number}").split())
     form = _FORM.fullmatch(text_value(header, f"TFORM{number}") or "")
@@ -262,7 +264,7 @@ def _column(table: BinaryTable, number: int, begin: int) -> _Stored | None:
     scale, zero = _scaling(header, number, field)
     width = stored_bytes(field, repeat) if pointer is None else pointer * 2 * repeat
     given = replace(_meant(field, scale, zero), xtype=text_value(header, f"TXTYP{number}"))
-    return _Stored(field, given, begin, width, pointer, scale, zero)
+    return Stored(field, given, begin, width, pointer, scale, zero)
 
 
 def _scaling(header: Header, number: int, field: Field) -> tuple[float, float]:
@@ -295,7 +297,7 @@ def _arraysize(header: Header, number: int, repeat: int, datatype: str) -> str |
     return str(repeat) if repeat > 1 or datatype == "char" else None
 
 
-def _told_anew(column: _Stored, field: Field) -> _Stored:
+def _told_anew(column: Stored, field: Field) -> Stored:
     """The column with the name and the facts of a FIELD; its type stays that of the file."""
     mine = column.given
     given = replace(
@@ -310,7 +312,7 @@ def _told_anew(column: _Stored, field: Field) -> _Stored:
     return replace(column, given=given)
 
 
-def _is_coverage(table: BinaryTable) -> bool:
+def is_coverage(table: BinaryTable) -> bool:
     """Whether the table is a MOC: it says so, and has one column."""
     header = table.header
     return (
@@ -321,24 +323,13 @@ def _is_coverage(table: BinaryTable) -> bool:
     )
 
 
-def _coverage(table: BinaryTable, content: Bytes, limits: ReadLimits) -> Coverage:
+def read_coverage(table: BinaryTable, content: Bytes, limits: ReadLimits) -> Coverage:
     header = table.header
     form = (text_value(header, "TFORM1") or "").removeprefix("1")
-    if (text_value(header, "MOCDIM") or "SPACE").upper() != "SPACE":
-        raise UploadFault("the coverage map is one of time or frequency; one of the sky is wanted")
     if form not in ("I", "J", "K") or table.width != {"I": 2, "J": 4, "K": 8}[form]:
         raise UploadFault(f"the cells of the coverage map are of the type {form!r}, I, J or K are wanted")
-    if (text_value(header, "COORDSYS") or "C").upper() not in ("C", "ICRS"):
-        raise UploadFault("the coverage map is not in ICRS")
     limits.check()
     stored = content[table.start : table.start + table.rows * table.width].view(f">i{table.width}")
-    numbers = stored.astype(np.int64)
-    ordering = (text_value(header, "ORDERING") or "NUNIQ").upper()
-    if ordering == "NUNIQ":
-        return coverage_of_cells(numbers)
-    if ordering not in ("RANGE", "RANGE29") or len(numbers) % 2 or (numbers < 0).any():
-        raise UploadFault(f"a coverage map with ORDERING {ordering!r} is not read, only NUNIQ and RANGE")
-    pairs = numbers.reshape(-1, 2)
-    if (pairs[:, 0] >= pairs[:, 1]).any():
-        raise UploadFault("the coverage map has a range that ends before it begins")
-    return coverage_of_ranges(pairs)
+    words = {key: text_value(header, key) for key in _MAP_WORDS}
+    orders = {key: number_value(header, key) for key in _MAP_ORDERS}
+    return coverage_of_column({**words, **orders}, stored.astype(np.int64))

@@ -1,5 +1,5 @@
-"""The one table of the constraints of ``/sia2/query`` (SIA 2.0, section 2.1): from it come the reading of
-requests, the query in ADQL, and what answers say of the service.
+"""The one table of the constraints of data sets, those of SIA 2.0 (section 2.1) and one of our own: from it
+come the reading of requests, the query in ADQL, and what services say of themselves.
 
 Values of one parameter are alternatives, parameters all have to be met (SIA-007). Units are fixed (SIA-025).
 """
@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from vo_service.asking.constraints import conditions, maps, positions, values
+from vo_service.asking.constraints.maps import MapTerm
 from vo_service.dali import shapes
-from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Parameter, plain
+from vo_service.dali.parameters import Parameter, plain
 from vo_service.dali.shapes import CORNERS
-from vo_service.sia import conditions, positions, values
 
 T = TypeVar("T")
 
@@ -25,17 +26,18 @@ NUMBERS: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class SiaParameter(Generic[T]):
+class Constraint(Generic[T]):
     """A constraint: how its values are read (raising ValueError), and what has to be true of which columns of
     ``ivoa.obscore``.
 
-    ``rule`` makes a condition in ADQL of the columns and one value or more. The rest is as in VOTable's
-    PARAM. ``listed``: the values that there are in the column are few as a rule, and are told (SIA-091).
+    ``rule`` makes a condition in ADQL of the columns and one value or more, perhaps with a table that comes
+    with the query. The rest is as in VOTable's PARAM. ``listed``: the values that there are in the column are
+    few as a rule, and are told (SIA-091).
     """
 
     name: str
     read: Callable[[str], T]
-    rule: Callable[[tuple[str, ...], Sequence[T]], str]
+    rule: Callable[[tuple[str, ...], Sequence[T]], str | MapTerm]
     columns: tuple[str, ...]
     description: str
     ucd: str | None = None
@@ -58,18 +60,16 @@ def _interval(
     description: str,
     ucd: str,
     unit: str | None = None,
-) -> SiaParameter[tuple[float, float]]:
+) -> Constraint[tuple[float, float]]:
     told = f"{description} One number, or two for an interval with its ends; -Inf and +Inf leave it open."
-    return SiaParameter(name, values.span, rule, columns, told, ucd, unit, "double", "2", "interval")
+    return Constraint(name, values.span, rule, columns, told, ucd, unit, "double", "2", "interval")
 
 
-def _text(
-    name: str, column: str, description: str, ucd: str | None, listed: bool = True
-) -> SiaParameter[str]:
-    return SiaParameter(name, plain, conditions.equal, (column,), description, ucd, listed=listed)
+def _text(name: str, column: str, description: str, ucd: str | None, listed: bool = True) -> Constraint[str]:
+    return Constraint(name, plain, conditions.equal, (column,), description, ucd, listed=listed)
 
 
-POS: Final = SiaParameter(
+POS: Final = Constraint(
     "POS",
     shapes.position,
     positions.meets,
@@ -78,6 +78,16 @@ POS: Final = SiaParameter(
     f" POLYGON lon1 lat1 lon2 lat2 ... (at most {CORNERS} corners, the smaller side of its border),"
     " e.g. CIRCLE 204.25 -29.87 0.1 or RANGE 204 205 -30 +Inf.",
     "pos.outline;obs",
+)
+MOC: Final = Constraint(
+    "MOC",
+    values.coverage_map,
+    maps.meets,
+    ("s_region",),
+    "Coverage map that s_region meets, as ASCII MOC (ICRS), e.g. 6/1000-1003 8/20000; one in a file comes by"
+    " UPLOAD.",
+    "pos.outline;obs",
+    xtype="moc",
 )
 BAND: Final = _interval(
     "BAND",
@@ -95,7 +105,7 @@ TIME: Final = _interval(
     "time.interval;obs.exposure",
     "d",
 )
-POL: Final = SiaParameter(
+POL: Final = Constraint(
     "POL",
     values.polarisation,
     conditions.member,
@@ -160,7 +170,7 @@ DPTYPE: Final = _text(
     "Kind of data product, dataproduct_type: image or cube, which are all that is found here.",
     "meta.code.class",
 )
-CALIB: Final = SiaParameter(
+CALIB: Final = Constraint(
     "CALIB",
     values.level,
     conditions.equal,
@@ -171,7 +181,7 @@ CALIB: Final = SiaParameter(
     arraysize=None,
     listed=True,
 )
-TARGET: Final = SiaParameter(
+TARGET: Final = Constraint(
     "TARGET",
     plain,
     conditions.known_as,
@@ -181,7 +191,7 @@ TARGET: Final = SiaParameter(
     " source are found, whatever they call it. No name is resolved.",
     "meta.id;src",
 )
-FORMAT: Final = SiaParameter(
+FORMAT: Final = Constraint(
     "FORMAT",
     values.media_type,
     conditions.equal_in_any_case,
@@ -192,14 +202,8 @@ FORMAT: Final = SiaParameter(
     listed=True,
 )
 
-TABLE: Final[tuple[SiaParameter[Any], ...]] = (
-    POS, BAND, TIME, POL, FOV, SPATRES, SPECRP, EXPTIME, TIMERES,
+TABLE: Final[tuple[Constraint[Any], ...]] = (
+    POS, MOC, BAND, TIME, POL, FOV, SPATRES, SPECRP, EXPTIME, TIMERES,
     ID, COLLECTION, FACILITY, INSTRUMENT, DPTYPE, CALIB, TARGET, FORMAT,
 )  # fmt: skip
 """All constraints, in the order in which queries and answers have them."""
-
-CONTROLS: Final[tuple[Parameter[Any], ...]] = (MAXREC, RESPONSEFORMAT, RUNID)
-"""Parameters of every service, of one value each (SIA-008)."""
-
-NAMES: Final = (*(one.name for one in TABLE), *(one.name for one in CONTROLS))
-"""The names of all that a request may have."""

@@ -67,9 +67,11 @@ def any_of(wheres: Sequence[str]) -> str:
     return wheres[0] if len(wheres) == 1 else _among([_NAMED + where for where in wheres])
 
 
-def by_name(where: str) -> str:
-    """The condition of the rows whose identifiers meet another one, which is asked of these alone."""
-    return _among((_NAMED + where,))
+def named(tables: str, where: str) -> str:
+    """The condition of the rows whose identifiers meet another one, which is asked of these alone.
+
+    ``tables`` are those that it reads, the rows' own first."""
+    return _among((f"SELECT obs_publisher_did FROM {tables} WHERE {where}",))  # noqa: S608 - of our writing
 
 
 def is_joined(condition: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 from vo_service.dali.parameters import shortened
 from vo_service.dali.values import Pair, interval, real, whole
+from vo_service.sky import MOC_CELLS, Moc, RegionError, parse_moc
 
 POLARISATIONS: Final = tuple("I Q U V RR LL RL LR XX YY XY YX POLI POLA".split())
 """The labels of ObsCore's pol_states (SIA-044)."""
@@ -43,3 +44,23 @@ def media_type(text: str) -> str:
     """
     word = re.sub(r"\s*([;=/])\s*", r"\1", text.strip().lower())
     return word.replace(" ", "+")
+
+
+def coverage_map(text: str) -> Moc:
+    """A map of the sky as ASCII MOC (MOC 2.0, section 4.3.2)."""
+    try:
+        found = parse_moc(text)
+    except RegionError as error:
+        raise ValueError(_misread(text, error)) from error
+    if found.count_of_cells > MOC_CELLS:
+        raise ValueError(f"a map has at most {MOC_CELLS} cells, this one has {found.count_of_cells}")
+    return found
+
+
+def _misread(text: str, error: RegionError) -> str:
+    """What is wrong with a map, and where in its text."""
+    if error.at < 0:
+        return f"{error.expected} is wanted"
+    found = text[error.at :]
+    there = f"{shortened(found)!r} stands" if found else "it ends"
+    return f"{error.expected} is wanted at character {error.at + 1}, where {there}"

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from vo_service.sia.conditions import Columns, any_of, quoted
+from vo_service.asking.constraints.conditions import Columns, any_of, quoted
 from vo_service.sky import Circle, Polygon, Range, Region, Union
 
 _SMALL: Final = math.radians(5.0)

@@ -1,0 +1,1 @@
+"""Coverage maps over HTTP, and the search by one."""
