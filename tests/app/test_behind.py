@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from live_service import until
 
 from vo_service.commands.behind import behind
 
@@ -18,7 +19,7 @@ SERVICE = """
 import sys, time
 from pathlib import Path
 from vo_service.commands.behind import behind
-with behind(Path(sys.argv[1]), ["ingest", sys.argv[1]], "beside.log") as command:
+with behind(Path(sys.argv[1]), [["ingest", sys.argv[1]]], "beside.log") as command:
     command.start()
     print(command.pid, flush=True)
     time.sleep(60)
@@ -43,12 +44,21 @@ def is_running(pid: int) -> bool:
 
 
 def test_it_ends_with_its_block(tmp_path: Path) -> None:
-    with behind(tmp_path, ["no-such-command"], "beside.log") as command:
+    with behind(tmp_path, [["no-such-command"]], "beside.log") as command:
         assert command.pid is None
         command.start()
         wait_for_log(tmp_path)
     assert "no-such-command" in (tmp_path / "logs" / "beside.log").read_text()
     command.end()  # a second time does no harm
+
+
+def test_one_that_fails_does_not_keep_the_next_from_running(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "beside.log"
+    with behind(tmp_path, [["no-such-command"], ["runs", "--no-such-option"]], "beside.log") as command:
+        command.start()
+        assert until(lambda: log.exists() and "no-such-option" in log.read_text())
+    said = log.read_text()
+    assert 0 <= said.index("no-such-command") < said.index("no-such-option")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked at in /proc")

@@ -1,5 +1,6 @@
 """From the rows of a snapshot to the families of image trees, and their fields."""
 
+from vo_service.atlas.archive import ARCHIVE_COLUMNS, ArchiveFacts, archive_description, archive_facts
 from vo_service.atlas.described import Publisher, description_of, tree_did
 from vo_service.atlas.facts import FamilyFacts, Member
 from vo_service.atlas.families import Families, Family, LeftOut, Means, families_of
@@ -10,6 +11,8 @@ from vo_service.atlas.opening import Origin, Workbench
 from vo_service.atlas.single import CubeAxis, PlaneField, SingleDataset, single_dataset
 
 __all__ = [
+    "ARCHIVE_COLUMNS",
+    "ArchiveFacts",
     "AtlasField",
     "CubeAxis",
     "Families",
@@ -25,6 +28,8 @@ __all__ = [
     "Publisher",
     "SingleDataset",
     "Workbench",
+    "archive_description",
+    "archive_facts",
     "description_of",
     "families_of",
     "single_dataset",

@@ -43,7 +43,7 @@ def description_of(name: str, facts: FamilyFacts, publisher: Publisher) -> Descr
         copyright_url=publisher.rights_uri,
         acknowledgement=publisher.citation,
         references=tuple(sorted(facts.references)[-_LISTED:]),
-        progenitors=_progenitors(facts),
+        progenitors=progenitors_of(facts.proposals, facts.collections),
         t_min=facts.t_min,
         t_max=facts.t_max,
         em_min=facts.em_min,
@@ -57,10 +57,10 @@ def _one_word(names: tuple[str, ...]) -> str | None:
     return names[0] if len(names) == 1 and len(names[0].split()) == 1 else None
 
 
-def _progenitors(facts: FamilyFacts) -> tuple[str, ...]:
+def progenitors_of(proposals: tuple[str, ...], collections: tuple[str, ...]) -> tuple[str, ...]:
     """The projects that observed, else the collections."""
-    if not facts.proposals:
-        return facts.collections
-    if len(facts.proposals) > _LISTED:
-        return (f"{len(facts.proposals)} projects of {', '.join(facts.collections)}",)
-    return facts.proposals
+    if not proposals:
+        return collections
+    if len(proposals) > _LISTED:
+        return (f"{len(proposals)} projects of {', '.join(collections)}",)
+    return proposals

@@ -20,7 +20,7 @@ _OF_QUANTITY = {
     Quantity.MOMENT0: "Surface brightness of spectral cubes, integrated over radio velocity",
     Quantity.PEAK: "Highest surface brightness of spectral cubes among their channels",
 }
-_REGIME_OF: Mapping[tuple[str, ...], tuple[str, ...]] = {("JAO",): ("Millimeter",)}
+REGIME_OF: Mapping[tuple[str, ...], tuple[str, ...]] = {("JAO",): ("Millimeter",)}
 """Of observatories that see nothing else, where no row tells a wavelength."""
 _HOW = (
     "Values of every unit are converted with the beam (of each channel, where a cube has several), the solid "
@@ -83,7 +83,7 @@ def facts_of(key: FamilyKey, sets: Iterable[tuple[PublicSet, Recipe]]) -> Family
         em_max=max((high for _, high in spans), default=None),
         t_min=min(times, default=None),
         t_max=max(times, default=None),
-        regimes=tuple(wavebands(tuple(spans))) or _REGIME_OF.get(facilities, ()),
+        regimes=tuple(wavebands(tuple(spans))) or REGIME_OF.get(facilities, ()),
         collections=collections,
         facilities=facilities,
         instruments=_words(rows, "instrument_name"),

@@ -1,7 +1,7 @@
-"""Another command of ours that runs beside a service, while the service answers.
+"""Other commands of ours that run beside a service, one after the other, while the service answers.
 
-It ends with the service, also where that is killed: it runs through this module, which watches the pipe that
-the service holds the other end of.
+They end with the service, also where that is killed: they run through this module, which watches the pipe
+that the service holds the other end of.
 """
 
 from __future__ import annotations
@@ -13,28 +13,32 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from threading import Thread
 
 _PATIENCE_SECONDS = 10.0
+_NEXT = "--next"
+"""Stands before each of the commands."""
 
 
 class Behind:
-    """A command that can be started once, and is ended with the block that it belongs to."""
+    """Commands that can be started once, and are ended with the block that they belong to."""
 
-    def __init__(self, home: Path, arguments: Sequence[str], log: str) -> None:
+    def __init__(self, home: Path, commands: Sequence[Sequence[str]], log: str) -> None:
+        arguments = [word for command in commands for word in (_NEXT, *command)]
         self._command = [sys.executable, "-m", __name__, "--home", str(home), "--quiet", *arguments]
         self._log = home / "logs" / log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process that runs it; None before it was started."""
+        """The process that runs them; None before it was started."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start it, by one process of its own so that the service has the other cores; what it says goes to
-        its log under HOME."""
+        """Start them, each by one process of its own so that the service has the other cores; what they say
+        goes to their log under HOME. One that fails does not keep the next from running."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  (a command of our own)
@@ -42,12 +46,12 @@ class Behind:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "VO_SERVICE_INGEST_WORKERS": "1"},
+                env={**os.environ, "VO_SERVICE_INGEST_WORKERS": "1", "VO_SERVICE_HIPS_PROCESSES": "1"},
                 start_new_session=True,
             )
 
     def end(self) -> None:
-        """End it, if it still runs: what it has done is kept, the next run goes on from there."""
+        """End what still runs: what was done is kept, the next run goes on from there."""
         if self._process is None:
             return
         with self._process:  # closes the pipe
@@ -60,13 +64,13 @@ class Behind:
 
 
 @contextmanager
-def behind(home: Path, arguments: Sequence[str], log: str) -> Iterator[Behind]:
-    """A command to be started within the block, and ended with it."""
-    command = Behind(home, arguments, log)
+def behind(home: Path, commands: Sequence[Sequence[str]], log: str) -> Iterator[Behind]:
+    """Commands to be started within the block, and ended with it."""
+    running = Behind(home, commands, log)
     try:
-        yield command
+        yield running
     finally:
-        command.end()
+        running.end()
 
 
 def _end_with_pipe() -> None:
@@ -76,6 +80,21 @@ def _end_with_pipe() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _run(words: Sequence[str]) -> int:
+    """Run the commands; the highest of their exit codes."""
+    shared, *commands = (list(part) for is_word, part in groupby(words, _NEXT.__ne__) if is_word)
+    return max(_exit_code([*shared, *command]) for command in commands)
+
+
+def _exit_code(words: Sequence[str]) -> int:
+    sys.argv[1:] = words
+    try:
+        runpy.run_module("vo_service.cli", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
+
+
 if __name__ == "__main__":
     Thread(target=_end_with_pipe, name="end-with-service", daemon=True).start()
-    runpy.run_module("vo_service.cli", run_name="__main__", alter_sys=True)
+    sys.exit(_run(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """``vo-service demo``: sample holdings, ingested, harvested and served, in one go.
 
-It serves what headers and archive rows tell first; the pixels are measured behind that.
+It serves what headers and archive rows tell first; behind that pixels are measured, and maps of the sky made.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ The demo answers at {address}/tap. In TOPCAT give this as TAP URL; in Python:
     ''').to_table())
 
 The pixels of its images are measured now, which takes a minute: holdings.measurement then has their noise
-and peaks, holdings.line_candidate what may be lines.
+and peaks, holdings.line_candidate what may be lines. Coverage maps ({address}/moc) and tiles for Aladin
+({address}/hips) follow behind.
 
 Everything is in {home}; end with Ctrl-C."""
 
@@ -62,11 +63,11 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
         raise
     home = settings.home.resolve()
     pixels = ["ingest", str(home / _HOLDINGS / "products"), "--root", _ROOT]
-    with behind(home, pixels, "pixels.log") as measuring:
+    with behind(home, [pixels, ["moc"], ["hips"]], "behind.log") as following:
 
         def ready(address: str) -> None:
             console.say(_TRY.format(address=address, home=home))
-            measuring.start()
+            following.start()
 
         server.serve(settings, listening, console.quiet, ready)
     return DONE

@@ -21,7 +21,6 @@ from vo_service.atlas import (
     LeftOut,
     Looks,
     Means,
-    Publisher,
     Workbench,
     description_of,
     families_of,
@@ -29,7 +28,7 @@ from vo_service.atlas import (
 from vo_service.atlas.recipes import Quantity
 from vo_service.commands.command import CallFailed
 from vo_service.commands.tree_lint import judge
-from vo_service.commands.tree_work import TreeWork
+from vo_service.commands.tree_work import TreeWork, counted
 from vo_service.holdings.gzip_indexes import FOLDER as INDEXES
 from vo_service.pixels.processes import forkserver
 from vo_service.store.disk import disk_errors
@@ -100,11 +99,8 @@ def _families(work: TreeWork) -> Families:
 
 
 def _build(work: TreeWork, family: Family, engine: Engine) -> Report:
-    settings = work.settings
-    publisher = Publisher(work.authority, settings.citation, settings.rights_uri)
-
     def describe(names: Sequence[str]) -> Description:
-        return description_of(family.name, family.facts(frozenset(names)), publisher)
+        return description_of(family.name, family.facts(frozenset(names)), work.publisher)
 
     return build_tree(
         family.name,
@@ -121,14 +117,14 @@ def _build(work: TreeWork, family: Family, engine: Engine) -> Report:
 def _tell(work: TreeWork, report: Report, fields: int) -> None:
     if report.build is None:
         work.console.say(
-            f"{report.name}: none of its {_counted(fields, 'field')} can be had; there is no tree"
+            f"{report.name}: none of its {counted(fields, 'field')} can be had; there is no tree"
         )
     elif not report.changed:
         work.console.say(f"{report.name}: nothing changed")
     else:
         work.console.say(
-            f"{report.name}: order {report.order}, {_counted(fields - len(report.left_out), 'field')}; "
-            f"{_counted(report.made, 'tile')} made, {report.kept} taken over"
+            f"{report.name}: order {report.order}, {counted(fields - len(report.left_out), 'field')}; "
+            f"{counted(report.made, 'tile')} made, {report.kept} taken over"
         )
 
 
@@ -184,7 +180,3 @@ def _together(some: Iterable[LeftOut]) -> list[str]:
     for each in some:
         found.setdefault((each.dataset_id, each.reason), []).append(each.family)
     return [f"{name} ({', '.join(trees)}): {reason}" for (name, reason), trees in found.items()]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hips.trees.versions import Trees
+from vo_service.atlas import Publisher
 from vo_service.commands.console import Console, Progress
 from vo_service.commands.home import Home
 from vo_service.settings import Settings
@@ -45,6 +46,17 @@ class TreeWork:
     def authority(self) -> str:
         """The IVOA authority of identifiers: that of the home, once it has one."""
         return self.home.catalogue.find_setting("authority") or self.settings.authority
+
+    @property
+    def publisher(self) -> Publisher:
+        """Who publishes them."""
+        settings = self.settings
+        return Publisher(self.authority, settings.citation, settings.rights_uri)
+
+
+def counted(number: int, what: str) -> str:
+    """``1 tile``, ``2 tiles``."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 Make = Callable[[TreeWork], bool]
