@@ -35,7 +35,7 @@ from hips.mocs import drafts
 from hips.mocs.build import build_maps
 from hips.mocs.drafts import Source
 from hips.mocs.errors import MocError
-from hips.mocs.kept import Builds, open_build
+from hips.mocs.kept import Build, Builds, open_build
 from hips.mocs.names import Dimension
 from hips.mocs.orders import Orders
 from vo_service.access import Rights
@@ -92,6 +92,41 @@ def test_only_what_changed_is_made_again(tmp_path: Path) -> None:
     assert after.digest(("project", "P3")) != before.digest(("project", "P3"))
     assert build_of(tmp_path, changed[1:], snapshot=3).units.gone == 1
     assert opened(tmp_path).moc(("project", "P0"), Dimension.SPACE) is None
+
+
+OPEN = {"_region_measured": "Circle ICRS 10 10 0.004", "obs_release_date": PAST}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"s_region": "Circle ICRS 10 10 0.02"},
+        {"s_region": None, "s_ra": 10.0, "s_dec": 3.0},
+        OPEN,
+        {"t_min": 58000.05},
+        {"t_max": 58000.2},
+        {"t_min": None, "t_max": None},
+        {"em_min": 0.0009},
+        {"em_max": 0.0012},
+        {"em_support": [0.001, 0.00102, 0.00105, 0.0011]},
+        {"specsys": "LSRK"},
+        {"band_list": "7"},
+        {"proposal_id": "P9"},
+    ],
+    ids=lambda change: next(iter(change)) + str(len(change)),
+)
+def test_whatever_maps_are_made_of_makes_them_again(tmp_path: Path, change: Row) -> None:
+    build_of(tmp_path / "home", FEW)
+    changed = [*FEW[:3], {**FEW[3], **change}]
+    assert build_of(tmp_path / "home", changed, snapshot=2).units.made == 1
+    build_of(tmp_path / "fresh", changed)
+    assert maps_of(opened(tmp_path / "home")) == maps_of(opened(tmp_path / "fresh"))
+    assert maps_of(opened(tmp_path / "home")) != maps_of(built_of_few(tmp_path / "before"))
+
+
+def built_of_few(home: Path) -> Build:
+    build_of(home, FEW)
+    return opened(home)
 
 
 def test_nothing_to_do_moves_the_pointer_alone(tmp_path: Path) -> None:

@@ -80,6 +80,26 @@ def test_no_cell_is_farther_than_its_slack(drawn: Drawn, finer: int) -> None:
     assert (with_corner | (away <= allowed)).all()
 
 
+@settings(max_examples=40)
+@given(LONGITUDES, LATITUDES, st.floats(-6.0, -1.2), st.integers(0, 6))
+def test_no_cell_of_a_circle_is_farther_than_its_slack(
+    lon: float, lat: float, log_size: float, finer: int
+) -> None:
+    size = 10.0**log_size
+    order = order_for(size, finer)
+    text = f"Circle ICRS {lon!r} {lat!r} {math.degrees(size)!r}"
+    cells = cells_in(cover_texts(pa.array([text]), order).cells).astype(np.uint64)
+    border_lon, border_lat = cdshealpix.nested.vertices(cells, order, step=16)
+    lons, lats = border_lon.to_value("rad"), border_lat.to_value("rad")
+    border = np.stack([np.cos(lats) * np.cos(lons), np.cos(lats) * np.sin(lons), np.sin(lats)], axis=-1)
+    away = np.linalg.norm(border - parse_region(text).cap().centre, axis=-1).min(axis=1)
+    side = math.sqrt(math.pi / 3.0) / 2.0**order
+    from_pole = np.radians(90.0 - np.abs(border_lat.to_value("deg")).max(axis=1))
+    allowed = side * (0.07 + np.minimum(0.3, side / np.maximum(from_pole, 1e-9)))
+    with_centre = cells == cells_at(np.array([lon]), np.array([lat]), order)
+    assert (with_centre | (away <= 2.0 * np.sin(size / 2.0) + allowed)).all()
+
+
 @settings(max_examples=100)
 @given(LONGITUDES, LATITUDES, st.floats(-7.0, -0.9), st.integers(-2, 5), st.integers(0, 2**31))
 def test_circles_are_covered_as_wanted(
