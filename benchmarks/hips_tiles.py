@@ -37,7 +37,7 @@ _TIMES = 400
 _CROWD = 20 * AT_ONCE
 _EACH = 50
 """Different tiles of a kind."""
-_PRODUCTS = "60"
+_PRODUCTS = 60
 _GZIP = {"Accept-Encoding": "gzip"}
 Address = tuple[str, str]
 """A kind of tile, and its path."""
@@ -54,11 +54,11 @@ def main() -> None:
         report("hips_tiles", measured(home, options.workers))
 
 
-def make_home(place: Path) -> Path:
+def make_home(place: Path, products: int = _PRODUCTS) -> Path:
     """The sample holdings, with trees of what is public."""
     home, sample = place / "home", place / "sample"
     for words in (
-        ("sample", str(sample), "--products", _PRODUCTS),
+        ("sample", str(sample), "--products", str(products)),
         ("ingest", str(sample / "products")),
         ("harvest", str(sample / "archive.vot")),
         ("hips",),

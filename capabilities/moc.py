@@ -1,10 +1,11 @@
-"""The VOSI capabilities document of coverage maps: the search by one.
+"""The VOSI capabilities document of coverage maps: the search by one, and the maps of answers.
 
-No standard has such a search; what a client has to know of it are its parameters.
+No standard has either; what a client has to know of them are their parameters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vo_models.voresource.models import Capability
@@ -26,11 +27,17 @@ _WORDS = (
     " (HEALPix), with the area, or the probability, that each footprint holds of it. The map is a parameter"
     " (MOC) or a file that comes with a POST (UPLOAD)."
 )
+_FITS = "application/fits"
+_MAP_WORDS = (
+    "The coverage map (MOC) of all images and cubes that meet constraints, in FITS, JSON or ASCII. Without"
+    " constraints it is the page that lists the maps of the holdings: of all, of bands, years, projects and"
+    " data sets, in space, in space and time, and in space and frequency."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchParameter:
-    """A parameter of the search, in the words of VOTable's PARAM."""
+    """A parameter, in the words of VOTable's PARAM."""
 
     name: str
     description: str
@@ -45,33 +52,43 @@ class SearchParameter:
 class MocService:
     """Everything that coverage maps declare.
 
-    ``base_url`` is their address, such as ``https://host/moc``; a slash at its end is dropped.
+    ``base_url`` is their address, such as ``https://host/moc``; a slash at its end is dropped. ``parameters``
+    are those of the search, ``map_parameters`` those of the maps of answers.
     """
 
     base_url: str
     parameters: tuple[SearchParameter, ...]
     login: Login = EVERYBODY
+    map_parameters: tuple[SearchParameter, ...] = ()
 
 
 def moc_capabilities(service: MocService) -> bytes:
-    """The capabilities document: the search and the endpoints of VOSI."""
+    """The capabilities document: the search, the maps of answers, and the endpoints of VOSI."""
     return write_document(AskedCapabilities(capability=moc_capability_elements(service)))
 
 
 def moc_capability_elements(service: MocService) -> list[AskedCapability | Capability]:
     """The same, as elements that stand in the record of the service too (REG-083)."""
     base = service.base_url.rstrip("/")
-    search = AskedCapability(
+    found = [_asked(service, f"{base}/search", _WORDS, _VOTABLE, service.parameters)]
+    if service.map_parameters:
+        found.append(_asked(service, base, _MAP_WORDS, _FITS, service.map_parameters))
+    return [*found, *vosi_capabilities(base)]
+
+
+def _asked(
+    service: MocService, address: str, words: str, result: str, parameters: Sequence[SearchParameter]
+) -> AskedCapability:
+    return AskedCapability(
         standard_id=None,
-        description=_WORDS,
+        description=words,
         interface=asked(
-            interfaces(f"{base}/search", "base", None, service.login),
-            _VOTABLE,
-            [_element(one) for one in service.parameters],
+            interfaces(address, "base", None, service.login),
+            result,
+            [_element(one) for one in parameters],
             std=False,
         ),
     )
-    return [search, *vosi_capabilities(base)]
 
 
 def _element(one: SearchParameter) -> ParameterElement:

@@ -40,6 +40,9 @@ from vo_service.datalink.service import Surroundings as LinkSurroundings
 from vo_service.datalink.services import Cuts
 from vo_service.engines import Engine, Engines, Limits, SnapshotNotLoaded, SnapshotOutdated
 from vo_service.files.handlers import FileService
+from vo_service.moc.built_maps import open_built_maps
+from vo_service.moc.maps import CoverageMaps
+from vo_service.moc.maps import Surroundings as MapSurroundings
 from vo_service.moc.search import MocSearch
 from vo_service.moc.search import Surroundings as SearchSurroundings
 from vo_service.packages.service import Packages
@@ -70,6 +73,7 @@ from vo_service.store.tokens import TokenTable
 from vo_service.tap.health import Health
 from vo_service.tap.readiness import Readiness
 from vo_service.tap.service import Surroundings, Tap
+from vo_service.trees.service import Surroundings as TreeSurroundings
 from vo_service.trees.service import open_trees
 
 _JOB_BUSY_SECONDS = 5  # who asks for a job hears of a locked database soon
@@ -90,7 +94,8 @@ _PLACES = (
         "tables by position, /cone/{schema.table}: RA=..., DEC=..., SR=...",
     ),
     ("/hips", "images of the sky as trees of tiles (HiPS); /hips/hipslist for programs"),
-    ("/moc/search", "data sets that meet a map of the sky: MOC=..., or a file with POST"),
+    ("/moc", "maps of where the archive has looked, by band, year, project and data set (MOC)"),
+    ("/moc/capabilities", "data sets that meet a map of the sky, /moc/search: MOC=..., or a file by POST"),
     ("/datalink/sync", "what belongs to a data set: ID=..."),
     (
         "/packages/list?QUERY=SELECT+TOP+5+dataset_id+FROM+ivoa.obscore",
@@ -141,9 +146,28 @@ class Service:
         self.files = FileService(self.shelf, digests, self.identity, self._addresses)
         desk = open_desk(settings, self.shelf, board, parts)
         self._cones = Cone(ConeSurroundings(queries, door, self.health))
+        self._maps = open_built_maps(
+            settings.home,
+            self.current,
+            snapshots.current_number,
+            self._rights,
+            _now,
+            self._authority.name,
+        )
         self._discovery = self._open_discovery(queries, door, desk, digests, parts)
         self.trees = open_trees(
-            settings.home, self.current, snapshots.current_number, self._rights, _now, self._addresses
+            settings,
+            TreeSurroundings(
+                self.current,
+                snapshots.current_number,
+                self._rights,
+                _now,
+                self._addresses,
+                self.shelf,
+                desk,
+                self.identity,
+                self._authority,
+            ),
         )
         self.registry = open_registry(
             settings,
@@ -153,6 +177,7 @@ class Service:
             self.tap.described,
             self._described,
             self._addresses,
+            maps=self._maps.whole,
         )
         self.soda = self._open_soda(desk, place, queries)
         self.previews = PreviewService(desk, self.identity, self._addresses)
@@ -182,14 +207,19 @@ class Service:
                 self._authority,
                 Cuts(own_cuts, shared_descriptors),
                 examples,
+                settings.hips_plane_pixels,
             ),
         )
         self._map_search = MocSearch(SearchSurroundings(queries, door, health, self._authority.name, maps))
+        coverage = CoverageMaps(
+            MapSurroundings(queries, door, self.shelf, self._authority.name, maps, settings.moc_footprints),
+            self._maps,
+        )
         packages = Packages(
             settings, PackageSurroundings(queries, self.shelf, digests, rights, door, self._authority)
         )
         parts.callback(packages.close)
-        found = (images, self._cones, self._map_search, links, packages)
+        found = (images, self._cones, self._map_search, coverage, links, packages)
         return [route for each in found for route in each.routes()]
 
     def _described(self, address: str) -> tuple[DataService, ...]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
-from pydantic_xml import BaseXmlModel, element
+from pydantic_xml import BaseXmlModel, attr, element
 
 Interval = tuple[float, float]
 
@@ -35,7 +35,8 @@ class Extent:
 
     ``moc``: coverage of the sky as ASCII MOC, ICRS; None where nothing is known of it. ``times``: spans of
     MJD (UTC). ``wavelengths``: spans of vacuum wavelengths, m. Spans are sorted and disjoint.
-    ``facilities`` and ``instruments``: names in the holdings.
+    ``facilities`` and ``instruments``: names in the holdings. ``footprint``: address of the coverage map at
+    its full resolution.
     """
 
     moc: str | None = None
@@ -43,14 +44,23 @@ class Extent:
     wavelengths: tuple[Interval, ...] = ()
     facilities: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
+    footprint: str | None = None
+
+
+class FootprintElement(BaseXmlModel):
+    """Where a coverage map is (MOC-085)."""
+
+    ivo_id: str = attr(name="ivo-id", default="ivo://ivoa.net/std/moc")
+    address: str
 
 
 class CoverageElement(BaseXmlModel, tag="coverage", ns=""):
-    """The element ``coverage``, in the order of the schema (REG-120)."""
+    """The element ``coverage``, in the order of the schema (REG-120, MOC-088)."""
 
     spatial: str | None = element(tag="spatial", ns="", default=None)
     temporal: list[str] = element(tag="temporal", ns="", default_factory=list)
     spectral: list[str] = element(tag="spectral", ns="", default_factory=list)
+    footprint: FootprintElement | None = element(tag="footprint", ns="", default=None)
     waveband: list[str] = element(tag="waveband", ns="", default_factory=list)
 
 
@@ -62,6 +72,7 @@ def coverage_element(extent: Extent) -> CoverageElement | None:
         spatial=extent.moc,
         temporal=[_days(*span) for span in extent.times],
         spectral=[_joules(*span) for span in reversed(extent.wavelengths)],
+        footprint=None if extent.footprint is None else FootprintElement(address=extent.footprint),
         waveband=wavebands(extent.wavelengths),
     )
 

@@ -38,10 +38,11 @@ def data_services(
         *(_cone(table, search) for table, search in cones.items()),
         DataService(
             "moc",
-            "data sets by map of the sky",
+            "coverage maps, and data sets by map of the sky",
             "MOC search",
-            "Data sets whose footprints meet a coverage map (MOC), or the credible region of a map of "
-            "probability, with the area or the probability that each holds.",
+            "Coverage maps (MOC) of the holdings and of answers; data sets whose footprints meet a coverage "
+            "map, or the credible region of a map of probability, with the area or the probability that each "
+            "holds.",
             tuple(moc_capability_elements(maps)),
             _OBSCORE,
         ),

@@ -14,7 +14,9 @@ from hips.images.errors import ImagesError
 from hips.images.work import Job, begin
 from vo_service.pixels.processes import end_with_parent, forkserver
 
-_PRELOADED = ("hips.images.work", "hips.images.resample", "reproject")
+PRELOADED = ("hips.images.work", "hips.images.resample", "reproject")
+"""Modules that all processes need. Whoever starts any others before names these to `forkserver` too: each
+process of a crew would else take two seconds to load them."""
 
 
 class Crew(Protocol):
@@ -88,7 +90,7 @@ def crew(processes: int, job: Job | None) -> Iterator[Crew]:
         finally:
             begin(None)
         return
-    context = forkserver(_PRELOADED)
+    context = forkserver(PRELOADED)
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(job,))
     try:
         yield _Pool(pool)

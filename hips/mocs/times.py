@@ -43,6 +43,15 @@ def ranges_of_times(low: Floats, high: Floats) -> Pair:
     return _barycentric(low) - padding, _barycentric(high) + padding + 1
 
 
+def mjd_of(microseconds: Numbers) -> Floats:
+    """Cells of order 61 as MJD in UTC, where they begin; no padding is taken off."""
+    days, rest = np.divmod(microseconds, _DAY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ErfaWarning)
+        found: Floats = Time(days.astype(np.float64), rest / _DAY, format="jd", scale="tcb").utc.mjd
+    return found
+
+
 def years_of(mjd: Floats) -> tuple[Numbers, Flags]:
     """Calendar years of times in MJD, and where they are known."""
     known = np.abs(mjd) <= _FARTHEST_MJD

@@ -373,6 +373,7 @@ def test_capabilities_and_availability(made: MadeArchive, validate: Validate) ->
     addresses = {one.findtext("interface/accessURL"): one.get("standardID") for one in root}
     assert addresses == {
         f"{BASE}/moc/search": None,
+        f"{BASE}/moc": None,
         f"{BASE}/moc/capabilities": "ivo://ivoa.net/std/VOSI#capabilities",
         f"{BASE}/moc/availability": "ivo://ivoa.net/std/VOSI#availability",
     }

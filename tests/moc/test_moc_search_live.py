@@ -71,18 +71,6 @@ def test_tap_takes_maps_as_files(
     assert ids(found) == wanted
 
 
-def test_tap_takes_maps_in_tables(tap: pyvo.dal.TAPService, map: mocpy.MOC, wanted: list[str]) -> None:
-    """A column of maps, each its own row: which of them meets what."""
-    table = Table({"name": ["field", "nothing"], "map": [" ".join(map.to_string().split()), "29/0"]})
-    query = (
-        "SELECT m.name, o.obs_publisher_did FROM ivoa.obscore AS o, TAP_UPLOAD.mine AS m"
-        " WHERE INTERSECTS(MOC(m.map), o.s_region) = 1"
-    )
-    with pytest.raises(pyvo.dal.exceptions.DALQueryError, match="MOC"):
-        tap.search(query, uploads={"mine": table})  # the text of a map is a constant
-    assert wanted
-
-
 def test_images_by_pyvo(
     live_server: str, map: mocpy.MOC, wanted: list[str], tap: pyvo.dal.TAPService
 ) -> None:

@@ -155,7 +155,8 @@ def test_a_map_that_is_a_part(made: MadeArchive) -> None:
 def test_constraints_are_heeded(made: MadeArchive, wanted: dict[str, float]) -> None:
     rows = found(made, FORMS["multi-order"], POL="XX", DPTYPE="cube")
     assert 3 < len(rows) < len(wanted) and {row["dataproduct_type"] for row in rows} == {"cube"}
-    assert all(float(row["probability"]) == wanted[row["obs_publisher_did"]] for row in rows)
+    told = [float(row["probability"]) for row in rows]
+    assert told == pytest.approx([wanted[row["obs_publisher_did"]] for row in rows], rel=1e-9)
 
 
 def test_the_column_is_described(made: MadeArchive, validate: Any) -> None:
@@ -187,6 +188,15 @@ def cells(uniq: Any = UNIQ, density: Any = None, **cards: Any) -> bytes:
     return table_file({"UNIQ": np.asarray(uniq), "PROBDENSITY": values}, **(MOST | cards))
 
 
+def uneven() -> bytes:
+    return table_file({"UNIQ": UNIQ.reshape(6, 2), "PROBDENSITY": np.ones(6)}, **MOST)
+
+
+def twice() -> bytes:
+    columns = {"PIXEL": np.array([1, 2, 1]), "PROB": np.array([0.1, 0.2, 0.3])}
+    return table_file(columns, ORDERING="NESTED", NSIDE=8)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -205,7 +215,9 @@ def cells(uniq: Any = UNIQ, density: Any = None, **cards: Any) -> bytes:
         (flat(MAP, NSIDE=16), f"the sky map has {len(MAP)} pixels, 3072 belong to NSIDE 16"),
         (flat(MAP, NSIDE=33), "NSIDE is 33, a power of two is wanted"),
         (flat(MAP, NSIDE=2048), "the sky map has pixels of NSIDE 2048, 1024 at most are read"),
-        (flat(MAP, explicit=True, NSIDE=1), "a pixel is none of NSIDE 1"),
+        (flat(MAP, explicit=True, NSIDE=1), "is no pixel of NSIDE 1"),
+        (uneven(), "column PROBDENSITY: 1 values in a row, and 2 cells"),
+        (twice(), "column PIXEL: the sky map has a pixel twice"),
         (cells([3, *UNIQ[1:]]), "row 1, column UNIQ: 3 is no cell"),
         (cells([*UNIQ[1:], 2**62 + 2**61 + 2**60 + 2**59]), "row 12, column UNIQ: 86469112845513"),
         (cells([4 * 4**4, *UNIQ[1:]]), "cells that do not overlap are wanted"),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from hips.trees.cell_sets import CellSet
 from vo_service.access import Rights
+from vo_service.products.standing import Standing
 from vo_service.products.stored import Claim
 from vo_service.trees.gate import Closures
-from vo_service.trees.members import Standing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DATES = st.one_of(

@@ -15,14 +15,15 @@ import astropy.units as u
 import httpx
 import numpy as np
 import pytest
+from address_checks import pairs_of, tile
 from asked_in_process import Asked, give_token, running
 from astropy.io import fits
 from mocpy import MOC
-from tree_checks import pairs_of, tile
 from tree_house import ARCSEC, FUTURE, LATER, NOW, PLACES, RADIUS, RELEASED, TREE, TreeHouse, make_house
 
 from hips.trees.versions import Trees
 from vo_service.engines import EngineAway
+from vo_service.store import StoreError
 from vo_service.trees import gate
 
 ORDER = 10
@@ -169,9 +170,11 @@ def test_what_cannot_be_told_is_not_shown(made_trees: TreeHouse, fault: str) -> 
     paths = (tile(0, 10, "png"), tile(5, 1, "png"), *WHOLE, "Moc.fits", "properties", "index.html")
     with opened(made_trees) as door:
         target = (
-            (gate, "find_standings") if fault == "engine" else (door.app.state.service.trees._gate, "_newest")
+            (gate, "find_standings")
+            if fault == "engine"
+            else (door.app.state.service.trees._gate._asked, "_newest")
         )
-        error = EngineAway("gone") if fault == "engine" else gate.StoreError("gone")
+        error = EngineAway("gone") if fault == "engine" else StoreError("gone")
         with patch.object(*target, side_effect=error):
             for path in paths:
                 answer = door.tree(path)
@@ -179,7 +182,7 @@ def test_what_cannot_be_told_is_not_shown(made_trees: TreeHouse, fault: str) -> 
                 assert "Retry-After" in answer.headers
         assert door.ask("/hips/hipslist").status_code == 200
         assert door.tree("no-such-file").status_code == 404
-        door.app.state.service.trees._gate._outage.until = 0.0  # it is asked again after some seconds
+        door.app.state.service.trees._gate._asked.outage.until = 0.0  # it is asked again after some seconds
         assert door.tree(tile(0, 10, "png")).status_code == 200
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hips.hipsgen.errors import HipsgenError
 from hips.hipsgen.tool import find_tool
 from hips.images.build import Report, build_tree
+from hips.images.crew import PRELOADED
 from hips.images.engine import Engine, choose
 from hips.images.errors import EngineMissing, ImagesError
 from hips.images.hipsgen import hipsgen_engine
@@ -36,7 +37,7 @@ from vo_service.store.disk import disk_errors
 LOOKS = "looks.json"
 LEFT_OUT = "left-out.tsv"
 """In the folder of the trees: what is known of headers, and all that is in no tree, with the reasons."""
-_PRELOADED = ("vo_service.atlas.fields", "vo_service.atlas.families")
+_PRELOADED = ("vo_service.atlas.fields", "vo_service.atlas.families", "vo_service.commands.command", *PRELOADED)
 """What fields take along into each process."""
 _SHOWN = 20
 _HIPSGEN = "hipsgen"

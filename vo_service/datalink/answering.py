@@ -46,7 +46,8 @@ Answered = list[tuple[str, list[Link]]]
 
 @dataclass(frozen=True, slots=True)
 class LinkSource:
-    """Where links come from: what all answers of a process share. ``examples``: for the self-description."""
+    """Where links come from: what all answers of a process share. ``examples``: for the self-description.
+    ``tree_pixels``: as of Document."""
 
     shelf: Shelf
     desk: Desk
@@ -54,6 +55,7 @@ class LinkSource:
     authority: Authority
     cuts: Cuts
     examples: Examples
+    tree_pixels: int
 
 
 @dataclass(slots=True)
@@ -140,7 +142,8 @@ class LinkAnswer:
         asker = self.asker
         gate = Gate(self.source.rights, asker.viewer, asker.now, self.logins, self.required)
         choice = ServiceChoice(self.source.cuts, asker.base_url, self._look_at)
-        return Document(asker.base_url, gate, choice.choose(named, are_all))
+        services = choice.choose(named, are_all)
+        return Document(asker.base_url, gate, services, self.source.tree_pixels)
 
     def _look_at(self, found: DataSet) -> ImageView | None:
         root = found.science.found.root

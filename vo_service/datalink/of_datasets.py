@@ -91,6 +91,7 @@ def _of_science(document: Document, found: NamedDataSet, science: StoredFile) ->
     if has_image(science):
         if not found.is_empty:
             yield from document.pictures(found.dataset_id, science, about, found.is_cube)
+            yield from document.tree(found.dataset_id, science, about, found.row)
         yield from document.cuts(found.did, science, about, qualifier, found.is_cube)
     yield document.story(science)
 

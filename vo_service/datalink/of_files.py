@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from vo_service.dali.descriptors import ServiceDescriptor
@@ -14,17 +15,19 @@ from vo_service.products.stored import StoredFile
 
 _PNG = "image/png"
 _VOTABLE = "application/x-votable+xml"
+_HIPS = "application/hips"
 _REPAIRS = "SELECT * FROM holdings.repair WHERE product_id = '{}' ORDER BY repair_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What all links of one answer are made with: the ``address`` of the whole service, who asks, and the
-    services that the answer describes."""
+    """What all links of one answer are made with: the ``address`` of the whole service, who asks, the
+    services that the answer describes, and the pixels up to which a plane has a tree of tiles."""
 
     address: str
     gate: Gate
     services: Services
+    tree_pixels: int
 
     def file(
         self, file: StoredFile, semantics: str | None = None, about: str = "", qualifier: str | None = None
@@ -83,6 +86,24 @@ class Document:
                 access=access,
                 target=name,
             )
+
+    def tree(self, name: str, file: StoredFile, about: str, row: Mapping[str, Any]) -> Iterator[Link]:
+        """The tree of tiles (HiPS) of a data set that has a place on the sky, if its planes are not too large
+        (HIPS-119)."""
+        columns, rows = row.get("s_xel1"), row.get("s_xel2")
+        if row.get("s_ra") is None or columns is None or rows is None:
+            return
+        if columns * rows > self.tree_pixels:
+            return
+        yield Link(
+            "#derivation",
+            f"Tree of tiles (HiPS){about}: {file.name}",
+            access_url=f"{self.address}/hips/{name}",
+            content_type=_HIPS,
+            local="hips",
+            access=self.gate.of(file),
+            target=name,
+        )
 
     def cuts(
         self, target: str, file: StoredFile, about: str, qualifier: str | None, is_cube: bool

@@ -22,7 +22,7 @@ from vo_service.products.shelf import Shelf
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What it shares with the other services of its process. ``cuts`` makes the descriptors of services that
-    cut data sets, ``examples`` finds data sets for examples."""
+    cut data sets, ``examples`` finds data sets for examples. Planes of up to ``tree_pixels`` have trees."""
 
     shelf: Shelf
     desk: Desk
@@ -32,6 +32,7 @@ class Surroundings:
     authority: Authority
     cuts: Cuts
     examples: Examples
+    tree_pixels: int
 
 
 class DataLink:
@@ -40,7 +41,13 @@ class DataLink:
     def __init__(self, around: Surroundings) -> None:
         door = around.door
         source = LinkSource(
-            around.shelf, around.desk, around.rights, around.authority, around.cuts, around.examples
+            around.shelf,
+            around.desk,
+            around.rights,
+            around.authority,
+            around.cuts,
+            around.examples,
+            around.tree_pixels,
         )
         self._links = LinksHandler(door, source)
         self._vosi = VosiHandlers(

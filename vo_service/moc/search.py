@@ -20,6 +20,7 @@ from vo_service.dali.errors import usage
 from vo_service.dali.formats import response_format
 from vo_service.dali.replies import table_reply
 from vo_service.dali.vosi import Health, VosiHandlers
+from vo_service.moc.map_declared import declared_map_parameters
 from vo_service.moc.search_declared import declared_parameters
 from vo_service.moc.search_queries import SearchQueries, SearchQuery
 from vo_service.moc.search_request import CONSTRAINTS, NAMES, read_request
@@ -75,7 +76,12 @@ class MocSearch:
 
     def described(self, base_url: str, login: Login) -> MocService:
         """What it says of itself; ``base_url`` is its own (``.../moc``). Registry records say the same."""
-        return MocService(base_url, declared_parameters(self._takes_files), login)
+        return MocService(
+            base_url,
+            declared_parameters(self._takes_files),
+            login,
+            declared_map_parameters(self._takes_files),
+        )
 
     def _document(self, base_url: str, login: Login) -> bytes:
         return moc_capabilities(self.described(base_url, login))

@@ -13,7 +13,7 @@ from vo_service.moc.search_request import CONSTRAINTS, CONTROLS, LEVEL, MOC, UPL
 def declared_parameters(takes_files: bool) -> tuple[SearchParameter, ...]:
     """All of them; that of files where they are taken."""
     controls = [one for one in CONTROLS if takes_files or one is not UPLOAD_REGION]
-    return (*map(_control, controls), *map(_constraint, CONSTRAINTS))
+    return (*map(_control, controls), *map(declared_constraint, CONSTRAINTS))
 
 
 def _control(one: Parameter[Any]) -> SearchParameter:
@@ -27,7 +27,8 @@ def _control(one: Parameter[Any]) -> SearchParameter:
     return SearchParameter(one.name, told)
 
 
-def _constraint(one: Constraint[Any]) -> SearchParameter:
+def declared_constraint(one: Constraint[Any]) -> SearchParameter:
+    """A constraint of data sets."""
     return SearchParameter(
         one.name, one.description, one.datatype, one.arraysize, one.xtype, one.unit, one.ucd
     )

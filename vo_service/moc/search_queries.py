@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import pyarrow as pa
 
@@ -24,6 +25,9 @@ from vo_service.moc.search_region import SearchedRegion, read_region, region_of_
 from vo_service.moc.search_request import SearchRequest
 from vo_service.products.identifiers import kept_spelling
 from vo_service.query import Answer, Question
+
+MOST_ROWS: Final = 100_000
+"""Of one answer, whatever MAXREC is."""
 
 _BATCH_ROWS = 8192
 _REGION_COLUMNS = ("s_region",)
@@ -57,7 +61,7 @@ class SearchQuery:
         queries, request = self._shared.queries, self._request
         region = read_within(self._region, cancellation, until, self.told, queries.account, request.runid)
         sorting = request.sorted_by(region.kind)
-        most = queries.limits.rows(request.maxrec)
+        most = self._most()
         question = self._question(region, most)
         context = queries.context(self._asker, until - time.monotonic())
         ranking = Ranking(region.density, region.kind, sorting, most, check_of(cancellation, until))
@@ -71,6 +75,10 @@ class SearchQuery:
                 partial(self._described, region, question, answer, ranking.count),
                 lambda: Outcome("OVERFLOW" if is_cut else "OK", infos=(Info("rows", str(self.told.rows)),)),
             )
+
+    def _most(self) -> int:
+        """The rows that the answer has at most: they are sorted in memory."""
+        return min(self._shared.queries.limits.rows(self._request.maxrec), MOST_ROWS)
 
     def _region(self, check: Callable[[], None]) -> SearchedRegion:
         request, asker = self._request, self._asker
@@ -100,7 +108,7 @@ class SearchQuery:
             asker.base_url,
             queries.services,
         )
-        most = queries.limits.rows(self._request.maxrec)
+        most = self._most()
         found = (
             (Info("matches", str(count), "Data sets that meet the region, MAXREC aside."),) if most else ()
         )

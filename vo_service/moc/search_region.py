@@ -7,11 +7,11 @@ from typing import Final
 
 from vo_service.dali.errors import usage
 from vo_service.dali.multipart import Part
-from vo_service.dali.uploads import Coverage, ReadLimits, SkyMap, read_map
+from vo_service.dali.uploads import Coverage, ReadLimits, SkyMap, UploadFault, read_map
 from vo_service.formats import Info
 from vo_service.moc.search_columns import MapKind
 from vo_service.moc.search_request import USUAL_LEVEL
-from vo_service.sky import Density, Moc, credible_region
+from vo_service.sky import MOC_CELLS, Density, Moc, credible_region
 
 _DIGITS: Final = ".9g"
 
@@ -63,4 +63,8 @@ def read_region(level: float | None, name: str, part: Part, limits: ReadLimits) 
     level = USUAL_LEVEL if level is None else level
     limits.check()
     moc, held = credible_region(found.density, level)
+    if moc.count_of_cells > MOC_CELLS:
+        raise UploadFault(
+            f"the region of LEVEL {level:g} has more than {MOC_CELLS} cells", hint="Make the map coarser."
+        )
     return SearchedRegion(name, moc, found.density, "probability", found, level, held)

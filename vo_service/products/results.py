@@ -117,17 +117,20 @@ class Results:
         self, etag: str, making: Callable[[Path], None], computing: Computing, cancellation: Cancellation
     ) -> Kept:
         """A result that has to be computed, or was. Raises as `Derived.get`."""
-        key = etag.strip('"')
-        kept = self._derived.find(key)
+        kept = self.kept(etag)
         if kept is not None:
             return kept
         with computing.admitted():
             return self._derived.get(
-                key,
+                etag.strip('"'),
                 lambda out: computing.run(partial(making, out), cancellation),
                 cancellation,
                 computing.seconds,
             )
+
+    def kept(self, etag: str) -> Kept | None:
+        """A result that was computed and is still kept, None where it is not."""
+        return self._derived.find(etag.strip('"'))
 
     def many_of(self, found: DataSet) -> ManyResults:
         """A data set of which many results are wanted, for the caller to close."""

@@ -77,8 +77,8 @@ def extent_of(snapshot: Snapshot, engine: Engine, asking: Asking) -> Extent:
     fields = answer(_FIELDS.format(_FINE))
     return Extent(
         moc=moc_of_fields(_numbers(fields, "cell"), _numbers(fields, "width")) if fields.num_rows else None,
-        times=_few(_merged(_pairs(answer(_TIMES.format(_GAP_DAYS))), _days_apart)),
-        wavelengths=_merged(_pairs(answer(_WAVES.format(_WAVE_SLOTS))), _octaves_apart),
+        times=near_days_merged(_pairs(answer(_TIMES.format(_GAP_DAYS)))),
+        wavelengths=near_octaves_merged(_pairs(answer(_WAVES.format(_WAVE_SLOTS)))),
         facilities=names("facility_name"),
         instruments=names("instrument_name"),
     )
@@ -135,6 +135,16 @@ def _pairs(table: pa.Table) -> list[tuple[float, float]]:
     if table.num_rows == 0:
         return []
     return list(zip(table["low"].to_pylist(), table["high"].to_pylist(), strict=True))
+
+
+def near_days_merged(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Spans of days as records tell them: sorted, near ones one, not too many."""
+    return _few(_merged(spans, _days_apart))
+
+
+def near_octaves_merged(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Spans of wavelengths as records tell them: sorted, near ones one."""
+    return _merged(spans, _octaves_apart)
 
 
 def _merged(

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from capabilities import TapService
 from capabilities.records import Archive, DataService, Extent, RecordMaker, records_of
+from hips.mocs.kept import Build
 from tap_schema import published
 from vo_service.adql import AdqlError
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceError
 from vo_service.engines import Engine, EngineError
+from vo_service.registry.built_coverage import WholeMap, extent_of_maps
 from vo_service.registry.coverage import Asking, extent_of
 from vo_service.registry.documents import new_records
 from vo_service.store import StoreError
@@ -45,16 +47,19 @@ class Publication:
         describe: Callable[[], Published],
         asking: Asking,
         page: int,
+        maps: WholeMap,
     ) -> None:
         self._records = records
         self._current = current
         self._describe = describe
         self._asking = asking
         self._page = page
+        self._maps = maps
         self._lock = threading.Lock()
         self._extent: tuple[int, Extent] | None = None
         self._failed: tuple[int, float] | None = None  # the snapshot, and until when nobody tries it again
-        self._done: tuple[int | None, Published] | None = None
+        self._mapped: tuple[Build, Extent, Extent] | None = None  # the extent by queries, and by the maps
+        self._done: tuple[int | None, Published, Extent] | None = None
 
     def refresh(self) -> Published:
         """Write the records anew where the holdings or what is said of them have changed; what they are made
@@ -66,22 +71,33 @@ class Publication:
         described = self._describe()
         with self._lock:
             try:
-                found = self._holdings()
+                found = self._covered(described.archive.address)
             except (AdqlError, EngineError, ServiceError, StoreError) as error:
                 _log.warning("records stay as they are, the holdings cannot be asked: %s", error)
                 return described
             if found is None:
                 return described
             number, extent = found
-            if self._done != (number, described):
+            if self._done != (number, described, extent):
                 wanted, broken = new_records(self._makers(described, extent))
                 if self._records.refresh(wanted, broken, number, self._asking.clock):
-                    self._done = (number, described)
+                    self._done = (number, described, extent)
         return described
 
     def _makers(self, described: Published, extent: Extent) -> Mapping[str, RecordMaker]:
         tap, others = described.tap, described.others
         return records_of(described.archive, published(), tap, others, extent, self._page)
+
+    def _covered(self, address: str) -> tuple[int, Extent] | None:
+        """As `_holdings`, with what coverage maps know better, where they are built and may be shown."""
+        found = self._holdings()
+        build = self._maps()
+        if found is None or build is None:
+            return found
+        number, extent = found
+        if self._mapped is None or self._mapped[0] is not build or self._mapped[1] is not extent:
+            self._mapped = build, extent, extent_of_maps(extent, build, address)
+        return number, self._mapped[2]
 
     def _holdings(self) -> tuple[int, Extent] | None:
         """The number of the current snapshot and what that covers, asked once for each snapshot; None where

@@ -10,6 +10,7 @@ from capabilities.records import Archive, DataService
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.current import Current
 from vo_service.engines import Engine
+from vo_service.registry.built_coverage import WholeMap, no_maps
 from vo_service.registry.coverage import Asking
 from vo_service.registry.documents import STAND_IN
 from vo_service.registry.handlers import PAGE, RegistryService
@@ -32,9 +33,11 @@ def open_registry(
     others: Callable[[str], tuple[DataService, ...]],
     addresses: Addresses,
     page: int = PAGE,
+    maps: WholeMap = no_maps,
 ) -> RegistryService:
     """The registry as the settings want it, of what is ``current``, on the clock by which that is asked;
-    ``tap`` tells what TAP at an address offers now, ``others`` what the other services at a base address do.
+    ``tap`` tells what TAP at an address offers now, ``others`` what the other services at a base address do,
+    ``maps`` gives the coverage maps.
 
     Raises CatalogueError.
     """
@@ -48,7 +51,7 @@ def open_registry(
     records = Records(catalogue)
     return RegistryService(
         records,
-        Publication(records, current, describe, asking, page),
+        Publication(records, current, describe, asking, page, maps),
         Tokens(catalogue.settled(_KEY, token_hex(16))),
         addresses,
         asking.clock,

@@ -247,6 +247,11 @@ class Settings:
         "32GiB", byte_size, "size of the pixels of one image, unpacked, up to which they are measured"
     )
     pixel_seconds: float = setting("3600", seconds, "seconds that measuring one image may take")
+    moc_footprints: int = setting(
+        "100000",
+        integer(1, 10_000_000),
+        "different footprints of the data sets that an answer has whose coverage map is asked for (/moc?...)",
+    )
     hips_engine: str = setting(
         "auto",
         choice("auto", "reproject", "hipsgen"),
@@ -263,6 +268,16 @@ class Settings:
         " the channels that it is made over",
     )
     hips_map_seconds: float = setting("3600", seconds, "seconds that reading one such map may take")
+    hips_plane_pixels: int = setting(
+        "67108864",
+        integer(1, 2**31),
+        "pixels that a plane of a data set may have, whose own tree is made when somebody asks for it",
+    )
+    hips_listed: int = setting(
+        "1000",
+        integer(0, 1_000_000),
+        "public data sets whose own trees are in /hips/hipslist, the newest releases first; 0: none",
+    )
     hipsgen_jar: Path | None = setting(  # noqa: RUF009
         "",
         optional_file,

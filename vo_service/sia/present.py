@@ -14,11 +14,10 @@ from typing import Final
 
 from vo_service.access import ANONYMOUS
 from vo_service.adql import AdqlError
-from vo_service.asking.constraints import TABLE
+from vo_service.asking.constraints import IMAGES, TABLE
 from vo_service.asking.queries import Asker, Queries
 from vo_service.engines import Engine, EngineError
 from vo_service.query import Context, Question, ask
-from vo_service.sia.request import IMAGES
 from vo_service.store import Snapshot, StoreError
 
 _log = logging.getLogger(__name__)

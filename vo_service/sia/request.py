@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from vo_service.asking.constraints import TABLE, Condition, Constraints, read_constraints
+from vo_service.asking.constraints import IMAGES, TABLE, Condition, Constraints, read_constraints
 from vo_service.asking.constraints.maps import MapTerm
 from vo_service.asking.constraints.uploaded import UPLOAD_MAP
 from vo_service.asking.queries import echo_of
 from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Form, Parameter
 from vo_service.formats import Format, Info
 from vo_service.products.identifiers import kept_spelling
-
-IMAGES: Final = "dataproduct_type IN ('image', 'cube')"
-"""What SIA finds, with DPTYPE or without (SIA-056)."""
 
 CONTROLS: Final[tuple[Parameter[Any], ...]] = (UPLOAD_MAP, MAXREC, RESPONSEFORMAT, RUNID)
 """Parameters that are no constraints of values; but for UPLOAD those of every service, of one value each

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vo_service.sky.cell_ranges import CELLS, ORDER, Numbers, Pair, joined
 from vo_service.sky.cells import Cells, cell_of, middles_of
 from vo_service.sky.kept import keep_short
-from vo_service.sky.vectors import Flags, Floats, positions
+from vo_service.sky.vectors import Flags, Floats, healpix29, positions
 
 if TYPE_CHECKING:
     import mocpy
@@ -133,24 +133,23 @@ def orders_round(radii: Floats) -> NDArray[np.int64]:
     return limited
 
 
-def cells_about(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.int64], Flags]:
-    """The cell of each centre and its neighbours ``(n, 9)``, which cover circles of one of the orders above;
-    and which of them are near enough to have a point of the circle. -1 where a corner has no cell."""
-    lon, lat = positions(centres)
-    middle = cdshealpix.nested.lonlat_to_healpix(
-        Longitude(lon, unit="deg"), Latitude(lat, unit="deg"), order, num_threads=1
-    )
-    around = cells_beside(middle, order)
-    return around, (around >= 0) & near_circles(np.maximum(around, 0), order, centres, radii)
+def cells_about(middles: Numbers, order: int) -> tuple[NDArray[np.int64], Flags]:
+    """The cells of an order that places are in, and their neighbours ``(n, 9)``; where a corner has no cell
+    the flag is not set. They cover circles round the places of which this is one of the orders above.
+
+    ``middles`` are the cells of order 29 of the places."""
+    around = cells_beside((middles >> 2 * (ORDER - order)).astype(np.uint64), order)
+    return np.maximum(around, 0), around >= 0
 
 
 def cells_round(centres: Floats, radii: Floats, order: int) -> tuple[NDArray[np.int64], int, Flags]:
-    """Cells ``(n, m)`` that cover the same circles, two orders finer; that order; and which are near."""
-    around, some = cells_about(centres, radii, order)
-    fine = (np.maximum(around, 0)[:, :, None] << 4) + np.arange(16)
+    """Cells ``(n, m)`` that cover circles of one of the orders above, two orders finer; that order; and which
+    cells are near enough to have a point of the circle."""
+    around, there = cells_about(healpix29(*positions(centres)), order)
+    fine = (around[:, :, None] << 4) + np.arange(16)
     cells = fine.reshape(len(centres), 16 * around.shape[1])
     near = near_circles(cells, order + 2, centres, radii)
-    return cells, order + 2, near & np.repeat(some, 16, axis=1)
+    return cells, order + 2, near & np.repeat(there, 16, axis=1)
 
 
 def near_circles(cells: NDArray[np.int64], order: int, centres: Floats, radii: Floats) -> Flags:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_service.sky.cell_ranges import CELLS, Numbers
+from vo_service.sky.cell_ranges import CELLS, ORDER, Numbers
 from vo_service.sky.circles import SKY_DEG2
 from vo_service.sky.errors import RegionError
 from vo_service.sky.mocs import Moc
@@ -62,6 +62,17 @@ class Density:
         if (ranges[1:, 0] < ranges[:-1, 1]).any():
             raise RegionError("", -1, "cells that do not overlap")
         return _of_ranges(ranges, per_sr * CELL_SR, 1.0)
+
+    @staticmethod
+    def of_pixels(per_sr: Floats) -> Density:
+        """``per_sr[i]`` per steradian in pixel ``i`` (NESTED) of one order, for all of them.
+
+        Raises RegionError as `of_cells`.
+        """
+        order = ((len(per_sr) // 12).bit_length() - 1) // 2
+        begins = np.flatnonzero(np.diff(per_sr, prepend=np.nan) != 0.0)
+        ranges = np.stack([begins, np.append(begins[1:], len(per_sr))], axis=1) << 2 * (ORDER - order)
+        return Density.of_cells(ranges, per_sr[begins])
 
     @property
     def total(self) -> float:

@@ -174,15 +174,20 @@ class Moc(Region):
         return self.complement().distance(xyz)
 
     def against_caps(self, centres: Floats, radii: Floats) -> tuple[Flags, Flags]:
-        """By the cells round each circle, which are wider than it is, and of those that this leaves open by
-        such as are about a quarter of its radius wide."""
+        """By the cells round each circle, which are wider than it is; of those that this leaves open by the
+        ones of them that are near, and then by such as are about a quarter of its radius wide."""
         apart, inside = np.zeros(len(radii), dtype=bool), np.zeros(len(radii), dtype=bool)
         orders = covers.orders_round(radii)
+        middles = healpix29(*positions(centres))
         for order in np.unique(orders[orders >= 0]).tolist():
             mine = np.flatnonzero(orders == order)
             for at in range(0, len(mine), _CIRCLES_AT_ONCE):
                 part = mine[at : at + _CIRCLES_AT_ONCE]
-                cells, near = covers.cells_about(centres[part], radii[part], order)
+                cells, there = covers.cells_about(middles[part], order)
+                apart[part], inside[part] = self._sides(cells, order, there)
+                left = ~apart[part] & ~inside[part]
+                part, cells, there = part[left], cells[left], there[left]
+                near = there & covers.near_circles(cells, order, centres[part], radii[part])
                 apart[part], inside[part] = self._sides(cells, order, near)
                 part = part[~apart[part] & ~inside[part]]
                 apart[part], inside[part] = self._sides(

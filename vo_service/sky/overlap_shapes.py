@@ -3,7 +3,7 @@ much of a cell does.
 
 The plane is Lambert's azimuthal one: areas are exact, a circle round the middle is a circle. Arcs of great
 circles and the edges of cells are bent in it: they are cut into so many straight pieces that what lies
-between them and the arcs is a hundred-thousandth of a shape's area or less.
+between them and the arcs is some hundred-thousandths of a shape's area at most.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vo_service.sky.cells import edges_of
 from vo_service.sky.outlines import Places
 from vo_service.sky.vectors import Flags, Floats, cross, dot
 
-_FINE: Final = 1e-5
+_FINE: Final = 4e-5
 """Part of its area that a shape may lose or win by straight pieces."""
 _MOST_PIECES: Final = 64
 _STRETCH: Final = 1.12
@@ -42,11 +42,6 @@ class Footprints(Protocol):
         """Of a circle round each, radians."""
         ...
 
-    @property
-    def area(self) -> Floats:
-        """Steradians."""
-        ...
-
     def sides(self, owner: Places, centres: Floats, reach: Floats) -> tuple[Flags, Flags]:
         """Which circles (unit vectors, radians) surely lie outside of their shapes, and which inside."""
         ...
@@ -62,12 +57,6 @@ class Discs:
 
     centre: Floats
     radius: Floats
-
-    @property
-    def area(self) -> Floats:
-        half = np.sin(0.5 * self.radius)
-        area: Floats = 4.0 * math.pi * half * half
-        return area
 
     def sides(self, owner: Places, centres: Floats, reach: Floats) -> tuple[Flags, Flags]:
         away, radius = _angles(centres, self.centre[owner]), self.radius[owner]
@@ -88,12 +77,11 @@ class Rings:
     """Polygons that do not cross themselves, in caps below 40 degrees.
 
     ``ring`` ``(n, m, 2)`` are their corners in their planes, counter-clockwise, the last one as often as it
-    takes; ``area`` is exact, ``lost`` what it is over that of the ring.
+    takes; ``lost`` is the true area over that of the ring.
     """
 
     centre: Floats
     radius: Floats
-    area: Floats
     ring: Floats
     lost: Floats
 
@@ -109,7 +97,7 @@ class Rings:
         ring = Plane.of(centre).places(places.reshape(len(corners), -1, 3))
         signed = _signed_areas(ring)
         ring[signed < 0.0] = ring[signed < 0.0, ::-1]
-        return Rings(centre, radius, area, ring, area / np.abs(signed))
+        return Rings(centre, radius, ring, area / np.abs(signed))
 
     def sides(self, owner: Places, centres: Floats, reach: Floats) -> tuple[Flags, Flags]:
         place = Plane.of(self.centre[owner]).places(centres[:, None, :])[:, 0, :]

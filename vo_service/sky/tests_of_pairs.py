@@ -189,24 +189,32 @@ def _against(region: Region, partners: Shapes, holds: bool) -> Verdicts:
     discs, chains = partners.kind == Kind.DISC, partners.kind == Kind.CHAIN
     shapes = np.flatnonzero(discs | chains)
     centres, radii = partners.centre[shapes], partners.radius[shapes]
-    point = discs[shapes] & (radii == 0.0)
-    in_region = region.contains(centres, ALLOWANCE)
     found = np.full(len(shapes), OPEN, dtype=np.int8)
-    places, owner = _corners(partners.take(shapes))
-    held = region.contains(places, CLOSE)
     apart, inside = region.against_caps(centres, radii)
-    some = np.bincount(owner, held, minlength=len(shapes)) > 0
-    some |= discs[shapes] & region.contains(centres, CLOSE)
-    if holds:
-        most = np.bincount(owner, ~held, minlength=len(shapes)) > 0
-        found[most | (discs[shapes] & ~region.contains(centres, CLOSE))] = 0
-        found[inside] = 1
-    else:
-        found[some] = 1
+    found[inside] = 1
     found[apart] = 0
-    found[point] = in_region[point]
+    point = np.flatnonzero(discs[shapes] & (radii == 0.0))
+    found[point] = region.contains(centres[point], ALLOWANCE)
+    left = np.flatnonzero(found == OPEN)
+    found[left] = _by_places(region, partners.take(shapes[left]), holds)
     verdicts[shapes] = found
     return verdicts
+
+
+def _by_places(region: Region, partners: Shapes, holds: bool) -> Verdicts:
+    """Whether one region meets circles and polygons, or holds them, as far as their centres and corners
+    tell."""
+    found = np.full(len(partners), OPEN, dtype=np.int8)
+    places, owner = _corners(partners)
+    held = region.contains(places, CLOSE)
+    discs = partners.kind == Kind.DISC
+    centres = np.zeros(len(partners), dtype=bool)
+    centres[discs] = region.contains(partners.centre[discs], CLOSE)
+    if holds:
+        found[(np.bincount(owner, ~held, minlength=len(found)) > 0) | (discs & ~centres)] = 0
+    else:
+        found[(np.bincount(owner, held, minlength=len(found)) > 0) | centres] = 1
+    return found
 
 
 def _corners(shapes: Shapes) -> tuple[Floats, Places]:

@@ -44,8 +44,13 @@ def page(stored: bytes, tree: ServedTree, address: str, closed: CellSet) -> byte
     """``index.html``. Its links hold with and without a slash at the end of the address (HIPS-087)."""
     if len(closed):
         stored = tree_page(_properties(tree, closed)).encode()
-    base = f"<head>\n<base href={quoteattr(tree_address(address, tree.name) + '/')}>"
-    return stored.replace(b"<head>", base.encode(), 1)
+    return with_base(stored, address, tree.name)
+
+
+def with_base(page: bytes, address: str, name: str) -> bytes:
+    """The page of a tree, whose links are relative to the root of the tree wherever it is opened."""
+    base = f"<head>\n<base href={quoteattr(tree_address(address, name) + '/')}>"
+    return page.replace(b"<head>", base.encode(), 1)
 
 
 def coverage_left(tree: ServedTree, closed: CellSet) -> bytes:
@@ -55,9 +60,11 @@ def coverage_left(tree: ServedTree, closed: CellSet) -> bytes:
     return coverage_file(_left(tree, closed), order, did, _released(tree))
 
 
-def list_text(trees: Iterable[ServedTree], address: str) -> bytes:
-    """The list of this node: a record for each tree, blank lines between them (HIPS-110 to -113)."""
+def list_text(trees: Iterable[ServedTree], address: str, more: Iterable[str] = ()) -> bytes:
+    """The list of this node: a record for each tree, and ``more`` that are written already, blank lines
+    between them (HIPS-110 to -113)."""
     records = [list_record(tree.properties, tree_address(address, tree.name)) for tree in trees]
+    records += more
     return ("\n".join(records) or "# There is no tree yet.\n").encode()
 
 
@@ -72,7 +79,9 @@ def trees_page(trees: Iterable[ServedTree], address: str) -> bytes:
         f'<head><meta charset="utf-8"/><title>Trees of tiles (HiPS)</title><style>{_STYLE}</style></head>\n'
         "<body>\n<h1>Trees of tiles (HiPS)</h1>\n"
         "<p>Aladin, Aladin Lite and ESASky take the address of a tree; programs read the list at"
-        f" <a href={quoteattr(listed)}><code>{escape(listed)}</code></a>.</p>\n"
+        f" <a href={quoteattr(listed)}><code>{escape(listed)}</code></a>. Each image and cube is a tree by"
+        " itself as well, channel by channel and in its own unit, at"
+        f" <code>{escape(address)}/hips/<em>dataset_id</em></code>.</p>\n"
         f"<table>\n<tr>{heads}</tr>\n{rows}\n</table>\n</body>\n</html>\n"
     ).encode()
 

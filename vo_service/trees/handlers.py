@@ -6,7 +6,8 @@ A request is answered out of one build, whatever is published meanwhile. The gat
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
@@ -32,6 +33,8 @@ from vo_service.trees.documents import (
 )
 from vo_service.trees.files import Asked, Content, as_it_is, entity_tag, made_here, open_below
 from vo_service.trees.gate import Gate
+from vo_service.trees.live_handlers import LiveService
+from vo_service.trees.live_list import LiveList
 from vo_service.trees.served import ServedTree, ServedTrees
 from vo_service.trees.tiles import MEDIA_TYPES, allsky_content, tile_content
 
@@ -55,6 +58,8 @@ _MINUTES: Final = "public, max-age=300"
 _HOUR: Final = "public, max-age=3600"
 """Of tiles that show nothing that could be closed: they change with a build."""
 
+_DATA_SET: Final = re.compile(r"[a-z0-9-]{1,300}")
+"""What a data set can be called."""
 _THREADS: Final = 16
 _TRIES: Final = 3
 """Builds that may be replaced, one after the other, under one request."""
@@ -63,10 +68,20 @@ _TRIES: Final = 3
 class TreeService:
     """The handlers of ``/hips``, with what they need."""
 
-    def __init__(self, trees: ServedTrees, gate: Gate, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        trees: ServedTrees,
+        gate: Gate,
+        addresses: Addresses,
+        live: LiveService | None = None,
+        listed: LiveList | None = None,
+    ) -> None:
+        """``live`` answers for names of data sets, some of which are ``listed`` beside the trees."""
         self._trees = trees
         self._gate = gate
         self._addresses = addresses
+        self._live = live
+        self._listed = listed
         self._threads = CapacityLimiter(_THREADS)
 
     def routes(self) -> list[Route]:
@@ -81,28 +96,34 @@ class TreeService:
     def described(self, address: str, login: Login) -> tuple[DataService, ...]:
         """What a node at a base address says of itself; nothing where there is no tree. May block."""
         try:
-            return (tree_node(address, login),) if self._trees.listed().builds else ()
-        except ServiceAway:
+            there_are = bool(self._trees.listed().builds) or bool(self._listed and self._listed.names())
+        except ServiceError:
             return ()
+        return (tree_node(address, login),) if there_are else ()
 
     async def overview(self, request: Request) -> Response:
         """All trees for people."""
-        return await self._listing(request, trees_page, _HTML)
+        address = self._addresses.of(request)
+
+        def overview() -> Sendable:
+            changed = self._trees.listed().changed
+            return made_here(trees_page(self._trees.all(), address), _HTML, changed)
+
+        return await self._listing(request, overview)
 
     async def hipslist(self, request: Request) -> Response:
         """The list of this node (HIPS-110)."""
-        return await self._listing(request, list_text, _TEXT)
-
-    async def _listing(
-        self, request: Request, write: Callable[[Iterable[ServedTree], str], bytes], media_type: str
-    ) -> Response:
         address = self._addresses.of(request)
 
         def listing() -> Sendable:
-            changed = self._trees.listed().changed
-            return made_here(write(self._trees.all(), address), media_type, changed)
+            changed = None if self._listed else self._trees.listed().changed
+            more = self._listed.records(address) if self._listed else []
+            return made_here(list_text(self._trees.all(), address, more), _TEXT, changed)
 
-        content = await to_thread.run_sync(listing, limiter=self._threads)
+        return await self._listing(request, listing)
+
+    async def _listing(self, request: Request, make: Callable[[], Sendable]) -> Response:
+        content = await to_thread.run_sync(make, limiter=self._threads)
         return send_stored(request, content, {"Cache-Control": _MINUTES})
 
     async def file(self, request: Request) -> Response:
@@ -115,14 +136,19 @@ class TreeService:
         content = await to_thread.run_sync(
             self._content, name, path, Asked.of(request), address, limiter=self._threads
         )
-        return send_stored(request, content.sendable, content.headers)
+        if content is not None:
+            return send_stored(request, content.sendable, content.headers)
+        if self._live is not None and _DATA_SET.fullmatch(name):
+            return await self._live.send(request, name, path, address)
+        raise _nothing("There is no tree of this name; /hips/hipslist names all.")
 
-    def _content(self, name: str, path: str, asked: Asked, address: str) -> Content:
-        """What is sent, out of one build. One that is replaced meanwhile may lose its files."""
+    def _content(self, name: str, path: str, asked: Asked, address: str) -> Content | None:
+        """What is sent, out of one build; None where there is no tree of that name. A build that is replaced
+        meanwhile may lose its files."""
         for _ in range(_TRIES):
             tree = self._trees.find(name)
             if tree is None:
-                raise _nothing("There is no tree of this name; /hips/hipslist names all.")
+                return None
             try:
                 content = self._of_tree(tree, path, asked, address)
             except FileNotFoundError:

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from hips.trees.held import Member
 from vo_service.atlas.looks import is_of
 from vo_service.engines import StoredRows
+from vo_service.products.standing import Standing
 from vo_service.products.stored import FILE_COLUMNS, Claim, StoredFile, stored_file
 
 _ROW: Final = ("dataset_id", "origin", "obs_release_date")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A member, and all that must be public for it to be shown; no claims at all where what the tree shows of
-    it is not in the holdings any more."""
-
-    name: str
-    claims: tuple[Claim, ...] = ()
 
 
 def find_standings(rows: StoredRows, members: Sequence[Member]) -> Iterator[Standing]:

@@ -15,6 +15,8 @@ from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from sqlglot import exp
 
 from vo_service.adql.probes.asking import Ask
@@ -31,7 +33,8 @@ _ROUNDING = 1e-13
 HIDDEN: Final = "_hidden"
 FOOTPRINTS: Final = "footprint"
 STAGED: Final = "staged_footprint"
-_COLUMNS = ("footprint_id", "region", "cap_x", "cap_y", "cap_z", "cap_r")
+_CAP: Final = ("cap_x", "cap_y", "cap_z", "cap_r")
+_COLUMNS = ("footprint_id", "region", *_CAP)
 _KEPT = 500
 _TESTS: Final[Mapping[str, Literal["intersects", "covers", "inside"]]] = {
     "intersects": "intersects",
@@ -46,7 +49,9 @@ class FootprintProbe:
 
     ``test``: ``intersects`` (footprint and region share a point), ``inside`` (the footprint lies wholly in
     the region), ``holds`` (the region lies wholly in the footprint; for a position a circle of radius 0).
-    The SQL gives ``footprint_id`` (long), ``region`` (STC-S), ``decisive`` (boolean: passes for certain).
+    The SQL gives ``footprint_id`` (long), ``region`` (STC-S), ``decisive`` (boolean: passes for certain);
+    for a set of cells the caps too (``cap_x`` to ``cap_r``), which decide nearly all, so that few texts have
+    to be read.
     """
 
     name: str
@@ -67,12 +72,29 @@ class FootprintProbe:
         for batch in ask(self.sql):
             keys, decisive = batch["footprint_id"], batch["decisive"].to_numpy(zero_copy_only=False)
             sure = decisive.astype(bool)
-            open_rows = np.flatnonzero(~sure)
+            open_rows = np.flatnonzero(~sure & ~self._fails(batch, sure))
             shapes = Shapes.of_texts(batch["region"].take(pa.array(open_rows)))
             verdicts = tested(_TESTS[self.test], shapes, mine, ask)
             sure[open_rows] = verdicts == 1
             passed.append(keys.filter(pa.array(sure)))
         return pa.table({"footprint_id": pa.chunked_array(passed, pa.int64())})
+
+    def _fails(self, batch: pa.RecordBatch, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Rows that surely fail by their caps, where these are given; rows that surely pass are marked as
+        ``sure``."""
+        if "cap_r" not in batch.schema.names:
+            return np.zeros(len(sure), dtype=bool)
+        x, y, z, radius = (batch[name].to_numpy() for name in _CAP)
+        apart, inside = self.region.against_caps(np.stack([x, y, z], axis=1), radius)
+        sure |= inside & _is_something(batch["region"])
+        return apart
+
+
+def _is_something(texts: pa.Array) -> NDArray[np.bool_]:
+    """Which texts are of a circle or a polygon; all else may be empty, whatever its cap."""
+    plain = pc.or_(pc.starts_with(texts, "Circle "), pc.starts_with(texts, "Polygon "))
+    found: NDArray[np.bool_] = plain.to_numpy(zero_copy_only=False)
+    return found
 
 
 @keep_short(_KEPT)
@@ -115,6 +137,8 @@ def _write(region: Region, test: str, hidden: str) -> exp.Select:
     )
     decisive = _decisive(region, test, squared, radius)
     columns = [_column("footprint_id"), _column("region"), sql.labelled(decisive, "decisive")]
+    if region.by_cells and test == "intersects":
+        columns += map(_column, _CAP)
     select = exp.Select(expressions=columns).from_(_candidates(region, radius, hidden), copy=False)
     select.set("where", exp.Where(this=touching))
     return select

@@ -18,6 +18,9 @@ from vo_service.dali.shapes import CORNERS
 
 T = TypeVar("T")
 
+IMAGES: Final = "dataproduct_type IN ('image', 'cube')"
+"""What SIA finds, with DPTYPE or without (SIA-056)."""
+
 MOST_VALUES: Final = 500
 """The most values of one parameter in a request (SIA-063)."""
 

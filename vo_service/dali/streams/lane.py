@@ -54,14 +54,10 @@ class Lane:
         large one is asked of ``length`` once its first bytes are there. Raises ServiceError: what the work
         raises before its first byte, 429 and 503 where it cannot begin.
         """
-        began = time.perf_counter()
-        pump = Pump(work, self._room.spool(), self._admission.admit(client))
-        pump.start(partial(self._turns.submit, client), self._patience)
         try:
-            first, last = await first_piece(pump, request)
+            pump, first, last = await self._begun(request, client, work)
         except ClientGone:
             return Response(status_code=_GONE)
-        self._first_byte(time.perf_counter() - began)
         if request.method == "HEAD":
             pump.close()
             return _without_body(headers)
@@ -70,6 +66,34 @@ class Lane:
         size = length()
         announced = {} if size is None else {"Content-Length": str(size)}
         return PumpedResponse(pump, first, {**headers, **announced})
+
+    async def whole(self, request: Request, client: str, work: Work) -> bytes | None:
+        """All bytes that ``work`` gives, for answers that are sent as a whole; None where the client left.
+
+        The request's body must have been read before. Raises ServiceError as the work does, 429 and 503 where
+        it cannot begin.
+        """
+        try:
+            pump, piece, last = await self._begun(request, client, work)
+        except ClientGone:
+            return None
+        pieces = [piece]
+        try:
+            while not last:
+                piece, last = await pump.take()
+                pieces.append(piece)
+        finally:
+            pump.close()
+        return b"".join(pieces)
+
+    async def _begun(self, request: Request, client: str, work: Work) -> tuple[Pump, bytes, bool]:
+        """The pump of an answer, what came first, and whether that is all. Raises ClientGone."""
+        began = time.perf_counter()
+        pump = Pump(work, self._room.spool(), self._admission.admit(client))
+        pump.start(partial(self._turns.submit, client), self._patience)
+        first, last = await first_piece(pump, request)
+        self._first_byte(time.perf_counter() - began)
+        return pump, first, last
 
 
 def _without_body(headers: Mapping[str, str]) -> Response:

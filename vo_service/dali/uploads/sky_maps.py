@@ -5,9 +5,10 @@ their numbers).
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cdshealpix
 import numpy as np
@@ -92,14 +93,6 @@ def _read_fits(part: Part, limits: ReadLimits) -> Coverage | SkyMap:
         return _Reader(table, content, limits).sky_map()
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Cells as ranges ``(n, 2)`` of order 29, with the orders of each."""
-
-    ranges: Numbers
-    orders: Numbers
-
-
 class _Reader:
     """Reads one table. All methods raise UploadFault."""
 
@@ -111,6 +104,7 @@ class _Reader:
         self._columns = {column.given.name.upper(): column for column in columns_of(table)}
 
     def sky_map(self) -> SkyMap:
+        """The map. Its probability is in one column, its cells are told by others or by their places."""
         name = next((each for each in (_DENSITY, *_PER_CELL) if each in self._columns), None)
         if name is None:
             raise UploadFault(
@@ -121,67 +115,39 @@ class _Reader:
         frame = (text_value(self._header, "COORDSYS") or "C").upper()
         if frame not in _FRAMES:
             raise UploadFault(f"the sky map is in the frame COORDSYS {frame!r}, one in ICRS ('C') is wanted")
-        cells = self._cells(name)
-        if len(cells.orders) == 0:
-            raise UploadFault("the sky map has no cells")
-        density = self._density(cells, self._per_sr(name, cells))
-        if not density.total > 0.0:
-            raise UploadFault("the sky map is empty: the probability is 0 in all of its cells")
-        if density.total > _MOST:
-            raise UploadFault(
-                f"the probabilities of the sky map add up to {density.total:.6g}, more than 1",
-                hint="PROBDENSITY is probability per steradian, PROB is probability per pixel.",
-            )
-        return SkyMap(density, len(cells.orders), int(cells.orders.max()))
-
-    def _density(self, cells: _Cells, per_sr: Floats) -> Density:
+        ordering = (text_value(self._header, "ORDERING") or "").upper()
         try:
-            return Density.of_cells(cells.ranges, per_sr)
+            found = (
+                self._of_many_orders(name, ordering)
+                if "UNIQ" in self._columns
+                else self._flat(name, ordering)
+            )
         except RegionError as error:
             raise UploadFault(f"the sky map is none: {error.expected} are wanted") from None
-
-    def _per_sr(self, name: str, cells: _Cells) -> Floats:
-        """The density in each cell."""
-        values = self._numbers(name).astype(np.float64)
-        if len(values) != len(cells.orders):
-            raise UploadFault(f"there are {len(values)} values and {len(cells.orders)} cells", column=name)
-        wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0.0)))
-        if len(wrong):
-            each = max(1, len(values) // max(1, self._table.rows))
+        if not found.density.total > 0.0:
+            raise UploadFault("the sky map is empty: the probability is 0 in all of its cells")
+        if found.density.total > _MOST:
             raise UploadFault(
-                f"{values[wrong[0]]:g} is no probability, which is a number of 0 or more",
-                row=int(wrong[0]) // each + 1,
-                column=name,
+                f"the probabilities of the sky map add up to {found.density.total:.6g}, more than 1",
+                hint="PROBDENSITY is probability per steradian, PROB is probability per pixel.",
             )
-        if name != _DENSITY:
-            per_sr: Floats = values / (np.pi / 3.0 / 4.0**cells.orders)
-            return per_sr
-        unit = (text_value(self._header, f"TUNIT{self._place(name)}") or "").replace(" ", "")
-        if unit not in _PER_SR:
-            raise UploadFault(f"the unit {unit[:40]!r} is not known, 'sr-1' is wanted", column=name)
-        density: Floats = values * _PER_SR[unit]
-        return density
+        return found
 
-    def _place(self, name: str) -> int:
-        """The number of a column."""
-        names = (text_value(self._header, f"TTYPE{number}") for number in range(1, 1000))
-        return next(number for number, each in enumerate(names, 1) if (each or "").upper() == name)
-
-    def _cells(self, name: str) -> _Cells:
-        ordering = (text_value(self._header, "ORDERING") or "").upper()
-        if "UNIQ" in self._columns:
-            if ordering not in ("NUNIQ", ""):
-                raise UploadFault(f"the table has UNIQ numbers and ORDERING {ordering!r}, NUNIQ is wanted")
-            if self._table.rows > self._limits.rows:
-                raise UploadFault(
-                    f"the sky map has {self._table.rows} cells, more than the {self._limits.rows} allowed"
-                )
-            return _of_numbers(*of_uniq(self._uniq()))
-        if ordering not in ("NESTED", "NEST", "RING"):
-            raise UploadFault(
-                f"ORDERING is {ordering or 'missing'}, NUNIQ, NESTED or RING is wanted", hint=_WANTED
-            )
-        return self._flat(name, ordering == "RING")
+    def _of_many_orders(self, name: str, ordering: str) -> SkyMap:
+        if ordering not in ("NUNIQ", ""):
+            raise UploadFault(f"the table has UNIQ numbers and ORDERING {ordering!r}, NUNIQ is wanted")
+        count = self._table.rows * self._repeat("UNIQ")
+        if self._repeat(name) != self._repeat("UNIQ"):
+            told = f"{self._repeat(name)} values in a row, and {self._repeat('UNIQ')} cells"
+            raise UploadFault(told, column=name)
+        if count > self._limits.rows:
+            raise UploadFault(f"the sky map has {count} cells, more than the {self._limits.rows} allowed")
+        if count == 0:
+            raise UploadFault("the sky map has no cells")
+        orders, cells = of_uniq(self._uniq())
+        per_sr = self._per_sr(name, orders)
+        ranges = np.stack([cells, cells + 1], axis=1) << 2 * (ORDER - orders)[:, None]
+        return SkyMap(Density.of_cells(ranges, per_sr), count, int(orders.max()))
 
     def _uniq(self) -> Numbers:
         numbers = self._whole("UNIQ")
@@ -194,31 +160,64 @@ class _Reader:
             )
         return numbers
 
-    def _flat(self, name: str, in_rings: bool) -> _Cells:
+    def _flat(self, name: str, ordering: str) -> SkyMap:
         """Pixels of one size, whose numbers are told or run from 0."""
+        if ordering not in ("NESTED", "NEST", "RING"):
+            told = ordering or "missing"
+            raise UploadFault(f"ORDERING is {told}, NUNIQ, NESTED or RING is wanted", hint=_WANTED)
         explicit = next((each for each in ("PIXEL", "PIX", "IPIX") if each in self._columns), None)
         count = self._table.rows * self._repeat(name)
+        order = self._order(None if explicit else count)
+        pixels = None if explicit is None else self._whole(explicit)
+        values = self._per_sr(name, np.array(order))
+        if pixels is not None:
+            values = _placed(pixels, values, order, explicit)
+        elif len(values) != 12 * 4**order:
+            side = 2**order
+            raise UploadFault(f"the sky map has {count} pixels, {12 * side * side} belong to NSIDE {side}")
+        if ordering == "RING":
+            self._limits.check()
+            values = values[
+                cdshealpix.to_ring(np.arange(len(values), dtype=np.uint64), order).astype(np.int64)
+            ]
+        return SkyMap(Density.of_pixels(values), count, order)
+
+    def _order(self, count: int | None) -> int:
+        """The order of the pixels, by NSIDE, or by how many there are."""
         side = number_value(self._header, "NSIDE")
-        if side is None and explicit is None:
+        if side is None and count is not None:
             side = int((count // 12) ** 0.5)
         order = -1 if not isinstance(side, int) or side < 1 else side.bit_length() - 1
         if order < 0 or side != 2**order:
             raise UploadFault(f"NSIDE is {side}, a power of two is wanted")
-        if order > _FLAT_ORDER or count > 12 * 4**_FLAT_ORDER:
+        if order > _FLAT_ORDER or (count or 0) > 12 * 4**_FLAT_ORDER:
             raise UploadFault(
                 f"the sky map has pixels of NSIDE {side}, {2**_FLAT_ORDER} at most are read",
                 hint="Make it coarser, or one of many orders (UNIQ and PROBDENSITY).",
             )
-        if explicit is None and count != 12 * 4**order:
-            raise UploadFault(f"the sky map has {count} pixels, {12 * 4**order} belong to NSIDE {side}")
-        pixels = np.arange(count) if explicit is None else self._whole(explicit)
-        if len(pixels) and not 0 <= pixels.min() <= pixels.max() < 12 * 4**order:
-            raise UploadFault(f"a pixel is none of NSIDE {side}", column=explicit)
-        if in_rings:
-            pixels = cdshealpix.from_ring(pixels.astype(np.uint64), order).astype(np.int64)
-        return _of_numbers(np.full(len(pixels), order), pixels)
+        return order
+
+    def _per_sr(self, name: str, orders: Numbers) -> Floats:
+        """The density in cells of these orders (one, or one each)."""
+        values = self._numbers(name).astype(np.float64)
+        wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0.0)))
+        if len(wrong):
+            raise UploadFault(
+                f"{values[wrong[0]]:g} is no probability, which is a number of 0 or more",
+                row=int(wrong[0]) // self._repeat(name) + 1,
+                column=name,
+            )
+        scale = 4.0**orders * (3.0 / math.pi)
+        if name == _DENSITY:
+            unit = (self._columns[name].given.unit or "").replace(" ", "")
+            if unit not in _PER_SR:
+                raise UploadFault(f"the unit {unit[:40]!r} is not known, 'sr-1' is wanted", column=name)
+            scale = np.array(_PER_SR[unit])
+        per_sr: Floats = values * scale
+        return per_sr
 
     def _repeat(self, name: str) -> int:
+        """Values in a row."""
         column = self._columns[name]
         return column.width // np.dtype(_TYPES.get(column.field.datatype, ">u1")).itemsize
 
@@ -228,7 +227,7 @@ class _Reader:
             raise UploadFault("whole numbers are wanted", column=name)
         return numbers.astype(np.int64)
 
-    def _numbers(self, name: str) -> NDArray[np.int64] | Floats:
+    def _numbers(self, name: str) -> NDArray[Any]:
         """The values of a column, those of a row one after another."""
         column: Stored = self._columns[name]
         kind = _TYPES.get(column.field.datatype)
@@ -240,6 +239,16 @@ class _Reader:
         return np.ascontiguousarray(cells).view(kind).ravel()
 
 
-def _of_numbers(orders: Numbers, numbers: Numbers) -> _Cells:
-    shift = 2 * (ORDER - orders)
-    return _Cells(np.stack([numbers << shift, (numbers + 1) << shift], axis=1), orders)
+def _placed(pixels: Numbers, values: Floats, order: int, column: str | None) -> Floats:
+    """The values of all pixels of an order, 0 where there is none. Raises UploadFault."""
+    if len(pixels) != len(values):
+        raise UploadFault(f"there are {len(values)} values and {len(pixels)} pixels", column=column)
+    wrong = np.flatnonzero((pixels < 0) | (pixels >= 12 * 4**order))
+    if len(wrong):
+        told = f"{pixels[wrong[0]]} is no pixel of NSIDE {2**order}"
+        raise UploadFault(told, row=int(wrong[0]) + 1, column=column)
+    if len(np.unique(pixels)) < len(pixels):
+        raise UploadFault("the sky map has a pixel twice", column=column)
+    placed = np.zeros(12 * 4**order)
+    placed[pixels] = values
+    return placed

@@ -1,0 +1,143 @@
+"""Which data sets are in the list of the node: those that everybody may see now, the newest first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from hips.tiles.grid import order_for
+from hips.trees.properties import list_record
+from vo_service.access import ANONYMOUS, Rights
+from vo_service.adql import AdqlError
+from vo_service.atlas import Publisher
+from vo_service.dali.current import Current
+from vo_service.dali.errors import ServiceAway
+from vo_service.engines import Engine, EngineError, Limits, StoredRows
+from vo_service.products.stored import FILE_COLUMNS, StoredFile, stored_file
+from vo_service.query import Context, Question, ask
+from vo_service.store import Snapshot, StoreError
+from vo_service.trees.documents import tree_address
+from vo_service.trees.live_documents import ROW, Subject, listed_properties
+
+_SECONDS: Final = 60.0
+"""That asking for all that is listed may take."""
+_FRESH: Final = 300.0
+"""Seconds for which an answer holds, unless there is another snapshot: what opens meanwhile comes later."""
+_BATCH: Final = 10_000
+_QUERY: Final = (
+    "SELECT TOP {most} dataset_id, s_pixel_scale, {columns} FROM ivoa.obscore "
+    "WHERE dataset_id IS NOT NULL AND dataproduct_type IN ('image', 'cube') AND s_pixel_scale > 0 "
+    "AND s_xel1 * s_xel2 <= {pixels} AND data_rights = 'Public' AND obs_release_date IS {known} "
+    "ORDER BY {order}"
+)
+_BLANK: Final = "no_valid_pixels"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What was listed of a snapshot, and when that was asked."""
+
+    snapshot: int
+    asked: float
+    subjects: tuple[tuple[Subject, int], ...]
+
+
+class LiveList:
+    """The data sets that are listed, ``most`` of them, whose planes have at most ``pixels``. Safe to use from
+    many threads; its methods may block."""
+
+    def __init__(
+        self,
+        current: Current[Engine],
+        newest: Callable[[], int | None],
+        rights: Rights,
+        clock: Callable[[], datetime],
+        publisher: Callable[[], Publisher],
+        most: int,
+        pixels: int,
+    ) -> None:
+        self._current = current
+        self._newest = newest
+        self._rights = rights
+        self._clock = clock
+        self._publisher = publisher
+        self._most = most
+        self._pixels = pixels
+        self._lock = threading.Lock()
+        self._last: _Listed | None = None
+
+    def records(self, address: str) -> list[str]:
+        """A record for each tree, in the order of the list (HIPS-111 to -113). Raises ServiceError (503)
+        where the holdings cannot be asked."""
+        publisher, now = self._publisher(), self._clock()
+        return [
+            list_record(
+                listed_properties(subject, order, publisher, now), tree_address(address, subject.name)
+            )
+            for subject, order in self._subjects()
+        ]
+
+    def names(self) -> list[str]:
+        """Of the data sets that are listed. Raises as `records`."""
+        return [subject.name for subject, _ in self._subjects()]
+
+    def _subjects(self) -> tuple[tuple[Subject, int], ...]:
+        if not self._most:
+            return ()
+        try:
+            if self._newest() is None:
+                return ()
+            with self._lock, self._current.use() as (snapshot, engine):
+                last = self._last
+                if last is None or last.snapshot != snapshot.number or time.monotonic() - last.asked > _FRESH:
+                    last = _Listed(snapshot.number, time.monotonic(), self._asked(snapshot, engine))
+                    self._last = last
+                return last.subjects
+        except (AdqlError, EngineError, StoreError) as error:
+            raise ServiceAway("The trees of single data sets cannot be listed at present.") from error
+
+    def _asked(self, snapshot: Snapshot, engine: Engine) -> tuple[tuple[Subject, int], ...]:
+        rows = self._answer(snapshot, engine, "NOT NULL", "obs_release_date DESC, dataset_id", self._most)
+        if len(rows) < self._most and self._rights.unlisted_open:
+            rows += self._answer(snapshot, engine, "NULL", "dataset_id", self._most - len(rows))
+        stored = StoredRows(engine, snapshot.tables, _SECONDS)
+        files = _files(stored, [row["dataset_id"] for row in rows])
+        blank = _blank(stored, [file.product_id for file in files.values()])
+        now = self._clock()
+        found = []
+        for row in rows:
+            file = files.get(row["dataset_id"])
+            if file is None or file.fault is not None or file.product_id in blank:
+                continue
+            if all(self._rights.is_open(each.origin, each.release_date, now) for each in file.claims):
+                found.append((Subject(file, row, True), order_for(row["s_pixel_scale"] / 3600.0)))
+        return tuple(found)
+
+    def _answer(self, snapshot: Snapshot, engine: Engine, known: str, order: str, most: int) -> list[Row]:
+        """Rows of data sets whose release date is known, or is not."""
+        columns = ", ".join(ROW)
+        adql = _QUERY.format(most=most, columns=columns, pixels=self._pixels, known=known, order=order)
+        limits = Limits(_SECONDS, _BATCH)
+        context = Context(ANONYMOUS, self._clock(), "", limits, self._rights)
+        with ask(Question(adql, None), context, snapshot, engine) as answered:
+            return [row for batch in answered.batches for row in batch.to_pylist()]
+
+
+def _files(stored: StoredRows, names: list[str]) -> dict[str, StoredFile]:
+    """The science files of data sets."""
+    rows = stored.find_among("holdings.product", FILE_COLUMNS, "dataset_id", names).to_pylist()
+    files = [stored_file(row) for row in rows]
+    return {file.dataset_id: file for file in files if file.is_primary and file.dataset_id is not None}
+
+
+def _blank(stored: StoredRows, products: list[str]) -> set[str]:
+    """Those of which no pixel is a number."""
+    columns = ("product_id", "error_class")
+    rows = stored.find_among("holdings.measurement", columns, "product_id", products).to_pylist()
+    return {row["product_id"] for row in rows if row["error_class"] == _BLANK}
