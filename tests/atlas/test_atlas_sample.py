@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from atlas_files import all_of, bench_at
-from conftest import Holdings
 
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.atlas import AtlasField, Families, Looks, Means, families_of
@@ -44,7 +43,7 @@ def current(home: Path) -> Iterator[tuple[Catalogue, Snapshot]]:
 
 
 @pytest.fixture(scope="module")
-def seen(holdings: Holdings, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     folder = tmp_path_factory.mktemp("sample")
     truth = {true["path"]: true for true in holdings.truth["products"]}
     with current(holdings.home) as (catalogue, snapshot):

@@ -40,7 +40,7 @@ ROWS = 60
 class ImageTree:
     """A HiPS of images, and a point source that is known to be in it: degrees, and the value at its peak. The
     source is round, a Gaussian of ``sigma`` degrees; nothing in a view of ``width`` degrees round it is as
-    bright as half its peak."""
+    bright as half its peak, which in pictures is ``half`` of the brightest grey."""
 
     url: str
     ra: float
@@ -48,6 +48,7 @@ class ImageTree:
     peak: float
     sigma: float
     width: float
+    half: float = 0.5
 
 
 @dataclass(frozen=True)

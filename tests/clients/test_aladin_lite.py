@@ -81,7 +81,7 @@ def test_the_source_is_seen_where_it_is(seen: tuple[View, Picture], sky: Sky) ->
     # HIPS-020, -022, -025, -029, -121, -127: the source alone is bright, at its place and as wide as it is
     view, picture = seen
     bright = brightness(picture)
-    rows, columns = np.nonzero(bright > 0.5 * bright.max())
+    rows, columns = np.nonzero(bright > share * bright.max())
     row, column = view.pixel_of(sky.image.ra, sky.image.dec)
     assert (np.mean(rows), np.mean(columns)) == pytest.approx((row, column), abs=3.0)
     width = 2.355 * sky.image.sigma * view.side / view.fov

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import httpx
@@ -18,11 +21,11 @@ from astropy.coordinates import Latitude, Longitude
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_archive import Row
-from map_house import LATER, NOW, SETTINGS, MapHouse, is_hidden, region_seen, rows_with_pixels
+from map_house import LATER, NOW, OPENING, SETTINGS, MapHouse, is_hidden, region_seen, rows_with_pixels
 from moc_judge import Space, judge_ascii, judge_fits, judge_json
 
-from hips.mocs import answers
 from vo_service.moc import answered_maps
+from vo_service.moc.footprints import Footprints
 
 ROWS = rows_with_pixels()
 SLACK = 1e-6  # degrees
@@ -117,16 +120,147 @@ def check_map(found: mocpy.MOC, rows: list[Row], sees_pixels: bool) -> None:
     """A map holds every footprint, and no cell that none comes near: mocpy's own maps are those of cells that
     are touched, with some beside the border."""
     order = found.max_order
-    least = brute_force(rows, sees_pixels, order, -SLACK)
-    most = brute_force(rows, sees_pixels, order, SLACK).add_neighbours()
-    inner = brute_force(rows, sees_pixels, min(29, order + 4), -SLACK).degrade_to_order(order)
-    assert inner.intersection(least).difference(found).empty()
-    assert found.difference(most).empty()
+    assert brute_force(rows, sees_pixels, order + 3, -SLACK).degrade_to_order(order).difference(found).empty()
+    assert found.difference(brute_force(rows, sees_pixels, order, SLACK).add_neighbours()).empty()
+
+
+def ranges(one: mocpy.MOC) -> list[tuple[int, int]]:
+    return [(int(low), int(high)) for low, high in one.to_depth29_ranges]
 
 
 @settings(max_examples=25)
 @given(form=CONSTRAINTS, who=st.sampled_from(["nobody", "ann", "later"]))
 def test_the_map_is_the_union_of_what_is_found(made_door: Door, form: dict[str, str], who: str) -> None:
+    """Rows, and their footprints, are those of the search for images by the same person at the same moment."""
     made_door.now = LATER if who == "later" else NOW
     person = "ann" if who == "ann" else "nobody"
-    check_map(made_door.map(person, **form), made_door.rows(person, **form), who != "nobody")
+    found = made_door.map(person, **form, ORDER="9")
+    assert found.max_order == 9
+    check_map(found, made_door.rows(person, **form), who != "nobody")
+
+
+@pytest.mark.parametrize("form", [{"POS": "CIRCLE 10 -5 1"}, {"ID": ROWS[9]["obs_publisher_did"]}])
+def test_maps_are_as_fine_as_their_fields(door: Door, form: dict[str, str]) -> None:
+    """A 64th of the narrowest field or less; and of coarser orders the map of the order is its ancestor."""
+    full = door.map(**form)
+    widths = [
+        2.0 * max(float(text.split()[4]), 1e-9) if text.startswith("Circle") else 4.0
+        for row in door.rows(**form)
+        if (text := region_seen(row, not is_hidden(row))) is not None
+    ]
+    assert 58.6323 / 2.0**full.max_order <= max(min(widths), 0.0002) / 64.0 * 1.001 or len(widths) > 1
+    assert full.max_order >= 12
+    for order in (0, 5, 8):  # CHK-M11
+        coarse = door.map(**form, ORDER=str(order))
+        assert coarse == full.degrade_to_order(order)
+        assert full.difference(coarse).empty()
+    finer = door.map(**form, ORDER="29")  # MOC-081: no cells that nobody knows
+    assert finer == full and finer.max_order == full.max_order
+
+
+def test_forms_are_one_map(door: Door) -> None:
+    # CHK-M09
+    form = {"POS": "CIRCLE 10 -5 3", "ORDER": "10"}
+    found = [
+        judge(door.answer(**form, RESPONSEFORMAT=word).content)
+        for judge, word in ((judge_fits, "fits"), (judge_json, "json"), (judge_ascii, "text/plain"))
+    ]
+    assert found[0] == found[1] == found[2]
+    assert isinstance(found[0], Space) and found[0].order == 10 and len(found[0].ranges) > 10
+    assert list(found[0].ranges) == ranges(door.map(**form))
+
+
+def test_nothing_that_is_found_is_an_empty_map(door: Door) -> None:
+    # MOC-028
+    answer = door.answer(COLLECTION="none of that name", RESPONSEFORMAT="ascii")
+    assert (answer.status_code, answer.text) == (200, "14/\n")
+
+
+def test_get_post_and_head_are_one(door: Door) -> None:
+    # CHK-M15, DALI-005
+    form = {"BAND": "0.0012 0.0014", "RESPONSEFORMAT": "json"}
+    got, posted = door.ask("/moc", params=form), door.answer(**form)
+    head = door.ask("/moc", method="HEAD", params=form)
+    assert got.content == posted.content and not head.content
+    for name in ("ETag", "Content-Type", "Content-Length", "Access-Control-Allow-Origin", "Cache-Control"):
+        assert got.headers[name] == head.headers[name] == posted.headers[name]
+    again = door.ask("/moc", params=form, headers={"If-None-Match": got.headers["ETag"]})
+    assert again.status_code == 304
+    assert got.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_map_in_a_file_is_a_constraint(door: Door) -> None:
+    area = mocpy.MOC.from_string("3/340-343")
+    text = " ".join(area.to_string().split())
+    file = {"part": ("area.txt", text.encode())}
+    by_file = door.ask("/moc", method="POST", data={"UPLOAD": "area,param:part", "CALIB": "2"}, files=file)
+    assert by_file.status_code == 200, by_file.text
+    assert by_file.content == door.answer(MOC=text, CALIB="2").content
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"POS": "CIRCLE 10"}, "POS"),
+        ({"POS": "CIRCLE 10 -5 1", "ORDER": "30"}, "from 0 to 29"),
+        ({"POS": "CIRCLE 10 -5 1", "TIMEORDER": "3"}, "TIMEORDER"),
+        ({"POS": "CIRCLE 10 -5 1", "RESPONSEFORMAT": "votable"}, "not offered"),
+        ({"RESPONSEFORMAT": "fits"}, "/moc/holdings"),
+        ({}, "no constraint"),
+        ({"UPLOAD": "a,param:b"}, "no part"),
+    ],
+)
+def test_mistakes_are_told(door: Door, form: dict[str, str], words: str) -> None:
+    answer = door.answer(**form)
+    assert answer.status_code == 400 and words in answer.text
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+def test_too_many_footprints_are_refused_and_not_cut(door: Door) -> None:
+    wide = {"POS": "CIRCLE 10 -5 180"}
+    count = len({region_seen(row, not is_hidden(row)) for row in door.rows(**wide)})
+    with patch.object(Footprints, "__init__", _at_most(count - 1)):
+        refused = door.answer(**wide, CALIB="0", TIME="1")  # nothing is found, nothing is too much
+        assert refused.status_code == 200
+        refused = door.answer(**wide)
+    assert (refused.status_code, f"More than {count - 1} different footprints" in refused.text) == (400, True)
+    with patch.object(Footprints, "__init__", _at_most(count)):
+        assert door.answer(**wide).status_code == 200
+
+
+def _at_most(most: int) -> Any:
+    made = Footprints.__init__
+    return lambda self, _: made(self, most)
+
+
+def test_answers_are_kept_as_long_as_they_are_right(door: Door) -> None:
+    """By snapshot, constraints, rights, and the release dates that are past: nothing else decides on them."""
+    row = next(row for row in ROWS if is_hidden(row) and row["dataproduct_type"] in ("image", "cube"))
+    form = {"ID": row["obs_publisher_did"]}
+    with patch.object(answered_maps, "map_of_fields", wraps=answered_maps.map_of_fields) as made:
+        closed = door.map(**form)
+        assert door.map(**form) == closed and made.call_count == 1
+        assert door.map(**form, ORDER="3") == closed.degrade_to_order(3) and made.call_count == 1
+        assert door.map(ID=row["obs_publisher_did"].upper().replace("IVO", "ivo")) == closed
+        open_one = door.map("ann", **form)
+        assert open_one != closed and made.call_count >= 2
+        before = made.call_count
+        just_before = OPENING.replace(tzinfo=UTC) - timedelta(microseconds=1)
+        door.now = just_before
+        assert door.map(**form) == closed and made.call_count == before
+        door.now = OPENING.replace(tzinfo=UTC)
+        assert door.map(**form) == open_one and made.call_count == before + 1
+        door.now = just_before
+        assert door.map(**form) == closed and made.call_count == before + 1
+
+
+def test_another_snapshot_is_another_answer(tmp_path: Path) -> None:
+    house = MapHouse(tmp_path / "home")
+    house.publish(ROWS)
+    form = {"POS": "CIRCLE 10 -5 180", "ORDER": "6"}
+    with running(door := Door(now=NOW, house=house), house.home, **SETTINGS):
+        before = door.map(**form)
+        house.publish_again(ROWS[:40])
+        after = door.map(**form)
+        check_map(after, door.rows(**form), False)
+        assert after.difference(before).empty() and not before.difference(after).empty()

@@ -64,8 +64,8 @@ def test_the_columns_are_those_of_the_table() -> None:
         assert parameter.unit in units or parameter.columns == ("s_region",)
         assert all(name in parameter.description or len(parameter.columns) > 1 for name in parameter.columns)
     assert [parameter.name for parameter in TABLE] == (
-        "POS MOC BAND TIME POL FOV SPATRES SPECRP EXPTIME TIMERES ID COLLECTION FACILITY INSTRUMENT DPTYPE CALIB"
-        " TARGET FORMAT"
+        "POS MOC BAND TIME POL FOV SPATRES SPECRP EXPTIME TIMERES ID COLLECTION FACILITY INSTRUMENT DPTYPE"
+        " CALIB TARGET FORMAT"
     ).split()
 
 
