@@ -114,7 +114,9 @@ def make_fields(folder: Path, count: int, side: int, seed: int = 0) -> list[Imag
     return made
 
 
-def _make(path: Path, ra: float, dec: float, pixel: float, side: int, random: np.random.Generator) -> ImageField:
+def _make(
+    path: Path, ra: float, dec: float, pixel: float, side: int, random: np.random.Generator
+) -> ImageField:
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
     wcs.wcs.crval = [ra, dec]

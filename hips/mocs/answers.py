@@ -2,7 +2,8 @@
 
 A field on its own has cells of about a 64th of its width (`orders.order_of_field`): some 256 lie along its
 border, twice as many at the next order. The map of several fields has the finest order that any of them asks
-for, or a coarser one at which all borders together are no more than ``Orders.volume`` cells (MOC-015).
+for, or a coarser one at which all borders together are no more than a quarter of a million cells (MOC-015):
+2 MB of FITS.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vo_service.sky.cell_ranges import Numbers
 from vo_service.sky.shapes import Kind
 from vo_service.sky.vectors import Flags, Floats
 
+ANSWERS: Final = Orders(volume=250_000)
 _BORDER: Final = 256.0
 """Cells along the border of a field at its own order."""
 _POINT: Final = 1e-9  # degrees: regions that are smaller are positions
@@ -48,7 +50,7 @@ class Fields:
 def map_of_fields(
     fields: Fields,
     check: Callable[[], None],
-    orders: Orders = Orders(),  # noqa: B008
+    orders: Orders = ANSWERS,
 ) -> SpaceMap:
     """The cells that any of the fields touches; of one without a region that of its position. ``check`` is
     called now and then, and ends the work by raising."""

@@ -58,8 +58,9 @@ def record_of(tree: str) -> tuple[str, str]:
     pairs = [line.partition("=") for line in properties.text.splitlines() if not line.startswith("#")]
     keys = {key.strip(): value.strip() for key, _, value in pairs if value}
     identifier = keys["creator_did"].removeprefix("ivo://")
+    keys |= {"hips_service_url": tree}  # once: of two it would make one address
     lines = [f"ID = {identifier}", *(f"{key} = {value}" for key, value in keys.items())]
-    return identifier, "\n".join([*lines, f"hips_service_url = {tree}", "", ""])
+    return identifier, "\n".join([*lines, "", ""])
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 from astroquery.alma import AlmaClass
 from fetch_aladin_lite import where
 from judges import aladin_judge, judge, judge_file
-from made_trees import CatalogueTree, ImageTree, Sky
+from live_sky import make_home, sky_at
+from made_trees import Sky
 from recording_relay import RecordingRelay, invalid_documents
+from service_processes import running_server
 
 from hips.hipsgen.tool import Tool
 
@@ -85,13 +89,22 @@ def aladin_lite() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sky(hipsgen: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sky]:
-    """A folder of small trees behind an address."""
-    folder = tmp_path_factory.mktemp("trees")
-    ra, dec = made_trees.image_tree(hipsgen, folder)
-    made_trees.write_moc(folder / "area.fits")
-    rows = made_trees.catalogue_tree(folder)
-    with made_trees.served(folder) as url:
-        sigma, width = made_trees.SIGMA * made_trees.PIXEL, made_trees.SIZE * made_trees.PIXEL
-        image = ImageTree(f"{url}/image", ra, dec, made_trees.PEAK, sigma, width)
-        yield Sky(image, f"{url}/area.fits", CatalogueTree(f"{url}/catalogue", rows))
+def live_sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sky]:
+    """What the service itself serves of a home of its own, which is made once for all test processes."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+    place = shared / "live-sky"
+    with (shared / "live-sky.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "done").exists():
+            make_home(place)
+            (place / "done").touch()
+    with running_server(place / "home", workers=1) as url:
+        yield sky_at(url)
+
+
+@pytest.fixture(scope="session")
+def others_sky(hipsgen: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sky]:
+    """A tree that is not ours, in a folder behind an address."""
+    with made_trees.sky_by_hipsgen(hipsgen, tmp_path_factory.mktemp("trees")) as sky:
+        yield sky

@@ -75,7 +75,9 @@ def _write_rows(path: Path) -> None:
         for number, (ra, dec) in enumerate(zip(RA + away * np.cos(turn), DEC + away * np.sin(turn))):
             uid = f"uid://A001/X1/X{number:x}"
             place = f"{ra:.6f}", f"{dec:.6f}"
-            rows.writerow([*_ROW.values(), f"ADS/{number}", uid, uid, *place, f"Circle ICRS {' '.join(place)} 0.005"])
+            rows.writerow(
+                [*_ROW.values(), f"ADS/{number}", uid, uid, *place, f"Circle ICRS {' '.join(place)} 0.005"]
+            )
 
 
 def sky_at(url: str) -> Sky:
@@ -95,7 +97,9 @@ def _share(tree: str, peak: float) -> float:
     told = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
     softening = float(told["hips_processing"].partition("asinh(v / ")[2].partition(")")[0])
     low, high = (np.arcsinh(float(end) / softening) for end in told["hips_pixel_cut"].split())
-    greys = [1.0 + 254.0 * (np.arcsinh(value / softening) - low) / (high - low) for value in (peak / 2.0, peak)]
+    greys = [
+        1.0 + 254.0 * (np.arcsinh(value / softening) - low) / (high - low) for value in (peak / 2.0, peak)
+    ]
     return float(greys[0] / greys[1])
 
 

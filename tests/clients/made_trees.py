@@ -1,6 +1,5 @@
-"""Small trees in folders, made by the CDS's tool and by hand, for clients; and a server of them for browsers.
-
-What clients are tested on is told by a `Sky` alone: tests do not know who serves it.
+"""What clients are tested on, whoever serves it; and a small tree that is not ours, made by the CDS's tool, with
+a server of folders for browsers: what is seen of that tree is how what is seen of ours is judged.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import cdshealpix.nested
 import numpy as np
 from astropy.coordinates import Angle, Latitude, Longitude
 from astropy.io import fits
@@ -33,7 +31,6 @@ PEAK = 1.0
 ORDER = 9
 AREA_RADIUS = 80.0 / 3600.0
 AREA_ORDER = 12
-ROWS = 60
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,8 @@ class ImageTree:
 
 @dataclass(frozen=True)
 class CatalogueTree:
-    """A HiPS of a catalogue: the names in its first column, with positions in degrees, of all rows within
-    half a degree of the first."""
+    """A HiPS of a catalogue: of all its rows the identifier and the position in degrees, all within half a
+    degree of the first."""
 
     url: str
     rows: dict[str, tuple[float, float]]
@@ -62,14 +59,23 @@ class CatalogueTree:
 
 @dataclass(frozen=True)
 class Sky:
-    """What clients of trees and MOCs are tested on, whoever serves it."""
+    """A tree, a MOC over it, and a catalogue of what is there; None where there is none."""
 
     image: ImageTree
     moc_url: str
-    catalogue: CatalogueTree
+    catalogue: CatalogueTree | None = None
 
 
-def image_tree(tool: Tool, folder: Path) -> tuple[float, float]:
+@contextmanager
+def sky_by_hipsgen(tool: Tool, folder: Path) -> Iterator[Sky]:
+    """The tree and a MOC, made in a folder and served."""
+    ra, dec = _image_tree(tool, folder)
+    _write_moc(folder / "area.fits")
+    with served(folder) as url:
+        yield Sky(ImageTree(f"{url}/image", ra, dec, PEAK, SIGMA * PIXEL, SIZE * PIXEL), f"{url}/area.fits")
+
+
+def _image_tree(tool: Tool, folder: Path) -> tuple[float, float]:
     """Make a tree at ``folder / "image"`` of one field; the position of its source."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
@@ -93,36 +99,11 @@ def image_tree(tool: Tool, folder: Path) -> tuple[float, float]:
     return float(ra), float(dec)
 
 
-def write_moc(path: Path) -> None:
+def _write_moc(path: Path) -> None:
     """The MOC of a circle round the field's middle."""
     lon, lat, radius = Longitude(RA, "deg"), Latitude(DEC, "deg"), Angle(AREA_RADIUS, "deg")
     area = MOC.from_cone(lon=lon, lat=lat, radius=radius, max_depth=AREA_ORDER)
     area.save(str(path), format="fits")
-
-
-def catalogue_tree(folder: Path) -> dict[str, tuple[float, float]]:
-    """Write a tree of three orders at ``folder / "catalogue"`` by hand (HIPS-090..095); its rows."""
-    rng = np.random.default_rng(2)
-    ra, dec = RA + rng.uniform(-0.004, 0.004, ROWS), DEC + rng.uniform(-0.004, 0.004, ROWS)
-    tree = folder / "catalogue"
-    for order, (first, last) in enumerate(((0, 10), (10, 30), (30, ROWS)), start=1):
-        cells = cdshealpix.nested.lonlat_to_healpix(Longitude(ra, "deg"), Latitude(dec, "deg"), order)
-        for cell in np.unique(cells):
-            inside = np.flatnonzero(cells == cell)
-            lines = [
-                f"# Completeness = {np.count_nonzero(inside < last)} / {len(inside)}",
-                "dataset_id\ts_ra\ts_dec",
-            ]
-            lines += [f"d-{at}\t{ra[at]:.8f}\t{dec[at]:.8f}" for at in inside if first <= at < last]
-            tile = tree / f"Norder{order}" / f"Dir{cell // 10000 * 10000}" / f"Npix{cell}.tsv"
-            tile.parent.mkdir(parents=True, exist_ok=True)
-            tile.write_text("\n".join(lines) + "\n")
-            tile.parents[1].joinpath("Allsky.tsv").write_text(tile.read_text())
-    for name in ("metadata.xml", "Metadata.xml"):
-        (tree / name).write_text(_METADATA)
-    (tree / "properties").write_text(_PROPERTIES)
-    write_moc(tree / "Moc.fits")
-    return {f"d-{at}": (float(ra[at]), float(dec[at])) for at in range(ROWS)}
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -141,27 +122,3 @@ def served(folder: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-_METADATA = """<?xml version="1.0" encoding="UTF-8"?>
-<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE name="datasets">
-<FIELD name="dataset_id" datatype="char" arraysize="*" ucd="meta.id;meta.main"/>
-<FIELD name="s_ra" datatype="double" unit="deg" ucd="pos.eq.ra;meta.main"/>
-<FIELD name="s_dec" datatype="double" unit="deg" ucd="pos.eq.dec;meta.main"/>
-</TABLE></RESOURCE></VOTABLE>
-"""
-_PROPERTIES = f"""creator_did = ivo://example.org/C/datasets
-obs_title = Data sets
-dataproduct_type = catalog
-hips_version = 1.4
-hips_release_date = 2026-01-01T00:00Z
-hips_status = public master clonableOnce
-hips_tile_format = tsv
-hips_order = 3
-hips_order_min = 1
-hips_frame = equatorial
-hips_cat_nrows = {ROWS}
-hips_initial_ra = {RA}
-hips_initial_dec = {DEC}
-hips_initial_fov = 0.02
-"""

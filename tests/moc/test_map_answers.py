@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from asked_in_process import Asked, give_token, running
 from astropy import units as u
-from astropy.coordinates import Latitude, Longitude
+from astropy.coordinates import Latitude, Longitude, SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_archive import Row
@@ -28,7 +28,6 @@ from vo_service.moc import answered_maps
 from vo_service.moc.footprints import Footprints
 
 ROWS = rows_with_pixels()
-SLACK = 1e-6  # degrees
 CONSTRAINTS = st.fixed_dictionaries(
     {},
     optional={
@@ -82,46 +81,63 @@ def door(made_door: Door) -> Door:
     return made_door
 
 
-def brute_force(rows: list[Row], sees_pixels: bool, order: int, grown: float) -> mocpy.MOC:
-    """The union of the footprints by mocpy, ``grown`` degrees wider; of rows without one their positions."""
-    found = [mocpy.MOC.new_empty(order)]
+def seen(rows: list[Row], sees_pixels: bool) -> list[tuple[str, list[float]]]:
+    """Kind and numbers of the footprint of each row; of a row without one its position, if it has that."""
+    found = []
     for row in rows:
-        text = region_seen(row, sees_pixels or (bool(row.get("_region_measured")) and not is_hidden(row)))
-        numbers = [] if text is None else [float(word) for word in text.split()[2:]]
-        if text is None:
-            if row["s_ra"] is not None and row["s_dec"] is not None:
-                found.append(_cone(row["s_ra"], row["s_dec"], max(grown, 1e-9), order))
-        elif text.startswith("Circle"):
-            found.append(_cone(*numbers[:2], max(numbers[2] + grown, 1e-9), order))
-        else:
-            corners = np.array(numbers).reshape(-1, 2)
-            corners[:, 0] = (corners[:, 0] - corners[0, 0] + 180.0) % 360.0 - 180.0 + corners[0, 0]
-            middle = corners.mean(axis=0)
-            corners = middle + (corners - middle) * (1.0 + 4.0 * grown / np.ptp(corners))
-            found.append(
-                mocpy.MOC.from_polygon(
-                    lon=Longitude(corners[:, 0], u.deg), lat=Latitude(corners[:, 1], u.deg), max_depth=order
-                )
-            )
-    return found[0].union(*found[1:]) if len(found) > 1 else found[0]
+        text = region_seen(row, sees_pixels or not is_hidden(row))
+        if text is not None:
+            found.append((text.split()[0], [float(word) for word in text.split()[2:]]))
+        elif row["s_ra"] is not None and row["s_dec"] is not None:
+            found.append(("Circle", [row["s_ra"], row["s_dec"], 0.0]))
+    return found
 
 
-def _cone(lon: float, lat: float, radius: float, order: int) -> mocpy.MOC:
-    return mocpy.MOC.from_cone(
-        lon=Longitude(lon, u.deg),
-        lat=Latitude(lat, u.deg),
-        radius=radius * u.deg,
-        max_depth=order,
-        delta_depth=4,
+def places(kind: str, numbers: list[float]) -> np.ndarray:
+    """Positions (degrees) all over a footprint, its border included."""
+    if kind == "Circle":
+        lon, lat, radius = numbers
+        angle, share = np.meshgrid(np.linspace(0.0, 2.0 * np.pi, 24), (0.0, 0.3, 0.6, 0.9, 1.0 - 1e-9))
+        middle = SkyCoord(lon, lat, unit="deg")
+        found = middle.directional_offset_by(angle.ravel() * u.rad, radius * share.ravel() * u.deg)
+        return np.stack([found.ra.deg, found.dec.deg], axis=1)
+    corners = unwrapped(numbers)
+    others = np.roll(corners, 1, axis=0)
+    middle = corners.mean(axis=0)
+    return np.concatenate(
+        [middle + share * (each - middle) for each in (corners,) for share in (0.2, 0.7, 1.0)]
+        + [middle + 0.99 * (0.5 * (corners + others) - middle)]
     )
 
 
+def unwrapped(numbers: list[float]) -> np.ndarray:
+    corners = np.array(numbers).reshape(-1, 2)
+    corners[:, 0] = (corners[:, 0] - corners[0, 0] + 180.0) % 360.0 - 180.0 + corners[0, 0]
+    return corners
+
+
+def by_mocpy(kind: str, numbers: list[float], order: int) -> mocpy.MOC:
+    """What mocpy makes of a footprint: all cells that it touches, perhaps some beside them."""
+    if kind == "Circle" and numbers[2] < 1e-9:
+        return mocpy.MOC.from_lonlat(lon=numbers[0] * u.deg, lat=numbers[1] * u.deg, max_norder=order)
+    if kind == "Circle":
+        lon, lat, radius = Longitude(numbers[0], u.deg), Latitude(numbers[1], u.deg), numbers[2] * u.deg
+        return mocpy.MOC.from_cone(lon=lon, lat=lat, radius=radius, max_depth=order)
+    corners = unwrapped(numbers)
+    lon, lat = Longitude(corners[:, 0], u.deg), Latitude(corners[:, 1], u.deg)
+    return mocpy.MOC.from_polygon(lon=lon, lat=lat, max_depth=order)
+
+
 def check_map(found: mocpy.MOC, rows: list[Row], sees_pixels: bool) -> None:
-    """A map holds every footprint, and no cell that none comes near: mocpy's own maps are those of cells that
-    are touched, with some beside the border."""
-    order = found.max_order
-    assert brute_force(rows, sees_pixels, order + 3, -SLACK).degrade_to_order(order).difference(found).empty()
-    assert found.difference(brute_force(rows, sees_pixels, order, SLACK).add_neighbours()).empty()
+    """A map holds every footprint, and no cell farther than the next one from all of them."""
+    footprints = seen(rows, sees_pixels)
+    if not footprints:
+        assert found.empty()
+        return
+    points = np.concatenate([places(*each) for each in footprints])
+    assert found.contains_lonlat(Longitude(points[:, 0], u.deg), Latitude(points[:, 1], u.deg)).all()
+    most = [mocpy.MOC.new_empty(found.max_order), *(by_mocpy(*each, found.max_order) for each in footprints)]
+    assert found.difference(most[0].union(*most[1:]).add_neighbours()).empty()
 
 
 def ranges(one: mocpy.MOC) -> list[tuple[int, int]]:
@@ -131,31 +147,42 @@ def ranges(one: mocpy.MOC) -> list[tuple[int, int]]:
 @settings(max_examples=25)
 @given(form=CONSTRAINTS, who=st.sampled_from(["nobody", "ann", "later"]))
 def test_the_map_is_the_union_of_what_is_found(made_door: Door, form: dict[str, str], who: str) -> None:
-    """Rows, and their footprints, are those of the search for images by the same person at the same moment."""
+    """Rows, and their footprints, are those of the search for images by who asks, when they do."""
     made_door.now = LATER if who == "later" else NOW
     person = "ann" if who == "ann" else "nobody"
-    found = made_door.map(person, **form, ORDER="9")
-    assert found.max_order == 9
+    found = made_door.map(person, **form, ORDER="8")
+    assert found.max_order == 8
     check_map(found, made_door.rows(person, **form), who != "nobody")
 
 
-@pytest.mark.parametrize("form", [{"POS": "CIRCLE 10 -5 1"}, {"ID": ROWS[9]["obs_publisher_did"]}])
-def test_maps_are_as_fine_as_their_fields(door: Door, form: dict[str, str]) -> None:
+@pytest.mark.parametrize("name", [None, "circle", "point"])
+def test_maps_are_as_fine_as_their_fields(door: Door, name: str | None) -> None:
     """A 64th of the narrowest field or less; and of coarser orders the map of the order is its ancestor."""
+    form = {"POS": "CIRCLE 10 -5 1"}
+    circles = [row for row in ROWS if "Circle" in (row["s_region"] or "") and not row.get("_region_measured")]
+    if name is not None:
+        row = next(row for row in circles if is_point(row) is (name == "point") and is_image(row))
+        form = {"ID": row["obs_publisher_did"]}
     full = door.map(**form)
-    widths = [
-        2.0 * max(float(text.split()[4]), 1e-9) if text.startswith("Circle") else 4.0
-        for row in door.rows(**form)
-        if (text := region_seen(row, not is_hidden(row))) is not None
-    ]
-    assert 58.6323 / 2.0**full.max_order <= max(min(widths), 0.0002) / 64.0 * 1.001 or len(widths) > 1
-    assert full.max_order >= 12
+    if name == "circle":
+        width = 2.0 * float(row["s_region"].split()[4])
+        assert 0.5 * width / 64.0 < 58.6323 / 2.0**full.max_order <= width / 64.0 or row["s_resolution"]
+        check_map(full, [row], False)
+    assert full.max_order >= 9
     for order in (0, 5, 8):  # CHK-M11
         coarse = door.map(**form, ORDER=str(order))
         assert coarse == full.degrade_to_order(order)
         assert full.difference(coarse).empty()
     finer = door.map(**form, ORDER="29")  # MOC-081: no cells that nobody knows
     assert finer == full and finer.max_order == full.max_order
+
+
+def is_point(row: Row) -> bool:
+    return row["s_region"].endswith(" 0.0")
+
+
+def is_image(row: Row) -> bool:
+    return row["dataproduct_type"] in ("image", "cube")
 
 
 def test_forms_are_one_map(door: Door) -> None:
@@ -193,7 +220,7 @@ def test_a_map_in_a_file_is_a_constraint(door: Door) -> None:
     area = mocpy.MOC.from_string("3/340-343")
     text = " ".join(area.to_string().split())
     file = {"part": ("area.txt", text.encode())}
-    by_file = door.ask("/moc", method="POST", data={"UPLOAD": "area,param:part", "CALIB": "2"}, files=file)
+    by_file = door.ask("/moc", method="POST", data={"UPLOAD": "mine,param:part", "CALIB": "2"}, files=file)
     assert by_file.status_code == 200, by_file.text
     assert by_file.content == door.answer(MOC=text, CALIB="2").content
 
@@ -235,7 +262,7 @@ def _at_most(most: int) -> Any:
 
 def test_answers_are_kept_as_long_as_they_are_right(door: Door) -> None:
     """By snapshot, constraints, rights, and the release dates that are past: nothing else decides on them."""
-    row = next(row for row in ROWS if is_hidden(row) and row["dataproduct_type"] in ("image", "cube"))
+    row = next(row for row in ROWS if is_hidden(row) and is_image(row))
     form = {"ID": row["obs_publisher_did"]}
     with patch.object(answered_maps, "map_of_fields", wraps=answered_maps.map_of_fields) as made:
         closed = door.map(**form)

@@ -76,7 +76,8 @@ class LiveHouse:
         """An image (rows, columns) or a cube (channels, rows, columns) of ``pixel`` arcsec round a place, its
         beam of 4 pixels; names of cubes begin so. None takes a card away."""
         rows, columns = values.shape[-2:]
-        hdu = fits.PrimaryHDU(values.reshape(1, -1, rows, columns).astype(np.float32))
+        shape = (1, -1, rows, columns) if values.ndim < 4 else values.shape
+        hdu = fits.PrimaryHDU(values.reshape(shape).astype(np.float32))
         known: dict[str, object] = {
             "CTYPE1": "RA---SIN", "CRVAL1": place[0], "CRPIX1": (columns + 1) / 2.0,
             "CDELT1": -pixel * ARCSEC, "CUNIT1": "deg",

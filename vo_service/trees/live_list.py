@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -34,6 +35,7 @@ _QUERY: Final = (
     "AND s_xel1 * s_xel2 <= {pixels} AND data_rights = 'Public' AND obs_release_date IS {known} "
     "ORDER BY {order}"
 )
+_LENGTHS: Final = ("s_xel1", "s_xel2", "em_xel", "pol_xel")
 _BLANK: Final = "no_valid_pixels"
 
 Row = dict[str, Any]
@@ -107,7 +109,7 @@ class LiveList:
         if len(rows) < self._most and self._rights.unlisted_open:
             rows += self._answer(snapshot, engine, "NULL", "dataset_id", self._most - len(rows))
         stored = StoredRows(engine, snapshot.tables, _SECONDS)
-        files = _files(stored, [row["dataset_id"] for row in rows])
+        files = _files(stored, {row["dataset_id"]: _pixels(row) for row in rows})
         blank = _blank(stored, [file.product_id for file in files.values()])
         now = self._clock()
         found = []
@@ -121,7 +123,7 @@ class LiveList:
 
     def _answer(self, snapshot: Snapshot, engine: Engine, known: str, order: str, most: int) -> list[Row]:
         """Rows of data sets whose release date is known, or is not."""
-        columns = ", ".join(ROW)
+        columns = ", ".join(dict.fromkeys((*ROW, *_LENGTHS)))
         adql = _QUERY.format(most=most, columns=columns, pixels=self._pixels, known=known, order=order)
         limits = Limits(_SECONDS, _BATCH)
         context = Context(ANONYMOUS, self._clock(), "", limits, self._rights)
@@ -129,11 +131,22 @@ class LiveList:
             return [row for batch in answered.batches for row in batch.to_pylist()]
 
 
-def _files(stored: StoredRows, names: list[str]) -> dict[str, StoredFile]:
-    """The science files of data sets."""
-    rows = stored.find_among("holdings.product", FILE_COLUMNS, "dataset_id", names).to_pylist()
-    files = [stored_file(row) for row in rows]
-    return {file.dataset_id: file for file in files if file.is_primary and file.dataset_id is not None}
+def _files(stored: StoredRows, pixels: Mapping[str, int]) -> dict[str, StoredFile]:
+    """The science files of data sets, by their names; without those that have other pixels than these, along
+    axes that no tree can show."""
+    columns = (*FILE_COLUMNS, "axes")
+    rows = stored.find_among("holdings.product", columns, "dataset_id", list(pixels)).to_pylist()
+    found = {}
+    for row in rows:
+        name, axes = row["dataset_id"], (row["axes"] or "").split()
+        if row["is_primary"] == 1 and math.prod(map(int, axes)) == pixels[name]:
+            found[name] = stored_file(row)
+    return found
+
+
+def _pixels(row: Row) -> int:
+    """Of the axes that a row tells of."""
+    return math.prod(row[name] or 1 for name in _LENGTHS)
 
 
 def _blank(stored: StoredRows, products: list[str]) -> set[str]:

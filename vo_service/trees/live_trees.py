@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,8 @@ from vo_service.products.derived import Kept
 from vo_service.products.remembered import Last
 from vo_service.products.results import Results, entity_tag
 from vo_service.products.shelf import Shelf
-from vo_service.products.stored import StoredFile
+from vo_service.products.stored import StoredFile, WithdrawnFile
+from vo_service.products.withdrawn import no_file
 from vo_service.store import StoreError
 from vo_service.trees.live_documents import ROW, Subject
 from vo_service.trees.live_facts import NoTree, Told, TreeFacts, read_note
@@ -37,6 +39,8 @@ _MADE_BY: Final = f"1 reproject {version('reproject')}"
 """How trees are made: the number is raised when the same file gives another one."""
 _REMEMBERED: Final = 512
 """Files of frames of which it is remembered where their tiles are; data sets of which rows are."""
+_STONE: Final = ("product_id", "dataset_id", "version", "withdrawn", "successor")
+
 Making = Callable[[Path], None]
 
 
@@ -116,7 +120,7 @@ class LiveTrees:
             found = self._results.find(name, viewer, address)
         except ServiceError as error:
             if error.kind is ErrorKind.NOT_FOUND:
-                raise self._nothing(name) from error
+                raise self._nothing(name, address) from error
             if error.kind is ErrorKind.UNAVAILABLE and self._is_empty():
                 raise _unknown() from error
             raise
@@ -220,8 +224,11 @@ class LiveTrees:
         first = -max(known)[1] - 1 if known else None
         return Told(measured[0]["rms"], measured[0]["peak"], measured[0]["rms_unit"], first)
 
-    def _nothing(self, name: str) -> ServiceError:
+    def _nothing(self, name: str, address: str) -> ServiceError:
         """Why a name that the holdings have no file of has no tree."""
+        stones = self._shelf.rows("holdings.tombstone", _STONE, {"dataset_id": name})
+        if stones:
+            return no_file(WithdrawnFile(**max(stones, key=itemgetter("withdrawn"))), None, address)
         did = did_of(self._authority.name(), name)
         if self._shelf.rows("ivoa.obscore", ("obs_publisher_did",), {"obs_publisher_did": did}):
             return no_tree("an archive lists it, and there is no file of it here")
