@@ -22,6 +22,7 @@ from capabilities.cone import Cone, ConeSearch
 from capabilities.moc import MocService, SearchParameter
 from capabilities.records import DataService, data_services
 from capabilities.security import EVERYBODY
+from hips.mocs.kept import Build
 from tap_schema import published
 from vo_service.access import Rights
 from vo_service.dali.addresses import Addresses
@@ -29,6 +30,7 @@ from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceError
 from vo_service.dali.replies import answer_http_error, answer_service_error
 from vo_service.engines import DuckDBEngine, Engine, Limits
+from vo_service.registry.built_coverage import WholeMap, no_maps
 from vo_service.registry.coverage import Asking
 from vo_service.registry.handlers import RegistryService
 from vo_service.registry.service import open_registry
@@ -135,6 +137,7 @@ class Registry:
     page: int = 100
     now: datetime = START
     tap: Callable[[str], TapService] = tap_at
+    maps: WholeMap = no_maps
     parts: ExitStack = field(default_factory=ExitStack)
     service: RegistryService = field(init=False)
     app: Starlette = field(init=False)
@@ -154,13 +157,24 @@ class Registry:
         addresses = Addresses(loaded.base_url, loaded.trust_proxy)
         asking = Asking(Rights(), Limits(30.0, 1000), lambda: self.now)
         self.service = open_registry(
-            loaded, current, asking, self.catalogue, self.tap, others, addresses, self.page
+            loaded,
+            current,
+            asking,
+            self.catalogue,
+            self.tap,
+            others,
+            addresses,
+            self.page,
+            self._whole_map,
         )
         self.app = Starlette(
             routes=self.service.routes(),
             exception_handlers={ServiceError: answer_service_error, HTTPException: answer_http_error},
         )
         return self
+
+    def _whole_map(self) -> Build | None:
+        return self.maps()  # a test may have turned to others meanwhile
 
     def later(self, **span: float) -> Registry:
         """Let time go by."""
