@@ -1,4 +1,4 @@
-"""Trees of made fields by our engines and by hipsgen alone: time, memory, and whether they show what is true."""
+"""Trees of made fields, by our engines and by hipsgen alone: time, memory, whether they show what is true."""
 
 from __future__ import annotations
 

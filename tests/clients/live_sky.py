@@ -1,4 +1,4 @@
-"""A sky that the service itself serves: an image with a source, data sets round it, and maps of all of them."""
+"""A sky the service itself serves: an image with a source, data sets round it, and maps of all of them."""
 
 from __future__ import annotations
 

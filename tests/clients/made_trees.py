@@ -1,5 +1,5 @@
-"""What clients are tested on, whoever serves it; and a small tree that is not ours, made by the CDS's tool, with
-a server of folders for browsers: what is seen of that tree is how what is seen of ours is judged.
+"""What clients are tested on, whoever serves it; and a small tree that is not ours, made by the CDS's tool,
+with a server of folders for browsers: what is seen of that tree is how what is seen of ours is judged.
 """
 
 from __future__ import annotations

@@ -37,7 +37,12 @@ from vo_service.store.disk import disk_errors
 LOOKS = "looks.json"
 LEFT_OUT = "left-out.tsv"
 """In the folder of the trees: what is known of headers, and all that is in no tree, with the reasons."""
-_PRELOADED = ("vo_service.atlas.fields", "vo_service.atlas.families", "vo_service.commands.command", *PRELOADED)
+_PRELOADED = (
+    "vo_service.atlas.fields",
+    "vo_service.atlas.families",
+    "vo_service.commands.command",
+    *PRELOADED,
+)
 """What fields take along into each process."""
 _SHOWN = 20
 _HIPSGEN = "hipsgen"
