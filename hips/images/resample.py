@@ -162,6 +162,7 @@ def _interpolate(
     target: _Target, plane: Plane, box: tuple[Span, Span], places: Doubles, block: tuple[slice, ...]
 ) -> None:
     values, weights = plane.values(*box), plane.weights(*box)
+    values = np.where(np.isfinite(values), values, np.float32(np.nan))
     shift = np.array([box[0][0], box[1][0]], dtype=np.float64)[:, None, None]
     layers = values if weights is None else np.stack([values, np.where(weights > 0.0, weights, np.nan)])
     found = reprojected(layers, places - shift)

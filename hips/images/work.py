@@ -23,7 +23,7 @@ from hips.tiles.parents import halved, put_together
 from hips.tiles.pictures import Transfer, png_tile
 from hips.trees.held import TileRecord, blocks_of
 from hips.trees.layout import TileName, keep_file
-from vo_service.store.disk import link_file
+from vo_service.store.disk import is_full, link_file
 
 FORMATS = ("fits", "png")
 _OPEN_AT_MOST = 16
@@ -124,6 +124,8 @@ class Worker:
             except FieldFailed as error:
                 self._failed[number] = error.reason
             except Exception as error:  # whatever is wrong with a field is never the end of the others
+                if isinstance(error, OSError) and is_full(error):
+                    raise  # that is wrong with the disk: what is laid aside of a field is written to it
                 self._failed[number] = reason_of(error)
         return coadd.values(), coadd.members
 

@@ -27,6 +27,8 @@ from vo_service.store.disk import disk_errors, flush_directory, remove_tree, wri
 from vo_service.store.errors import StoreError
 from vo_service.store.lock import hold_writer_lock
 
+FOLDER = "hips"
+"""Of the trees, in the home of a service."""
 TREE = "tree"
 _INDEX = "index.json"
 _FORMAT = 1

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hips.trees.versions import Trees
+from hips.trees.versions import FOLDER, Trees
 from vo_service.commands.command import DONE, SOME_FAILED, Action, CallFailed, CallMistake
 from vo_service.commands.console import Console
 from vo_service.commands.home import FIRST, open_existing_home
 from vo_service.commands.image_trees import make_image_trees
 from vo_service.commands.row_trees import make_row_trees
-from vo_service.commands.tree_work import FOLDER, Make, TreeWork
+from vo_service.commands.tree_work import Make, TreeWork
 from vo_service.settings import Settings
 from vo_service.store import Snapshot
 from vo_service.store.disk import disk_errors, remove_tree

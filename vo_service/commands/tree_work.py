@@ -15,9 +15,6 @@ from vo_service.commands.home import Home
 from vo_service.settings import Settings
 from vo_service.store import Snapshot
 
-FOLDER = "hips"
-"""Of the trees, in the home of a service."""
-
 
 @dataclass(frozen=True, slots=True)
 class TreeWork:

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from vo_service.sky.cell_ranges import CELLS, ORDER, Numbers
+from vo_service.sky.cell_ranges import CELLS, ORDER, Numbers, of_uniq
 from vo_service.sky.errors import RegionError
 from vo_service.sky.moc_texts import parse_moc
 from vo_service.sky.mocs import Moc
@@ -79,9 +79,7 @@ def _of_uniq(numbers: Numbers, remarks: list[str]) -> tuple[Moc, int]:
         remarks.append(f"{len(numbers) - len(cells)} rows are 0, which is no cell")
     if len(cells) and (cells.min() < 4 or cells.max() >= _LAST_UNIQ):
         raise MapFault("the FITS file holds a number that is no cell of a coverage map")
-    orders = (np.floor(np.log2(np.maximum(cells, 4).astype(np.float64))).astype(np.int64) >> 1) - 1
-    orders -= np.left_shift(4, 2 * orders) > cells  # where the logarithm was rounded up
-    indices = cells - np.left_shift(4, 2 * orders)
+    orders, indices = of_uniq(cells)
     pairs = np.stack([indices, indices + 1], axis=1) << 2 * (ORDER - orders)[:, None]
     return _joined(pairs, remarks), int(orders.max(initial=0))
 

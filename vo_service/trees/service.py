@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from hips.trees.versions import Trees
+from hips.trees.versions import FOLDER, Trees
 from vo_service.access import Rights
 from vo_service.atlas import Publisher
 from vo_service.dali.addresses import Addresses
@@ -27,8 +26,6 @@ from vo_service.trees.live_list import LiveList
 from vo_service.trees.live_making import PRELOADED
 from vo_service.trees.live_trees import Limits, LiveTrees
 from vo_service.trees.served import ServedTrees
-
-_FOLDER: Final = "hips"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ def open_trees(settings: Settings, parts: Surroundings) -> TreeService:
         settings.hips_listed,
         settings.hips_plane_pixels,
     )
-    trees = ServedTrees(Trees(settings.home / _FOLDER))
+    trees = ServedTrees(Trees(settings.home / FOLDER))
     return TreeService(trees, gate, parts.addresses, _live(settings, parts), listed)
 
 

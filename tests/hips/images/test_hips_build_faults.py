@@ -97,6 +97,33 @@ def test_a_process_that_is_killed_ends_the_build_with_a_reason(house):
     assert [path.name for path in first.build.directory.parent.iterdir()] == [first.build.build]
 
 
+@dataclass(frozen=True)
+class LaidAside(FileField):
+    """A field that has to be laid aside to be read, for which the disk has no room once tiles are made."""
+
+    flag: Path = Path()
+
+    @contextmanager
+    def open(self):
+        if self.flag.exists():
+            raise OSError(errno.ENOSPC, "No space left on device", "plane")
+        with super().open() as plane:
+            yield plane
+
+
+def test_a_disk_that_is_too_full_to_lay_a_field_aside_is_no_fault_of_the_field(house):
+    first = house.build([house.field("a", (10.0, 10.0), 2.0)])
+    flag = house.directory / "flag"
+    large = LaidAside(**house.field("b", (50.0, 10.0), 2.0).__dict__ | {"flag": flag})
+    engine = Flagging()
+    engine.flag = flag
+    with pytest.raises(DiskFull):
+        house.build([house.field("a", (10.0, 10.0), 2.0), large], engine=engine)
+    assert house.trees.current("continuum-band-6") == first.build
+    flag.unlink()
+    assert house.build([house.field("a", (10.0, 10.0), 2.0), large]).changed
+
+
 SLOW = """
 import sys, time
 from pathlib import Path

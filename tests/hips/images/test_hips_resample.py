@@ -269,6 +269,19 @@ def test_nothing_of_a_blank_image_or_beside_one():
     assert resample(full, order, 0) is None
 
 
+def test_what_is_infinite_is_blank():
+    header, order = header_of(10.0, 10.0, ARCSEC, (50, 50)), order_for(ARCSEC)
+    values = np.ones((50, 50), dtype=np.float32)
+    sound = a_plane(header, values)
+    cells = [int(cell) for cell in touched_cells(sound.sky, (50, 50), order)]
+    whole = [part.values for cell in cells if (part := resample(sound, order, cell)) is not None]
+    values[25, 25] = np.inf
+    holed = [part.values for cell in cells if (part := resample(sound, order, cell)) is not None]
+    assert len(holed) == len(whole)
+    assert {1.0} == {float(one) for tile in holed for one in np.unique(tile[~np.isnan(tile)])}
+    assert sum(np.isnan(tile).sum() for tile in holed) > sum(np.isnan(tile).sum() for tile in whole)
+
+
 def test_the_engine_has_nothing_to_prepare(tmp_path: Path):
     engine, told = Reproject(), []
     sheets = engine.prepare([], tmp_path, lambda *done: told.append(done))
