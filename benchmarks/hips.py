@@ -55,10 +55,8 @@ def run_tiles(bench: Bench, sizes: Sizes) -> Iterator[Told]:
     """Of the trees of sample holdings."""
     with bench.scratch() as folder:
         found = hips_tiles.measured(hips_tiles.make_home(Path(folder), sizes.products), os.cpu_count() or 1)
-    goals = [{"goal": name, "wanted": True, "reached": held, "held": held} for name, held in found.items()]
-    goals = [goal for goal in goals if str(goal["goal"]).startswith("goal: ")]
     times = {name: round(value, 2) for name, value in found.items() if isinstance(value, float)}
-    yield {"case": "tiles asked for", "ours": times, "goals": goals}
+    yield {"case": "tiles asked for", "ours": times, "goals": hips_tiles.judged(found)}
 
 
 def run_search(bench: Bench, sizes: Sizes) -> Iterator[Told]:

@@ -2,11 +2,11 @@
 
 ``python -m benchmarks.hips_search [--place DIR] [--rows N]``
 
-Makes a home with generated rows (kept where ``--place`` says), serves it, and asks ``/moc/search`` with maps
-of other places each time, so that nothing is answered from what was kept of the last one; and SIA and TAP
-with the same coverage maps, for comparison. ``rows`` are those of an answer, ``matches`` all data sets that
-meet the map. The machine's load stands beside the figures: others who work there count in them. Exit status
-1: a goal does not hold.
+Makes a home with generated rows, unions of circles among them (kept where ``--place`` says; one that is there
+is used as it is), serves it, and asks ``/moc/search`` with maps of other places each time, so that nothing is
+answered from what was kept of the last one; and SIA and TAP with the same coverage maps, for comparison.
+``rows`` are those of an answer, ``matches`` all data sets that meet the map. The machine's load stands beside
+the figures: others who work there count in them. Exit status 1: a goal does not hold.
 """
 
 from __future__ import annotations

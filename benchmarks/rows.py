@@ -1,8 +1,9 @@
 """Generated archive rows: as many as wanted, ALMA-like, in the archive's own columns; one Parquet file.
 
-One row is one spectral window of one target of one member OUS. Footprints are circles and polygons, a tenth
-of the positions are shared by many rows. A row is about 1.3 kB wide, as were those that the
-incumbent took 5.3 minutes to load a million of. The same seed gives the same rows.
+One row is one spectral window of one target of one member OUS. Footprints are circles, polygons, and (of one
+in twenty rows) unions of the 7 to 60 circles of a mosaic; a tenth of the positions are shared by many rows.
+A row is about 1.3 kB wide, as were those that the incumbent took 5.3 minutes to load a million of. The same
+seed gives the same rows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import pyarrow.parquet as pq
 C = 299792458.0
 BATCH = 50_000
 BANDS = np.array([3, 4, 5, 6, 7, 8, 9, 10])
+UNIONS, POLYGONS = 0.05, 0.25
+"""Shares of the footprints; the rest are circles."""
 BAND_EDGES_GHZ = {3: (84, 116), 4: (125, 163), 5: (163, 211), 6: (211, 275), 7: (275, 373), 8: (385, 500)}
 BAND_EDGES_GHZ |= {9: (602, 720), 10: (787, 950)}
 BAND_WEIGHTS = np.array([0.25, 0.07, 0.03, 0.36, 0.22, 0.04, 0.02, 0.01])
@@ -51,16 +54,32 @@ def positions(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.n
 
 def _regions(random: np.random.Generator, ra: np.ndarray, dec: np.ndarray, fov: np.ndarray) -> list[str]:
     out = []
-    mosaic = random.random(len(ra)) < 0.3
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    for lon, lat, width, is_mosaic in zip(ra, dec, fov, mosaic):
-        if not is_mosaic:
+    for lon, lat, width, kind in zip(ra, dec, fov, random.random(len(ra))):
+        if kind >= UNIONS + POLYGONS:
             out.append(f"Circle ICRS {lon:.6f} {lat:.6f} {width / 2:.6f}")
-            continue
-        y = np.clip(lat + width / 2 * np.sin(angles), -89.9, 89.9)
-        x = (lon + width / 2 * np.cos(angles) / np.cos(np.radians(y))) % 360
-        out.append("Polygon ICRS " + " ".join(f"{a:.6f} {b:.6f}" for a, b in zip(x, y)))
+        elif kind >= UNIONS:
+            corners = _beside(lon, lat, width / 2 * np.cos(angles), width / 2 * np.sin(angles))
+            out.append(f"Polygon ICRS {corners}")
+        else:
+            out.append(_mosaic(lon, lat, width, 7 + int(54 * kind / UNIONS)))
     return out
+
+
+def _mosaic(lon: float, lat: float, width: float, pointings: int) -> str:
+    """So many overlapping circles, as near the middle as they get in rows half a beam apart."""
+    rows, columns = np.indices((11, 11)) - 5
+    x, y = (columns + 0.5 * (rows % 2)).ravel(), (rows * np.sqrt(0.75)).ravel()
+    nearest = np.argsort(np.hypot(x, y), kind="stable")[:pointings]
+    places = [_beside(lon, lat, x[[at]] * width / 2, y[[at]] * width / 2) for at in nearest]
+    return f"Union ICRS ( {' '.join(f'Circle {place} {width / 2:.6f}' for place in places)} )"
+
+
+def _beside(lon: float, lat: float, x: np.ndarray, y: np.ndarray) -> str:
+    """Positions so many degrees from another."""
+    y = np.clip(lat + y, -89.9, 89.9)
+    x = (lon + x / np.cos(np.radians(y))) % 360
+    return " ".join(f"{a:.6f} {b:.6f}" for a, b in zip(x, y))
 
 
 def _text(random: np.random.Generator, count: int, words: int) -> pa.Array:

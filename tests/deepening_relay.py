@@ -13,22 +13,39 @@ import requests
 
 from hips.hipsgen.lint import MOC_NAME, deepen
 
+_ASKED = ("Host", "Accept")
+"""Headers that are passed on: the tree names its address as the client came by it, which LINT compares."""
+_ASKED_OF_FILES = (*_ASKED, "Accept-Encoding", "Range", "If-None-Match", "If-Modified-Since")
+_ANSWERED = (
+    "Content-Type", "Content-Encoding", "Content-Range", "Location", "ETag", "Last-Modified",
+    "Access-Control-Allow-Origin",
+)  # fmt: skip
+
 
 class _Handler(BaseHTTPRequestHandler):
     tree = ""
 
     def do_GET(self) -> None:
-        # the tree names its address as the client came by it, which LINT compares
-        host = {"Host": self.headers["Host"]} if "Host" in self.headers else {}
-        answer = requests.request(self.command, self.tree + self.path, headers=host, timeout=60)
-        body = answer.content
-        if self.path.endswith(f"/{MOC_NAME}") and body and answer.status_code == 200:
+        is_moc = self.path.endswith(f"/{MOC_NAME}")
+        # nothing that the client has not asked for: requests would take gzip and follow where it is led
+        asked = {"Accept-Encoding": "identity"} | {
+            name: self.headers[name]
+            for name in (_ASKED if is_moc else _ASKED_OF_FILES)
+            if name in self.headers
+        }
+        with requests.request(
+            self.command, self.tree + self.path, headers=asked, timeout=60, allow_redirects=False, stream=True
+        ) as answer:
+            body = answer.raw.read(decode_content=False)
+        if is_moc and body and answer.status_code == 200:
             body = _deepened(body)
         self.send_response(answer.status_code)
-        for name in ("Content-Type", "Last-Modified", "Access-Control-Allow-Origin"):
+        for name in _ANSWERED:
             if name in answer.headers:
                 self.send_header(name, answer.headers[name])
-        self.send_header("Content-Length", str(len(body)))
+        length = len(body) if self.command == "GET" else answer.headers.get("Content-Length")
+        if length is not None and not (is_moc and self.command == "HEAD"):
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         try:
             self.wfile.write(body)

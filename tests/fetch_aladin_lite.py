@@ -18,6 +18,8 @@ from pathlib import Path
 
 VERSION = "3.8.2"
 SHA512 = "/VGtxSWZ4StdKgwjmzqNkUY/3iTaBZJ5F6bN+nAfcK1NEATcAb2CYJX4U8FElpwYMgKrypYQV5KniRzhVbH+nA=="
+SHA256 = "bed9c8ef1d1e83501b1cb782366092c72c5ecd1c88f16fef3166188ae8062066"
+"""Of the one file, which may have changed since it was fetched."""
 MEMBER = "package/dist/aladin.js"
 LICENCE = "package/LICENSE"
 
@@ -28,10 +30,16 @@ def where() -> Path:
     return Path(cache) / "vo-service" / f"aladin-lite-{VERSION}" / "aladin.js"
 
 
+def sum_of(script: Path) -> str:
+    """Of the bytes of a file, as `SHA256` is. Raises OSError."""
+    return hashlib.sha256(script.read_bytes()).hexdigest()
+
+
 def fetch(npm: str) -> Path:
-    """Fetch it if it is not there. Raises OSError, CalledProcessError, and ValueError for a wrong sum."""
+    """Fetch it if it is not there as it was published. Raises OSError, CalledProcessError, and ValueError for
+    a wrong sum."""
     script = where()
-    if script.exists():
+    if script.exists() and sum_of(script) == SHA256:
         return script
     script.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=script.parent) as folder:
@@ -46,6 +54,8 @@ def fetch(npm: str) -> Path:
                 assert source is not None
                 unpacked = Path(folder) / name
                 unpacked.write_bytes(source.read())
+                if member == MEMBER and sum_of(unpacked) != SHA256:
+                    raise ValueError(f"the sum of {MEMBER} is {sum_of(unpacked)}; it must be {SHA256}")
                 unpacked.replace(script.parent / name)
     return script
 

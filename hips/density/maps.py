@@ -13,9 +13,10 @@ import numpy as np
 
 from hips.density.tallies import Places, Tallies
 from hips.trees.description import Description
+from vo_service.sky.cell_ranges import Numbers
 from vo_service.sky.vectors import Floats
 
-ALGORITHM: Final = "1"
+ALGORITHM: Final = "2"
 """Goes up with every change to what is made of the same rows."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
@@ -36,9 +37,10 @@ _UCD: Final = {Quantity.DENSITY: "meta.number;obs", Quantity.EXPOSURE: "time.dur
 _VALUES: Final = {
     Quantity.DENSITY: "How many data sets{of} look at each part of the sky: a pixel of order 12 (51 arcsec),"
     " in tiles of order 3, has the number of those whose footprint touches it.",
-    Quantity.EXPOSURE: "How long data sets{of} look at each part of the sky, in seconds: a pixel of order 12"
-    " (51 arcsec), in tiles of order 3, has the sum of the times of exposure (t_exptime) of those whose"
-    " footprint touches it. Data sets whose time is not known do not count.",
+    Quantity.EXPOSURE: "How long observations{of} look at each part of the sky, in seconds: a pixel of order"
+    " 12 (51 arcsec), in tiles of order 3, has the sum of their times of exposure (t_exptime). An observation"
+    " (obs_id) counts once, however many data sets it gave: with the longest time of those whose footprint"
+    " touches the pixel. Data sets whose time is not known do not count.",
 }
 _HOW: Final = (
     " A data set without a footprint touches the pixel of its position, one of several bands counts in each"
@@ -66,18 +68,25 @@ class Map:
         """Of its values."""
         return _UNIT[self.quantity]
 
-    def counted(self, of: Tallies) -> tuple[Floats, Floats]:
-        """Of each tally: the rows that count, and what they count."""
-        if self.quantity is Quantity.EXPOSURE:
-            return of.timed[self.tallies].astype(np.float64), of.exposure[self.tallies]
+    def counted(self, of: Tallies) -> tuple[Floats, Floats, Numbers]:
+        """Of each tally: the rows that count, what they count, and of which observation they are, 0 where
+        that makes no difference."""
         rows = of.rows[self.tallies].astype(np.float64)
-        return rows, rows
+        if self.quantity is Quantity.DENSITY:
+            return rows, rows, np.zeros(len(rows), dtype=np.int64)
+        timed = of.timed[self.tallies].astype(np.float64)
+        return timed, of.exposure[self.tallies], of.observation[self.tallies]
 
     def digest(self, of: Tallies) -> bytes:
         """Of all that its pixels depend on."""
-        counts, amounts = self.counted(of)
+        counts, amounts, observation = self.counted(of)
+        places = np.column_stack([of.digest[self.tallies], of.pixel[self.tallies].astype(np.uint64)])
+        columns: tuple[np.ndarray, ...] = (places, observation, counts > 0.0, amounts)
+        if self.quantity is Quantity.DENSITY:  # of whichever observations the rows are
+            firsts = np.flatnonzero(np.append(True, (places[1:] != places[:-1]).any(axis=1)))
+            columns = (places[firsts], np.add.reduceat(counts, firsts))
         found = blake2b(f"{ALGORITHM}|{self.quantity}|".encode(), digest_size=16)
-        for column in (of.digest[self.tallies], of.pixel[self.tallies], counts, amounts):
+        for column in columns:
             found.update(np.ascontiguousarray(column).tobytes())
         return found.digest()
 

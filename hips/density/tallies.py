@@ -19,8 +19,9 @@ from vo_service.sky.vectors import Floats
 POSITION: Final = ("s_ra", "s_dec")
 BANDS: Final = "band_list"
 EXPOSURE: Final = "t_exptime"
+OBSERVATION: Final = "obs_id"
 EXTENT: Final = ("t_min", "t_max", "em_min", "em_max")
-COLUMNS: Final = (*POSITION, BANDS, EXPOSURE, *EXTENT)
+COLUMNS: Final = (*POSITION, BANDS, EXPOSURE, OBSERVATION, *EXTENT)
 """What rows are to come with, beside the text of their region."""
 PIXEL_ORDER: Final = 12
 """Of the pixels of the maps, 51 arcsec wide."""
@@ -31,8 +32,10 @@ _FINEST: Final = 2.0**-20
 """Sums of multiples of this, up to `_LONGEST`, are exact in whichever order they are made."""
 _MERGE_FROM: Final = 1 << 18
 _DIGEST: Final = 16
-_KEYS: Final = ("text", "band", "pixel")
-_HOW: Final = dict.fromkeys(("rows", "timed", "exposure"), "sum") | {n: n.rpartition("_")[2] for n in EXTENT}
+_KEYS: Final = ("text", "band", "pixel", "observation")
+_HOW: Final = [("rows", "sum"), ("timed", "sum"), ("exposure", "sum"), ("exposure", "max")] + [
+    (name, name.rpartition("_")[2]) for name in EXTENT
+]
 _SCHEMA: Final = pa.schema(
     [(name, pa.int64()) for name in (*_KEYS, "rows", "timed")]
     + [(name, pa.float64()) for name in ("exposure", *EXTENT)]
@@ -44,19 +47,23 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tallies:
-    """Rows that have the same region, pixel and bands, together, in an order that follows from these alone.
+    """Rows that have the same region, pixel, bands and observation, together, in an order that follows from
+    these alone.
 
     ``texts`` are the distinct texts of regions, ``text`` the number of each tally's (-1 for none), ``pixel``
     the cell of `PIXEL_ORDER` at the position (-1 for none), ``band`` the number of its words of band_list in
-    ``bands`` (-1 for none, which are the last). ``timed`` of the ``rows`` have a time of exposure, of which
-    ``exposure`` is the sum in seconds. ``extent`` has the least t_min and em_min, the greatest t_max and
-    em_max, NaN for none. ``digest`` ``(n, 2)`` tells regions from each other, whatever their numbers."""
+    ``bands`` (-1 for none, which are the last), ``observation`` a number that follows from obs_id (0 for
+    none). ``timed`` of the ``rows`` have a time of exposure; ``exposure`` is the longest of these in seconds
+    where the observation is known, else their sum. ``extent`` has the least t_min and em_min, the greatest
+    t_max and em_max, NaN for none. ``digest`` ``(n, 2)`` tells regions from each other, whatever their
+    numbers."""
 
     texts: pa.Array
     text: Places
     pixel: Numbers
     bands: tuple[Words, ...]
     band: Places
+    observation: Numbers
     rows: Numbers
     timed: Numbers
     exposure: Floats
@@ -109,6 +116,7 @@ def _counted(batch: pa.RecordBatch) -> dict[str, object]:
         timed = (seconds >= 0.0) & (seconds < _LONGEST)
     columns: dict[str, object] = {
         "pixel": np.where(cells < 0, -1, cells >> (2 * (ORDER - PIXEL_ORDER))),
+        "observation": _observations(batch.column(OBSERVATION)),
         "rows": np.ones(len(batch), dtype=np.int64),
         "timed": timed.astype(np.int64),
         "exposure": np.round(np.where(timed, seconds, 0.0) / _FINEST) * _FINEST,
@@ -119,6 +127,16 @@ def _counted(batch: pa.RecordBatch) -> dict[str, object]:
     return columns
 
 
+def _observations(column: pa.Array) -> Numbers:
+    """A number of 63 bits for each text, 0 for null and for the empty one."""
+    coded = column.cast(pa.string()).dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    found = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts)
+    known = np.where([bool(text) for text in texts], np.frombuffer(found, dtype="<i8") >> 1 | 1, 0)
+    codes: Places = pc.fill_null(coded.indices, len(texts)).to_numpy(zero_copy_only=False)
+    return np.append(known, 0).astype(np.int64)[codes]
+
+
 def _doubles(column: pa.Array) -> Floats:
     """Numbers, NaN for null."""
     values: Floats = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
@@ -127,9 +145,11 @@ def _doubles(column: pa.Array) -> Floats:
 
 def _grouped(table: pa.Table) -> pa.Table:
     """One row for all that have the same keys."""
-    found = table.group_by(list(_KEYS), use_threads=False).aggregate(list(_HOW.items()))
-    columns = {name: found[name] for name in _KEYS}
-    return pa.table(columns | {name: found[f"{name}_{how}"] for name, how in _HOW.items()})
+    found = table.group_by(list(_KEYS), use_threads=False).aggregate(_HOW)
+    columns = {name: found[name] for name in _KEYS} | {name: found[f"{name}_{how}"] for name, how in _HOW}
+    unknown = pc.equal(found["observation"], 0)
+    columns["exposure"] = pc.if_else(unknown, found["exposure_sum"], found["exposure_max"])
+    return pa.table(columns).select(_SCHEMA.names)
 
 
 def _in_order(table: pa.Table, texts: Iterable[str], lists: Iterable[str]) -> Tallies:
@@ -137,7 +157,8 @@ def _in_order(table: pa.Table, texts: Iterable[str], lists: Iterable[str]) -> Ta
     digest = _digests(texts)[columns["text"]]
     words = [tuple(one.split()) for one in lists] + [()]
     rank = np.argsort(sorted(range(len(words)), key=lambda number: words[number]))
-    order = np.lexsort((rank[columns["band"]], columns["pixel"], digest[:, 1], digest[:, 0]))
+    last = (columns["observation"], rank[columns["band"]])
+    order = np.lexsort((*last, columns["pixel"], digest[:, 1], digest[:, 0]))
     columns = {name: values[order] for name, values in columns.items()}
     return Tallies(
         pa.array(texts, pa.large_string()),
@@ -145,6 +166,7 @@ def _in_order(table: pa.Table, texts: Iterable[str], lists: Iterable[str]) -> Ta
         columns["pixel"],
         tuple(words),
         columns["band"],
+        columns["observation"],
         columns["rows"],
         columns["timed"],
         columns["exposure"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hips.density.footprints import PIXELS, Touched
+from hips.density.observations import Observations
 from hips.tiles.grid import WIDTH, pixel_cells
 from hips.tiles.pictures import Transfer
 from vo_service.sky.cell_ranges import Numbers
@@ -54,27 +56,35 @@ class Runs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sums:
-    """Of each owner of pixels: the rows that count, and what they count."""
+    """Of each owner of pixels: the rows that count, and what they count. ``shared`` count beside them."""
 
     touched: Touched
     counts: Floats
     amounts: Floats
+    shared: Observations
 
     def tile(self, tile: int) -> Runs | None:
         """What is counted in a tile; None where nothing is. Raises OSError."""
         edges, changes = np.empty(0, np.int64), np.empty((2, 0))
-        for spans in self.touched.spans(tile):
-            owner = spans["owner"]
-            held = np.stack([self.counts[owner], self.amounts[owner]])
-            some = held[0] > 0.0
-            here = np.concatenate([edges, spans["first"][some], spans["stop"][some]])
-            edges, number = np.unique(here, return_inverse=True)
-            weights = np.concatenate([changes, held[:, some], -held[:, some]], axis=1)
+        for first, stop, held in self._spans(tile):
+            edges, number = np.unique(np.concatenate([edges, first, stop]), return_inverse=True)
+            weights = np.concatenate([changes, held, -held], axis=1)
             changes = np.stack([np.bincount(number, one, len(edges)) for one in weights])
         if not len(edges):
             return None
         counts, amounts = changes.cumsum(axis=1)
         return Runs(edges, counts, amounts)
+
+    def _spans(self, tile: int) -> Iterator[tuple[Numbers, Numbers, Floats]]:
+        """First pixel, one behind the last, and ``(2, n)`` how many rows count there, and what."""
+        for spans in self.touched.spans(tile):
+            owner = spans["owner"]
+            held = np.stack([self.counts[owner], self.amounts[owner]])
+            some = held[0] > 0.0
+            first, stop = (spans[name][some].astype(np.int64) for name in ("first", "stop"))
+            yield first, stop, held[:, some]
+        for first, stop, seconds in self.shared.pieces(self.touched, tile):
+            yield first, stop, np.stack([np.ones(len(seconds)), seconds])
 
 
 @dataclass(slots=True)

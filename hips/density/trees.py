@@ -6,12 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from hips.density.footprints import Touched, cover_footprints, cover_pixels
 from hips.density.maps import Map, is_name_of_map, maps_of
+from hips.density.observations import observed
 from hips.density.tallies import Places, Tallies, tally
 from hips.density.tiles import Limits, Sums
 from hips.density.writing import Before, MapWriter
@@ -30,6 +33,9 @@ from hips.trees.wholes import (
 )
 from vo_service.store.disk import disk_errors
 
+LookAt = Callable[[str, Path], bool]
+"""Whether a tree of a name is to be served, which is all there on the disk."""
+
 
 def density_trees(
     trees: Trees,
@@ -39,6 +45,7 @@ def density_trees(
     *,
     moment: datetime | None = None,
     told: Told = silent,
+    look_at: LookAt | None = None,
 ) -> list[Report]:
     """Build the trees ``density``, ``density-band-N``, ``exposure`` and ``exposure-band-N`` of all rows and
     serve them, each once it is there. Only who holds the lock of ``trees``.
@@ -46,7 +53,8 @@ def density_trees(
     ``batches`` have `tallies.COLUMNS`, and the text of the region, as everybody sees it, in the column
     ``region``. ``describe`` gives, for the name of a tree, its identifier and what is true of all trees, with
     the name of the archive as the title. Trees of the same rows stay as they are, those with nothing to show
-    any more go. ``moment`` (with its time zone) stands for now. Raises KeyError for a column that is not
+    any more go. ``moment`` (with its time zone) stands for now; ``look_at`` is asked before a new tree is
+    served, and one that it is against is as it was before. Raises KeyError for a column that is not
     there, DiskFull and StoreError: trees that were not done yet are then served as they were before.
     """
     tallies = tally(batches, region)
@@ -63,7 +71,8 @@ def density_trees(
     if due:
         with disk_errors("counting data sets"), tempfile.TemporaryFile(dir=trees.directory) as file:
             looked = _look(tallies, Touched(file), told)
-            reports += [_build(trees, looked, one, moment or datetime.now(UTC), told) for one in due]
+            build = partial(_build, trees, looked, moment or datetime.now(UTC), told, look_at or _take)
+            reports += [build(one) for one in due]
     names = {one.map.name for one in wanted}
     for name in [name for name in trees.served() if is_name_of_map(name) and name not in names]:
         trees.withdraw(name)
@@ -95,12 +104,12 @@ class _Looked:
     def sums(self, of: Map) -> Sums:
         """What a map counts, owner by owner."""
         owner = self.owner[of.tallies]
-        some = owner >= 0
-        counts, amounts = (
-            np.bincount(owner[some], one[some], self.owners).astype(np.float64)
-            for one in of.counted(self.tallies)
-        )
-        return Sums(self.touched, counts, amounts)
+        counts, amounts, observation = of.counted(self.tallies)
+        alone, known = (owner >= 0) & (observation == 0), (owner >= 0) & (observation != 0)
+        single, times, shared = observed(owner[known], observation[known], amounts[known], self.owners)
+        single += np.bincount(owner[alone], counts[alone], self.owners)
+        times += np.bincount(owner[alone], amounts[alone], self.owners)
+        return Sums(self.touched, single, times, shared)
 
 
 def _look(tallies: Tallies, touched: Touched, told: Told) -> _Looked:
@@ -116,7 +125,14 @@ def _look(tallies: Tallies, touched: Touched, told: Told) -> _Looked:
     return _Looked(tallies, touched, owner, count + len(pixels))
 
 
-def _build(trees: Trees, looked: _Looked, wanted: _Wanted, moment: datetime, told: Told) -> Report:
+def _take(name: str, tree: Path) -> bool:
+    """Nobody looks at it."""
+    return True
+
+
+def _build(
+    trees: Trees, looked: _Looked, moment: datetime, told: Told, look_at: LookAt, wanted: _Wanted
+) -> Report:
     name, sums = wanted.map.name, looked.sums(wanted.map)
     limits, leaves = Limits(), []
     for cell in looked.touched.tiles().tolist():
@@ -144,6 +160,8 @@ def _build(trees: Trees, looked: _Looked, wanted: _Wanted, moment: datetime, tol
         writer.finish(wanted.said, created, released)
         count = len(writer.records)
         write_contents(draft.directory, Contents(wanted.digest(looked.tallies), created, released, count))
+        if not look_at(name, draft.tree):
+            return Report(name, current, False, 0 if known is None else known.tiles)
         trees.publish(draft)
     return Report(name, draft, True, count)
 

@@ -1,1 +1,1 @@
-"""One plane of an image as a tree of tiles in one file, made at once when the first of them is asked for."""
+"""Planes of an image as trees of tiles in one file, made at once when the first of them is asked for."""

@@ -1,4 +1,4 @@
-"""All tiles of one plane: the deepest are resampled, those above are means, each is written as it is made."""
+"""All tiles of a plane: the deepest are resampled, those above are means, each is written as it is made."""
 
 from __future__ import annotations
 
@@ -29,15 +29,11 @@ def make_frame(plane: Plane, order: int, cells: Cells, writer: FrameWriter) -> l
     return work.filled
 
 
-def covered_by(plane: Plane, order: int, cells: Cells) -> list[int]:
-    """The cells, three orders below the tiles of an order, in which those of a plane hold data. Raises what
-    the plane raises."""
-    found = []
-    for cell in cells.tolist():
-        values = _leaf(plane, order, cell)
-        if values is not None:
-            found += _blocks(cell, values)
-    return found
+def measured(plane: Plane, order: int, cells: Cells) -> tuple[list[int], int]:
+    """What `make_frame` tells of a plane, and the bytes that the values of its tiles take: no plane takes
+    more that has values at the same places, or fewer. Raises what the plane raises."""
+    writer = FrameWriter(lambda content: None)
+    return make_frame(plane, order, cells, writer), writer.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +53,29 @@ class MaskPlane:
     def values(self, x: Span, y: Span) -> Values:
         """As of Plane."""
         return np.where(self.mask[slice(*y), slice(*x)], np.float32(1.0), np.float32(np.nan))
+
+    def weights(self, x: Span, y: Span) -> Values | None:
+        """As of Plane."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlane:
+    """A plane of which all values are at hand (implements Plane)."""
+
+    sky: SkyPlane
+    held: Values
+    """(rows, columns)"""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """As of Plane."""
+        rows, columns = self.held.shape
+        return columns, rows
+
+    def values(self, x: Span, y: Span) -> Values:
+        """As of Plane."""
+        return self.held[slice(*y), slice(*x)].copy()
 
     def weights(self, x: Span, y: Span) -> Values | None:
         """As of Plane."""

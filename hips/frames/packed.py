@@ -1,4 +1,5 @@
-"""The file of one plane: what of its tiles holds data, one behind the other, and at the end where each is.
+"""The file of a plane, or of several: what of their tiles holds data, one behind the other, and at the end
+where each is.
 
 values of tile 1, tile 2 ...  big-endian float32, rows from the first stored one on
 entries                       one of ENTRY for each tile, ascending by key
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,10 @@ ENTRY = np.dtype(
         ("high", "<f4"),
     ]
 )
+MOST_PLANES = 64
+"""That one file may hold."""
 _KEY_BITS = 48
+_PLANE_BITS = 56
 _FOOTER = struct.Struct("<qq8s")
 _MARK = b"hipspl 1"
 
@@ -38,30 +42,38 @@ ReadAt = Callable[[int, int], bytes]
 
 
 class NoFrame(Exception):
-    """Bytes that are no file of a plane."""
+    """Bytes that are no file of planes."""
 
 
-def key_of(order: int, cell: int) -> int:
-    """What a tile is known by in a file."""
-    return order << _KEY_BITS | cell
+def key_of(order: int, cell: int, plane: int = 0) -> int:
+    """What a tile of a plane, counted from 0, is known by in a file."""
+    return plane << _PLANE_BITS | order << _KEY_BITS | cell
 
 
 class FrameWriter:
-    """Writes the file of one plane by ``put``, which takes its bytes one behind the other."""
+    """Writes the file of a plane, or of several, by ``put``, which takes its bytes one behind the other."""
 
     def __init__(self, put: Put) -> None:
         self._put = put
         self._offset = 0
+        self._plane = 0
         self._entries: list[tuple[int, int, int, int, int, int, float]] = []
 
     def add(self, order: int, cell: int, tile: Trimmed) -> None:
-        """One more tile, in any order. Raises what ``put`` raises."""
+        """One more tile of the plane, in any order. Raises what ``put`` raises."""
         content = tile.values.astype(">f4").tobytes()
         rows, columns = tile.values.shape
         high = float(np.nanmax(tile.values))
-        self._entries.append((key_of(order, cell), self._offset, tile.row, tile.column, rows, columns, high))
+        key = key_of(order, cell, self._plane)
+        self._entries.append((key, self._offset, tile.row, tile.column, rows, columns, high))
         self._put(content)
         self._offset += len(content)
+
+    def next_plane(self) -> None:
+        """What is added from now on is of the plane behind. Raises ValueError beyond MOST_PLANES."""
+        if self._plane + 1 == MOST_PLANES:
+            raise ValueError(f"a file has room for {MOST_PLANES} planes")
+        self._plane += 1
 
     @property
     def size(self) -> int:
@@ -78,14 +90,20 @@ class FrameWriter:
 
 @dataclass(frozen=True, slots=True)
 class FrameIndex:
-    """Where the tiles are in a file, and the note of its maker."""
+    """Where the tiles of a plane are in a file, the first one unless `of_plane` says another; and the note of
+    its maker."""
 
     entries: NDArray[np.void]
     note: bytes
+    plane: int = 0
+
+    def of_plane(self, plane: int) -> FrameIndex:
+        """The same for another plane, counted from 0."""
+        return replace(self, plane=plane)
 
     def find(self, order: int, cell: int) -> NDArray[np.void] | None:
         """The entry of a tile; None where it holds no data."""
-        key = key_of(order, cell)
+        key = key_of(order, cell, self.plane)
         place = int(np.searchsorted(self.entries["key"], key))
         if place == len(self.entries) or self.entries["key"][place] != key:
             return None
@@ -94,16 +112,16 @@ class FrameIndex:
 
     def cells(self, order: int) -> list[int]:
         """The tiles of an order that hold data, ascending."""
-        keys = self.entries["key"]
-        first, last = np.searchsorted(keys, [key_of(order, 0), key_of(order + 1, 0)])
-        return [int(key) - key_of(order, 0) for key in keys[first:last]]
+        keys, lowest = self.entries["key"], key_of(order, 0, self.plane)
+        first, last = np.searchsorted(keys, [lowest, key_of(order + 1, 0, self.plane)])
+        return [int(key) - lowest for key in keys[first:last]]
 
     def brightest(self, order: int) -> int | None:
         """The tile of an order with the highest value; None where there is none."""
         cells = self.cells(order)
         if not cells:
             return None
-        first = int(np.searchsorted(self.entries["key"], key_of(order, cells[0])))
+        first = int(np.searchsorted(self.entries["key"], key_of(order, cells[0], self.plane)))
         return cells[int(np.argmax(self.entries["high"][first : first + len(cells)]))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -17,14 +17,14 @@ from hips.images.facts import Facts, read_facts, write_facts
 from hips.images.field import Field
 from hips.images.finish import Finished, finish
 from hips.images.plan import Before, Ingredients, Node, contents_of, in_order, plan_tree, wanted_of
-from hips.images.survey import Surveyed, find_transfer
+from hips.images.survey import Brightness, Surveyed, find_transfer, still_fits
 from hips.images.tiling import Tiled, make_tiles, taken_over
 from hips.images.work import Job, TileLost
 from hips.tiles.pictures import Transfer
 from hips.trees.description import Description
 from hips.trees.held import Member, TileRecord, read_held, write_held
 from hips.trees.versions import Build, Trees
-from vo_service.store.disk import remove_tree
+from vo_service.store.disk import disk_errors, remove_tree
 
 Describe = Callable[[Sequence[str]], Description]
 """From the names of its members, in order, to what a tree says of itself. The unit is the same for all."""
@@ -34,8 +34,9 @@ Told = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a tree. ``build`` is what is served from now on, None where no field could be had: then
-    there is no tree. ``changed`` says whether it is another than before."""
+    """What became of a tree. ``build`` is what is served from now on, None where there is no tree: no field
+    could be had, and none that is asked for is in the tree before. ``changed`` says whether it is another
+    than before."""
 
     name: str
     build: Build | None
@@ -60,20 +61,29 @@ def build_tree(
     moment: datetime | None = None,
     told: Told | None = None,
     transfer: Transfer | None = None,
+    look_at: Callable[[Path], object] | None = None,
 ) -> Report:
-    """Build, or build anew, the tree of that name and serve it. Only who holds the lock of ``trees``.
+    """Build, or build anew, the tree of that name and serve it. Only who holds the lock of ``trees``. Before
+    a new one is served ``look_at`` is called with it, which raises TreeRefused where it should not be.
 
     Whatever the order of the fields and the number of processes, the same fields give the same tiles. The
-    transfer function of pictures stays that of the first build unless another is given. ``moment`` (with its
-    time zone) stands for now. Raises ValueError for two fields of one name, EngineFailed, DiskFull and
-    StoreError, ImagesError where a process died; the tree that was served before is then served still.
+    transfer function of pictures, unless one is given, stays that of the first build as long as it fits (see
+    `survey.still_fits`) and all fields that it was found from are among the fields: it tells their noise and
+    peak. ``moment`` (with its time zone) stands for now. Raises ValueError for two fields of one name,
+    EngineFailed, DiskFull and StoreError, ImagesError where a process died, TreeRefused; the tree that was
+    served before is then served still.
     """
-    building = _Building(name, engine, trees, describe, processes, told or _silent, transfer)
+    look = look_at or _take
+    building = _Building(name, engine, trees, describe, processes, told or _silent, look, transfer)
     return building.run(in_order(fields), moment or datetime.now(UTC))
 
 
 def _silent(doing: str, done: int, of: int) -> None:
     """Nobody wants to know."""
+
+
+def _take(tree: Path) -> None:
+    """Nobody looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +119,12 @@ class _Building:
     describe: Describe
     processes: int
     told: Told
+    look_at: Callable[[Path], object]
     given: Transfer | None
     left_out: dict[str, str] = field(default_factory=dict)
     surveyed: dict[str, Surveyed | Member] = field(default_factory=dict)
+    brightness: dict[str, Brightness] = field(default_factory=dict)
+    transfer_from: list[str] = field(default_factory=list)
     lost: bool = False
     """Whether tiles of the build before turned out not to be there."""
 
@@ -119,20 +132,22 @@ class _Building:
         current = self.trees.current(self.name)
         unit = self.describe([one.name for one in fields]).unit
         known = _known(current, unit)
+        asked = {one.name for one in fields}
         fields = self._survey(fields, known)
         if not fields:
-            return self._nothing(current)
-        transfer = self._transfer(fields, known)
+            return self._nothing(current, known, asked)
+        transfer = self.given or self._transfer(fields, asked, known.facts)
         contents = contents_of(self._plan(fields, unit, transfer, known.tiles))
         if current is not None and self._is_as_before(known, contents, fields, list(known.tiles.values())):
             return self._unchanged(current, known)
         with self.trees.draft(self.name) as draft:
             tree = self._make(draft, fields, unit, transfer, known)
             if not any(record.filled for record in tree.records):
-                return self._nothing(current)
+                return self._nothing(current, known, asked)
             if current is not None and self._is_as_before(known, tree.contents, tree.fields, tree.records):
                 return self._unchanged(current, known)
             order = self._finish(draft, tree, unit, transfer, known, moment)
+            self.look_at(draft.tree)
             self.trees.publish(draft)
         made = sum(record.filled for record in tree.made.records)
         kept = sum(record.filled for record in tree.records) - made
@@ -153,38 +168,48 @@ class _Building:
         kept = sum(tile.filled for tile in known.tiles.values())
         return Report(self.name, current, False, order, 0, kept, self.left_out)
 
-    def _nothing(self, current: Build | None) -> Report:
+    def _nothing(self, current: Build | None, known: _Known, asked: Set[str]) -> Report:
+        """No field can be had. The tree before goes where nothing is asked for that is in it; files that
+        cannot be read this time take no tree with them."""
+        gone = not asked or (known.facts is not None and asked.isdisjoint(one.name for one in known.members))
+        if current is not None and not gone:
+            return self._unchanged(current, known)
         self.trees.withdraw(self.name)
         return Report(self.name, None, current is not None, left_out=self.left_out)
 
     def _survey(self, fields: Sequence[Field], known: _Known) -> list[Field]:
         """The fields that can be had; those that the build before had in this state are not looked at."""
         members = {member.name: member for member in known.members}
+        brightness = {} if known.facts is None else known.facts.brightness
         new = []
         for one in fields:
             member = members.get(one.name)
-            if member is not None and member.state == one.state:
-                self.surveyed[one.name] = member
+            if member is not None and member.state == one.state and one.name in brightness:
+                self.surveyed[one.name], self.brightness[one.name] = member, brightness[one.name]
             else:
                 new.append(one)
-        with crew(min(self.processes, len(new)), None) as looking:
+        looking_at = disk_errors(f"looking at the fields of the tree {self.name}")
+        with looking_at, crew(min(self.processes, len(new)), None) as looking:
             for one in new:
                 looking.hand(one.name, work.survey_one, one)
             for done, (name, found) in enumerate(looking.results(), 1):
                 if isinstance(found, str):
                     self.left_out[name] = found
                 else:
-                    self.surveyed[name] = found
+                    self.surveyed[name], self.brightness[name] = found, found.brightness
                 self.told("fields looked at", done, len(new))
         return [one for one in fields if one.name in self.surveyed]
 
-    def _transfer(self, fields: Sequence[Field], known: _Known) -> Transfer:
-        if self.given is not None:
-            return self.given
-        if known.facts is not None:
-            return known.facts.transfer
-        found = [self.surveyed[one.name] for one in fields]
-        return find_transfer(one.brightness for one in found if isinstance(one, Surveyed))
+    def _transfer(self, fields: Sequence[Field], asked: Set[str], before: Facts | None) -> Transfer:
+        """That of the build before as long as it fits, and tells of no field that is not asked for any more;
+        else another."""
+        found = find_transfer(self.brightness[one.name] for one in fields)
+        all_asked = before is not None and asked >= set(before.transfer_from)
+        if before is not None and all_asked and still_fits(before.transfer, found):
+            self.transfer_from = before.transfer_from
+            return before.transfer
+        self.transfer_from = sorted(one.name for one in fields)
+        return found
 
     def _plan(self, fields: Sequence[Field], unit: str, transfer: Transfer, before: Before) -> list[Node]:
         extents = [Extent(found.order, found.cells) for found in (self.surveyed[one.name] for one in fields)]
@@ -250,7 +275,18 @@ class _Building:
         found = finish(finished, told, f"{self.engine.name} {self.engine.version}", created, released)
         write_held(draft.directory, tree.records, members)
         said = self._said(tree.fields, tree.records)
-        facts = Facts(tree.contents, said, unit, transfer, found.order, created, released, self.left_out)
+        facts = Facts(
+            contents=tree.contents,
+            said=said,
+            unit=unit,
+            transfer=transfer,
+            order=found.order,
+            created=created,
+            released=released,
+            left_out=self.left_out,
+            transfer_from=self.transfer_from,
+            brightness={one.name: self.brightness[one.name] for one in tree.fields},
+        )
         write_facts(draft.directory, facts)
         return found.order
 

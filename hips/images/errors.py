@@ -15,6 +15,10 @@ class EngineFailed(ImagesError):
     """An engine that was there ended without its work done: killed, out of memory, an error of its own."""
 
 
+class TreeRefused(ImagesError):
+    """Somebody has looked at a tree that was made, and says that it is not to be served."""
+
+
 class FieldFailed(ImagesError):
     """One field cannot be had (unreadable, no place on the sky, no valid pixel); the others can."""
 

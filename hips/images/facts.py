@@ -7,16 +7,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hips.images.survey import Brightness
 from hips.tiles.pictures import Transfer
 
 FACTS = "build.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Of a build: the digest of its tiles and of what it says of itself, its transfer function and unit,
-    which of the fields that were asked for were left out and why."""
+    which of the fields that were asked for were left out and why, how bright the others are.
+    ``transfer_from``: names of the fields that the transfer function was found from; none where it was
+    given."""
 
     contents: str
     said: str
@@ -26,6 +29,8 @@ class Facts:
     created: datetime
     released: datetime
     left_out: dict[str, str]
+    transfer_from: list[str]
+    brightness: dict[str, Brightness]
 
 
 def write_facts(directory: Path, facts: Facts) -> None:
@@ -48,9 +53,10 @@ def read_facts(directory: Path) -> Facts:
             **values
             | {
                 "transfer": Transfer(**values["transfer"]),
+                "brightness": {name: Brightness(**told) for name, told in values["brightness"].items()},
                 "created": datetime.fromisoformat(values["created"]),
                 "released": datetime.fromisoformat(values["released"]),
             }
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise OSError(f"{FACTS} of {directory.name} cannot be read: {error}") from error

@@ -15,15 +15,17 @@ from hips.tiles import allsky
 from hips.tiles.files import PACKED, fits_image, packed, read_tile
 from hips.tiles.grid import pixel_vectors
 from hips.tiles.pictures import Transfer, jpeg_preview, png_tile
-from hips.trees.cell_sets import CellSet
 from hips.trees.coverage import coverage_file
 from hips.trees.description import Description, Findings, image_properties
 from hips.trees.held import BLOCK_STEPS, Member, TileRecord, blocks_covered
 from hips.trees.layout import COVERAGE, PAGE, PREVIEW, PROPERTIES, AllskyName, TileName, keep_file
 from hips.trees.page import tree_page
+from hips.trees.wholes import coarsened
 from vo_service.sky.vectors import mean_position, positions
 
 _DEEPEST = 29
+COVERAGE_CELLS = 200_000
+"""Of Moc.fits, 1.6 MB, unless tiles of hips_order are more: none of its cells is larger (HIPS-081)."""
 _VIEW = 1.5
 """How much wider than the field that it shows the first view is."""
 
@@ -46,7 +48,8 @@ def finish(
     """Write all that is beside the tiles, ``properties`` last. Raises OSError."""
     leaves = [record for record in work.records if record.leaf and record.filled]
     order = max(leaf.order for leaf in leaves)
-    covered = blocks_covered(leaves)
+    deepest = min(_DEEPEST, order + BLOCK_STEPS)
+    covered, covered_order = coarsened(blocks_covered(leaves), deepest, COVERAGE_CELLS, order)
     size = sum(record.bytes for record in work.records)
     size += _write_allsky(work, told.unit)
     shown = _shown_first(leaves)
@@ -68,14 +71,10 @@ def finish(
     properties = image_properties(told, found)
     preview = read_tile(work.tree / str(TileName(shown.order, shown.cell, "fits")))
     _keep(work, PREVIEW, jpeg_preview(work.transfer.greys(preview)))
-    _keep(work, COVERAGE, _coverage(covered, order, told, released))
+    _keep(work, COVERAGE, coverage_file(covered, covered_order, told.creator_did, released))
     _keep(work, PAGE, tree_page(properties).encode())
     _keep(work, PROPERTIES, properties.text().encode())
     return found
-
-
-def _coverage(covered: CellSet, order: int, told: Description, released: datetime) -> bytes:
-    return coverage_file(covered, min(_DEEPEST, order + BLOCK_STEPS), told.creator_did, released)
 
 
 def _write_allsky(work: Finished, unit: str) -> int:

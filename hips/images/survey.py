@@ -13,6 +13,7 @@ from hips.images.field import Field, Plane, Span, Values
 from hips.tiles.grid import Cells, order_for
 from hips.tiles.pictures import SMALLEST, Transfer
 from hips.tiles.touched import touched_cells
+from vo_service.store.disk import is_full
 
 _WHOLE = 1 << 20
 """Pixels of an image up to which all are looked at."""
@@ -25,6 +26,12 @@ _TO_SIGMA = 1.4826
 _LOW_SIGMAS = 3.0
 _HIGH_SHARE = 0.9
 """Share of the fields whose brightest pixel is not brighter than where greys end."""
+_NEARLY_ALL = (0.5, 99.5)
+"""Hundredths of the values of a field that lie below."""
+_PROPORTIONAL = 30.0
+"""Softening, in the largest of the values, at which greys differ from a straight line by hardly anything."""
+_MAY_BE_OFF = 10.0
+"""Factor by which the noise, and where greys end, may be off before pictures are made anew."""
 _RANGE = 1e7
 """Greys end at most this many times the softening above zero: a float32 tells no more."""
 
@@ -39,16 +46,18 @@ class Brightness:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """The order that a field needs, the cells at it that it may touch, and how bright it is."""
+    """The order that a field needs, the cells at it that it may touch, how bright it is, and the two values
+    that nearly all of its pixels lie between."""
 
     order: int
     cells: Cells
     brightness: Brightness
+    common: tuple[float, float]
 
 
 def survey(field: Field) -> Surveyed:
     """Raises FieldFailed for a field without a place on the sky, without a valid pixel, or that cannot be
-    read, whatever the reason."""
+    read, whatever the reason; OSError where the disk is full."""
     try:
         for word, number in (("resolution", field.resolution), ("weight", field.weight)):
             if not (math.isfinite(number) and number > 0.0):
@@ -59,19 +68,24 @@ def survey(field: Field) -> Surveyed:
             if not len(cells):
                 raise FieldFailed(field.name, "none of its pixels has a place on the sky")
             sample = _sample(plane)
-    except FieldFailed:
-        raise
     except Exception as error:
         raise FieldFailed(field.name, reason_of(error)) from error
     if not len(sample):
         raise FieldFailed(field.name, "no pixel has a value and a weight: all are blank")
-    return Surveyed(order, cells, _brightness(sample))
+    low, high = np.percentile(sample.astype(np.float64), _NEARLY_ALL).tolist()
+    return Surveyed(order, cells, _brightness(sample), (low, high))
 
 
 def reason_of(error: Exception) -> str:
-    """One line on what went wrong, without paths: it may be shown."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    """One line on what is wrong with a field, without paths: it may be shown. A full disk is none of that, as
+    what is laid aside of a field is written to it: that error is raised again."""
+    if isinstance(error, FieldFailed):
+        return error.reason
+    if isinstance(error, OSError):
+        if is_full(error):
+            raise error
+        if error.strerror:
+            return error.strerror
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
@@ -91,6 +105,24 @@ def find_transfer(all_of_them: Iterable[Brightness]) -> Transfer:
     softening = max(softening, top / _RANGE, SMALLEST) if top > SMALLEST else 1.0
     low = -_LOW_SIGMAS * softening
     return Transfer(low=low, high=max(peak, low + 10.0 * softening), softening=softening)
+
+
+def find_linear(low: float, high: float) -> Transfer:
+    """Greys in proportion to the values between two, for what is neither noise nor sources on it: velocities
+    and indices lie far from zero, or are more often below it. Of a single value a grey in the middle."""
+    middle = (low + high) / 2.0
+    half = (high - low) / 2.0 or abs(middle) * 1e-3 or 1.0
+    low, high = middle - half, middle + half
+    return Transfer(low, high, max(_PROPORTIONAL * max(abs(low), abs(high)), SMALLEST))
+
+
+def still_fits(kept: Transfer, found: Transfer) -> bool:
+    """Whether pictures by a transfer function that fields were given once are much like those by the one that
+    would be found for them now. To change it means to make all tiles anew."""
+    return all(
+        new / _MAY_BE_OFF <= old <= new * _MAY_BE_OFF
+        for old, new in ((kept.softening, found.softening), (kept.high, found.high))
+    )
 
 
 def _sample(plane: Plane) -> Values:

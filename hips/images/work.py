@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from hips.tiles.parents import halved, put_together
 from hips.tiles.pictures import Transfer, png_tile
 from hips.trees.held import TileRecord, blocks_of
 from hips.trees.layout import TileName, keep_file
-from vo_service.store.disk import is_full, link_file
+from vo_service.store.disk import link_file
 
 FORMATS = ("fits", "png")
 _OPEN_AT_MOST = 16
@@ -59,7 +59,7 @@ class Made:
 
 
 def survey_one(one: Field) -> Surveyed | str:
-    """What a field is like, or why it cannot be had."""
+    """What a field is like, or why it cannot be had. Raises OSError where the disk is full."""
     try:
         return survey(one)
     except FieldFailed as error:
@@ -67,7 +67,8 @@ def survey_one(one: Field) -> Surveyed | str:
 
 
 class Worker:
-    """Makes parts of one tree. Fields stay open between them."""
+    """Makes parts of one tree. Fields stay open no longer than a part is made: some tell only when they are
+    closed that they have changed meanwhile."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -75,16 +76,15 @@ class Worker:
         self._folders: set[Path] = set()
         self._failed: dict[int, str] = {}
 
-    def close(self) -> None:
-        """Close all fields."""
-        while self._open:
-            self._close_one()
-
     def make(self, node: Node) -> Made:
         """A tile with all below it. Raises OSError where it cannot be written, TileLost."""
         made = Made()
         self._failed = made.failed
-        values = self._make(node, made)
+        try:
+            values = self._make(node, made)
+        finally:
+            while self._open:
+                self._close_one()
         made.half = None if values is None else halved(values)
         return made
 
@@ -121,11 +121,7 @@ class Worker:
                 part = self._sheet(number).part(node.order, node.cell)
                 if part is not None:
                     coadd.add(number, one.resolution, one.weight, part)
-            except FieldFailed as error:
-                self._failed[number] = error.reason
             except Exception as error:  # whatever is wrong with a field is never the end of the others
-                if isinstance(error, OSError) and is_full(error):
-                    raise  # that is wrong with the disk: what is laid aside of a field is written to it
                 self._failed[number] = reason_of(error)
         return coadd.values(), coadd.members
 
@@ -142,9 +138,11 @@ class Worker:
         return sheet
 
     def _close_one(self) -> None:
-        _, (opening, _) = self._open.popitem(last=False)
-        with suppress(OSError):  # what was wanted of it is had
+        number, (opening, _) = self._open.popitem(last=False)
+        try:
             opening.__exit__(None, None, None)
+        except Exception as error:  # of this field, whichever is opened in its place
+            self._failed[number] = reason_of(error)
 
     def _keep(self, node: Node, values: Values | None, members: Sequence[int], made: Made) -> None:
         leaf = bool(node.fields)
@@ -224,8 +222,6 @@ _worker: list[Worker] = []
 
 def begin(job: Job | None) -> None:
     """The work that this process will be asked for; None ends what it was asked for before."""
-    for worker in _worker:
-        worker.close()
     _worker[:] = [] if job is None else [Worker(job)]
 
 

@@ -20,9 +20,8 @@ from hips.mocs.owned import Owned, Places, owners_at_once, sort_owned, stretches
 from vo_service.sky.cell_ranges import Numbers
 
 _AT_ONCE: Final = 1_000_000  # ranges of cells in steps that are sorted together
-_RAW: Final = (
-    4  # ranges, before equal neighbours are one, of a map that is not given up, for each number wanted
-)
+_RAW: Final = 4
+"""Ranges, before equal neighbours are one, of a map that is not given up, for each number wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +176,7 @@ def _if_small(steps: _Steps, axis: Axis, outer_order: int, most: int) -> JointMa
     for part, done in steps.slabs():
         parts.append(part)
         ranges += len(part)
-        if ranges > most:
+        if ranges > _RAW * most:
             return 2.0 * ranges / done
     found = steps.joined(parts, axis, outer_order)
     return found if found.volume <= most else float(found.volume)

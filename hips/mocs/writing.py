@@ -16,6 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from textwrap import wrap
 from typing import Final
+from unicodedata import combining, normalize
 
 import numpy as np
 from astropy.io import fits
@@ -104,14 +105,21 @@ def _keywords(one: SpaceMap | JointMap) -> Iterator[tuple[str, str | int, str]]:
 
 def _facts(label: Label) -> Iterator[tuple[str, str, str]]:
     """Who made the map, of what, when (MOC-051)."""
-    yield "EXTNAME", label.name, ""
+    yield "EXTNAME", _ascii(label.name), ""
     yield "MOCTYPE", "IMAGE", ""
     yield "MOCTOOL", _TOOL, ""
     if label.covered is not None:
-        yield "MOCID", label.covered, ""
+        yield "MOCID", _ascii(label.covered), ""
     if label.publisher is not None:
-        yield "ORIGIN", label.publisher, ""
+        yield "ORIGIN", _ascii(label.publisher), ""
     yield "DATE", label.made.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC"
+
+
+def _ascii(text: str) -> str:
+    """What a header may hold (FITS 4.0, 4.2.1.1): letters without accents, ``?`` for what else is no ASCII
+    text."""
+    letters = (letter for letter in normalize("NFKD", text) if not combining(letter))
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in letters)
 
 
 def _uniq(one: SpaceMap) -> Numbers:

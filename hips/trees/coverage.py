@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from datetime import datetime
 
-import mocpy
 import numpy as np
 from astropy.io import fits
 
 import vo_service
 from hips.trees.cell_sets import CellSet
 from hips.trees.description import fits_date
+from vo_service.sky.cell_ranges import cells_of
 
 
 def coverage_file(
@@ -19,9 +19,8 @@ def coverage_file(
 ) -> bytes:
     """``Moc.fits`` of a tree, NUNIQ, at an order that none of its cells is deeper than (HIPS-080 to -083,
     MOC-040 to -051); ``kind`` is IMAGE or CATALOG."""
-    ranges = np.column_stack([covered.starts, covered.stops]).astype(np.uint64)
-    moc = mocpy.MOC.from_depth29_ranges(order, ranges) if len(ranges) else mocpy.MOC.new_empty(order)
-    column = fits.Column("UNIQ", "1K", array=np.sort(moc.uniq_hpx.astype(np.int64)))
+    cells = [numbers + 4 * 4**each for each, numbers in cells_of(covered.starts, covered.stops)]
+    column = fits.Column("UNIQ", "1K", array=np.concatenate([np.empty(0, np.int64), *cells]))
     table = fits.BinTableHDU.from_columns([column], name="MOC")
     cards = {
         "MOCVERS": "2.0",

@@ -15,11 +15,11 @@ PREVIEW = "preview.jpg"
 EXTENSIONS = {"png": "png", "fits": "fits", "jpeg": "jpg", "tsv": "tsv"}
 """How tiles of a format (a word of hips_tile_format) end."""
 _FOLDER = 10_000
-_TILE = re.compile(
-    r"Norder(0|[1-9][0-9]?)/Dir(0|[1-9][0-9]*)/Npix(0|[1-9][0-9]*)(?:_([1-9][0-9]*))?"
-    r"\.(png|fits|jpg|tsv)"
-)
-_ALLSKY = re.compile(r"Norder([0-3])/Allsky(?:_([1-9][0-9]*))?\.(png|fits|jpg|tsv)")
+# digits as many as the cells of order 29 take, and no more: a number of thousands of them is none to int()
+_CELL = r"(0|[1-9][0-9]{0,18})"
+_FRAME = r"(?:_([1-9][0-9]{0,7}))?\.(png|fits|jpg|tsv)"
+_TILE = re.compile(rf"Norder(0|[1-9][0-9]?)/Dir{_CELL}/Npix{_CELL}{_FRAME}")
+_ALLSKY = re.compile(rf"Norder([0-3])/Allsky{_FRAME}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,15 @@ class Trees:
 
     @contextmanager
     def writing(self, holder: str, wait_seconds: float = 0.0) -> Iterator[None]:
-        """Hold the lock of all who write trees; ``holder`` is the command as a person would name it. Raises
-        WriterBusy, StoreError."""
+        """Hold the lock of all who write trees; ``holder`` is the command as a person would name it.
+
+        Left-overs of builds that were killed, of whichever tree, go first. Raises WriterBusy, StoreError."""
         with disk_errors("making the directory of trees"):
             self._builds.mkdir(parents=True, exist_ok=True)
         with hold_writer_lock(self.directory / "writer.lock", holder, wait_seconds):
+            with disk_errors("removing what killed builds left"):
+                for place in filter(Path.is_dir, self._builds.iterdir()):
+                    self._sweep(place.name)
             yield
 
     @property
@@ -81,13 +85,10 @@ class Trees:
 
     @contextmanager
     def draft(self, name: str) -> Iterator[Build]:
-        """A new directory for a build, gone again unless it was published. Only who holds the lock.
-
-        Left-overs of builds that were killed go first. Raises StoreError, DiskFull.
-        """
+        """A new directory for a build, gone again unless it was published. Only who holds the lock. Raises
+        StoreError, DiskFull."""
         if not _NAME.fullmatch(name):
             raise StoreError(f"{name!r} is no name of a tree: small letters, digits and '-'")
-        self._sweep(name)
         build = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         found = self._build(name, build)
         with disk_errors(f"building the tree {name}"):
@@ -137,11 +138,14 @@ class Trees:
         flush_directory(self.directory)
 
     def _sweep(self, name: str) -> None:
-        kept = self._named().get(name, [])
-        if (self._builds / name).is_dir():
-            for directory in (self._builds / name).iterdir():
-                if directory.name not in kept:
-                    remove_tree(directory)
+        """Builds that the index does not name go; all of a tree that it does not."""
+        kept = self._named().get(name)
+        if kept is None:
+            remove_tree(self._builds / name)
+            return
+        for directory in (self._builds / name).iterdir():
+            if directory.name not in kept:
+                remove_tree(directory)
 
 
 def _flush(directory: Path) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hips.tiles.files import empty_tile, kept_file, stored_pixels, unit_of, unpacked
+from hips.tiles.files import Bytes, Values, empty_tile, kept_file, stored_pixels, unit_of, unpacked
 from hips.tiles.grid import WIDTH, place_below
-from hips.tiles.pictures import png_greys, png_picture
+from hips.tiles.pictures import Greys, png_greys, png_squares
 from hips.trees.held import Held
 from hips.trees.layout import TileName
 
@@ -54,21 +54,52 @@ def find_tile(tree: Path, held: Held, deepest: int, name: TileName) -> KeptTile 
     return VirtualTile(name, leaf, path) if virtual and leaf is not None else KeptTile(path)
 
 
+@dataclass(frozen=True, slots=True)
+class FitsLeaf:
+    """The pixels ``(512, 512)`` of the FITS tile of a leaf, in the order of bytes of FITS, and their unit."""
+
+    pixels: Values
+    unit: str
+
+    @classmethod
+    def of(cls, content: bytes, leaf: tuple[int, int]) -> FitsLeaf:
+        """Of the bytes of its file, which may be compressed. Raises FitsError."""
+        name = f"tile {leaf[0]}/{leaf[1]}"
+        plain = unpacked(content, name)
+        return cls(stored_pixels(plain, name), unit_of(plain))
+
+    def below(self, leaf: tuple[int, int], tile: tuple[int, int]) -> Bytes:
+        """The FITS tile below the leaf. Raises ValueError for a tile that does not lie in it."""
+        part = self.pixels[place_below(*leaf, *tile)]
+        made, pixels = empty_tile(*tile, self.unit)
+        squares = pixels.reshape(len(part), WIDTH // len(part), WIDTH)
+        squares[:] = part.repeat(WIDTH // len(part), axis=1)[:, None]
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class PngLeaf:
+    """The greys ``(512, 512)`` of the PNG tile of a leaf; rows as in FITS."""
+
+    greys: Greys
+
+    @classmethod
+    def of(cls, content: bytes) -> PngLeaf:
+        """Of the bytes of its file. Raises ValueError for another picture."""
+        return cls(png_greys(content)[::-1])
+
+    def below(self, leaf: tuple[int, int], tile: tuple[int, int]) -> bytes:
+        """The PNG tile below the leaf. Raises ValueError for a tile that does not lie in it."""
+        part = self.greys[place_below(*leaf, *tile)]
+        return png_squares(part[::-1], WIDTH // len(part))
+
+
 def fits_below(content: bytes, leaf: tuple[int, int], tile: tuple[int, int]) -> bytes:
     """The FITS tile below a leaf, from the bytes of the leaf's file, which may be compressed. Raises
     ValueError for a tile that does not lie in the leaf, FitsError."""
-    rows, columns = place_below(*leaf, *tile)
-    plain = unpacked(content, f"tile {leaf[0]}/{leaf[1]}")
-    part = stored_pixels(plain, f"tile {leaf[0]}/{leaf[1]}")[rows, columns]
-    made, pixels = empty_tile(*tile, unit_of(plain))
-    squares = pixels.reshape(len(part), WIDTH // len(part), len(part), WIDTH // len(part))
-    squares[:] = part[:, None, :, None]
-    return bytes(made)
+    return bytes(FitsLeaf.of(content, leaf).below(leaf, tile))
 
 
 def png_below(content: bytes, leaf: tuple[int, int], tile: tuple[int, int]) -> bytes:
-    """The same of a PNG tile."""
-    rows, columns = place_below(*leaf, *tile)
-    part = png_greys(content)[::-1][rows, columns]
-    times = WIDTH // len(part)
-    return png_picture(part.repeat(times, axis=0).repeat(times, axis=1)[::-1])
+    """The same of a PNG tile. Raises ValueError, also for another picture."""
+    return PngLeaf.of(content).below(leaf, tile)

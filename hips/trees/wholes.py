@@ -78,14 +78,14 @@ def digest_of(told: Description, parts: bytes) -> str:
     return blake2b(said + b"\0" + parts, digest_size=16).hexdigest()
 
 
-def coarsened(covered: CellSet, order: int, most: int) -> tuple[CellSet, int]:
-    """Cells no finer than an order, of which there are not more than so many (MOC-015), and the order that
-    none is finer than then; at coarser orders they only grow."""
+def coarsened(covered: CellSet, order: int, most: int, least: int = 0) -> tuple[CellSet, int]:
+    """Cells no finer than an order, of which there are not more than so many (MOC-015) unless that takes an
+    order below ``least``, and the order that none is finer than then; at coarser orders they only grow."""
     starts, stops = covered.starts, covered.stops
     while True:
         shift = 2 * (ORDER - order)
         starts, stops = joined(starts >> shift << shift, -((-stops) >> shift) << shift)
-        if order == 0 or count_of_cells(starts, stops) <= most:
+        if order <= least or count_of_cells(starts, stops) <= most:
             return CellSet(starts, stops), order
         order -= 1
 

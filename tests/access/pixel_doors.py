@@ -46,6 +46,13 @@ def picture(kind: str, name: str = "set") -> str:
 
 
 KINDS = ("thumbnail", "spectrum", "moment0", "moment1", "moment8")
+TREE = {
+    "picture": "preview.jpg",
+    "allsky": "Norder3/Allsky.png",
+    "values": "Norder3/Allsky.fits",
+    "frame": "Norder3/Allsky_6.fits",
+}
+"""Files of a tree in which all is of pixels; what its description says changes with the right."""
 DOORS = (
     Door("file", "/files/{file}"),
     Door("file-version", "/files/{file}?version=1"),
@@ -109,6 +116,13 @@ DOORS = (
     Door("package-companion", "/packages/tar?ID={file}", "public-pb"),
     Door("package-of-tar", "/packages/tar?ID={file}", "within"),
     Door("package-tar", "/packages/tar?ID={file}", "tar"),
+    *(Door(f"tree-{name}", f"/hips/{{set}}/{path}") for name, path in TREE.items()),
+    Door("tree-range", "/hips/{set}/Norder3/Allsky.fits", status=206,
+         also={"Range": "bytes=2880-2999", "Accept-Encoding": "identity"}),
+    Door("tree-any", "/hips/{set}/preview.jpg", also={"If-None-Match": "*"}, status=304),
+    Door("tree-nowhere", "/hips/{set}/Norder3/Dir0/Npix0.fits", status=404),
+    Door("tree-of-packed", "/hips/{set}/Norder3/Allsky.fits", "packed"),
+    Door("tree-of-tar", "/hips/{set}/Norder3/Allsky.png", "within"),
 )  # fmt: skip
 OF_JOBS = ("", *(f"/{name}" for name in (
     "phase", "executionduration", "destruction", "quote", "owner", "error", "parameters",

@@ -18,6 +18,7 @@ NO_PIXELS = {
     "/", "/tap", "/soda", "/healthz", "/metrics",
     *(f"/tap/{name}" for name in ("tables", "tables/{name}", "capabilities", "availability", "examples")),
     *(f"/soda/{name}" for name in ("capabilities", "availability", "examples")),
+    "/hips", "/hips/hipslist", "/moc/capabilities", "/moc/availability",
     *(f"/registry{name}" for name in ("", "/capabilities", "/availability")),
     *(f"/{service}/{name}" for service in ("sia2", "datalink") for name in ("capabilities", "availability")),
     *(
@@ -37,10 +38,15 @@ ASKED_OTHERWISE = {
     "/datalink/sync",
     "/packages/list",
     "/packages/script",
+    "/moc",
+    "/moc/search",
+    "/moc/{path:path}",
+    "/hips/{name}",
     *(f"/{service}/async" for service in ("tap", "soda")),
     *(f"/{service}/async/{{job_id}}{name}" for service in ("tap", "soda") for name in OF_JOBS),
 }
-"""Addresses of queries and jobs, which `test_pixel_tables` goes to (and those of jobs, for TAP)."""
+"""Addresses of queries and jobs, which `test_pixel_tables` goes to (and those of jobs, for TAP); of maps, to
+which `tests/moc` goes; and that of a tree itself, which sends people on to its page."""
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
@@ -173,6 +179,7 @@ def test_every_address_is_tried_here_or_serves_no_pixels(house: House) -> None:
         "/previews/{name}.png",
         "/previews/{name}/{kind}.png",
         "/packages/tar",
+        "/hips/{name}/{path:path}",
     }
     there = {route.path for route in routes}
     assert there - tried - NO_PIXELS - ASKED_OTHERWISE == set()

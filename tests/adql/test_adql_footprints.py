@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pyarrow as pa
 import pytest
 
-from vo_service.sky import Circle, Polygon, Range, parse_region, unit_vectors
+from vo_service.adql.probes import footprints, make_probe
+from vo_service.sky import Circle, Polygon, Range, parse_moc, parse_region, unit_vectors
 
 SHAPES = {
     "CIRCLE('ICRS', 10, 20, 0.1)": Circle(10, 20, 0.1),
@@ -105,3 +109,39 @@ def test_equal_tests_share_a_probe(sky) -> None:
         "INTERSECTS(s_region, CIRCLE(1, 2, 3))"
     )
     assert len(write(sky.plan(query), "duckdb").probes) == 1
+
+
+class Rows:
+    """What an engine would answer a probe with: footprints, their caps."""
+
+    def __init__(self, *texts: str) -> None:
+        caps = [parse_region(text).cap() for text in texts]
+        columns = {"footprint_id": range(len(texts)), "region": texts, "decisive": [False] * len(texts)}
+        columns |= {f"cap_{part}": [getattr(cap, part) for cap in caps] for part in ("x", "y", "z")}
+        self.batch = pa.RecordBatch.from_pydict({**columns, "cap_r": [cap.radius for cap in caps]})
+
+    def __call__(self, sql: str) -> Iterator[pa.RecordBatch]:
+        yield self.batch
+
+    def check(self) -> None:
+        pass
+
+
+def test_footprints_inside_of_a_map_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def tested(test, shapes, region, ask):
+        read.append(len(shapes))
+        return tested_truly(test, shapes, region, ask)
+
+    tested_truly = footprints.tested
+    monkeypatch.setattr(footprints, "tested", tested)
+    rows = Rows(
+        "Circle ICRS 45 40 0.1",  # inside
+        "Polygon ICRS 45 40 45.1 40 45 40.1",  # inside
+        "Circle ICRS 0.01 60 0.1",  # across the border
+        "Circle ICRS 200 60 0.1",  # outside
+    )
+    passed = make_probe(parse_moc("0/0"), "intersects", "duckdb").answer(rows)
+    assert passed["footprint_id"].to_pylist() == [0, 1, 2]
+    assert sum(read) == 1

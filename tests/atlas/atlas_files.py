@@ -151,7 +151,8 @@ def field_of(one: PublicSet, recipe: Recipe, root: Path, bench: Workbench) -> At
     beams = [file for file in one.primary_beams if file.product_id == seen.beam]
     response = None
     if beams:
-        response = PrimaryBeam(Origin(beams[0], root), seen.beam_channel, beams[0].etag.strip('"'))
+        etag = beams[0].etag.strip('"')
+        response = PrimaryBeam(Origin(beams[0], root), seen.beam_channel, etag, not one.is_corrected)
     return AtlasField(
         one.dataset_id,
         key_of(one, recipe),

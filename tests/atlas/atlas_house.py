@@ -87,6 +87,7 @@ class House:
             "product_id": f"p-{name}",
             "dataset_id": name,
             "hint": "candidate",
+            "specsys": "BARYCENT",
         }
         self.add("holdings.line_candidate", **{**known, **facts})
 

@@ -16,16 +16,19 @@ from astropy.io import fits
 from atlas_files import Array, write_image
 from judges import judge, judge_missing
 
-from hips.hipsgen.errors import HipsgenMissing
+from hips.hipsgen.errors import HipsgenFailed, HipsgenMissing
+from hips.hipsgen.lint import Compatible, Verdict
 from hips.hipsgen.tool import Tool, find_tool
+from hips.images.build import Report, build_tree
 from hips.trees.properties import parse_properties
 from hips.trees.versions import Trees
 from tap_schema import published
 from vo_service.atlas.opening import view_of
 from vo_service.cli import main
+from vo_service.commands.image_trees import make_image_trees
 from vo_service.commands.tree_lint import judge as judge_tree
 from vo_service.holdings.ingest import ingest
-from vo_service.store import Catalogue, Snapshots
+from vo_service.store import Catalogue, DiskFull, Snapshots
 
 PIXEL = 0.5 / 3600.0
 FWHM = 3.0 / 3600.0
@@ -193,7 +196,7 @@ def test_what_is_closed_leaves_the_trees_and_the_last_one_takes_its_tree_along(
     monkeypatch.setenv("VO_SERVICE_UNLISTED", "closed")
     code, out, _ = run("hips")
     assert code == 0 and f"{NAME}: withdrawn" in out
-    assert Trees(tmp_path / "home" / "hips").served() == {}
+    assert NAME not in Trees(tmp_path / "home" / "hips").served()
 
 
 def test_what_cannot_be_had_is_told_with_the_reason(
@@ -257,6 +260,98 @@ def test_an_engine_that_cannot_run_is_told(
     monkeypatch.setenv("VO_SERVICE_HIPSGEN_JAR", str(tmp_path / "none.jar"))
     code, _, err = run("hips", "--engine", "hipsgen")
     assert (code == 1 and "hipsgen" in err and "none.jar" in err) or "Java" in err
+    assert not Trees(tmp_path / "home" / "hips").served()
+
+
+def test_maps_are_laid_aside_for_one_family_at_a_time(
+    run: Callable[..., tuple[int, str, str]], tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, frequency in enumerate((230e9, 345e9)):
+        data = np.random.default_rng(number).normal(size=(1, 4, 30, 30)).astype(np.float32)
+        cards = {"CDELT1": -PIXEL, "CDELT2": PIXEL, "CRVAL3": frequency, "TELESCOP": "ALMA"}
+        write_image(tree / f"cube{number}_sci.cube.image.fits", data, **cards)
+    run("ingest")
+    kept: list[tuple[str, set[str]]] = []
+
+    def look(
+        name: str, fields: object, engine: object, trees: Trees, *rest: object, **more: object
+    ) -> Report:
+        report = build_tree(name, fields, engine, trees, *rest, **more)  # type: ignore[arg-type]
+        planes = trees.directory.glob("scratch-*/**/*.npy")
+        kept.append((name, {path.parent.name for path in planes}))
+        return report
+
+    monkeypatch.setattr("vo_service.commands.image_trees.build_tree", look)
+    code, out, err = run("hips")
+    assert code == 0, err
+    maps = {name for name, _ in kept if not name.startswith("continuum")}
+    assert maps == {f"{map}-band-{band}" for map in ("moment0", "peak") for band in (6, 7)}, out
+    assert all(folders == ({name} & maps) for name, folders in kept)
+
+
+def test_a_full_disk_ends_the_run_and_says_what_is_served(
+    run: Callable[..., tuple[int, str, str]], tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image(tree, "other", 2, CRVAL1=11.9, CRVAL3=345e9)
+    run("ingest")
+
+    def full(name: str, *rest: object, **more: object) -> Report:
+        if name != NAME:
+            raise DiskFull(f"building the tree {name}")
+        return build_tree(name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("vo_service.commands.image_trees.build_tree", full)
+    code, _, err = run("hips")
+    assert code == 1 and list(Trees(tmp_path / "home" / "hips").served()) == [NAME]
+    assert "no space left on the disk (ENOSPC) while building the tree continuum-band-7" in err
+    assert "trees that were done before are served" in err and "snapshot" not in err
+
+
+FULLY, WARNED, NOT = Compatible.FULLY, Compatible.WITH_WARNINGS, Compatible.NOT
+VERDICTS = {
+    "fully": (Verdict(FULLY, (), (), 2), True, 0),
+    "with a warning": (Verdict(WARNED, (), ("a key is missing",), 2), True, 1),
+    "not": (Verdict(NOT, (), ("all is wrong",), 2), False, 1),
+    "an error": (Verdict(FULLY, ("no tile",), (), 2), False, 1),
+    "none": (HipsgenFailed("hipsgen LINT gave up"), True, 1),
+}
+
+
+@pytest.mark.parametrize("said", VERDICTS)
+def test_a_tree_is_judged_before_it_is_served(
+    run: Callable[..., tuple[int, str, str]],
+    tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+) -> None:
+    """What LINT calls not compatible is never served; a warning, or no verdict, keeps nothing back."""
+    verdict, is_served, ends_with = VERDICTS[said]
+
+    def judge_made(tool: object, made: Path, scratch: Path) -> Verdict:
+        assert (made / "properties").is_file() and made.parent not in [
+            build.directory for build in Trees(tmp_path / "home" / "hips").served().values()
+        ]
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+    run("ingest")
+    monkeypatch.setattr("vo_service.commands.tree_verdict.find_tool", lambda *words: None)
+    monkeypatch.setattr("vo_service.commands.tree_verdict.judge", judge_made)
+    monkeypatch.setattr("vo_service.commands.hips.KINDS", (make_image_trees,))
+    code, _, err = run("hips", "--lint")
+    assert (code, NAME in Trees(tmp_path / "home" / "hips").served()) == (ends_with, is_served), err
+    assert is_served or "is not served" in err
+
+
+def test_a_judge_that_is_not_there_is_told_before_anything_is_built(
+    run: Callable[..., tuple[int, str, str]], tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest")
+    monkeypatch.setenv("VO_SERVICE_HIPSGEN_JAR", str(tmp_path / "none.jar"))
+    code, _, err = run("hips", "--lint", "--engine", "reproject")
+    assert code == 1 and "--lint: " in err and ("none.jar" in err or "Java" in err)
     assert not Trees(tmp_path / "home" / "hips").served()
 
 

@@ -79,6 +79,27 @@ def test_what_pixels_tell_counts_once_it_is_public_itself(house: House, folder: 
     assert before.weight < 1e-20 < after.weight
 
 
+def test_what_is_corrected_for_the_primary_beam_is_told_by_its_name(house: House, folder: Path) -> None:
+    for name in ("a.PBCOR", "b.pbcor.tt0", "c.tt0", "d.image"):
+        house.image(name)
+        house.file(house.root / f"{name}.fits", name, "pb", {"product_id": f"p-beam-{name}"})
+    fields = house.families(folder).families[0].fields
+    beams = {field.name: field.primary_beam for field in fields}
+    assert {name for name, beam in beams.items() if beam is not None and beam.in_values} == {
+        "c.tt0",
+        "d.image",
+    }
+    assert all(beams.values())
+
+
+def test_of_the_same_pixels_that_which_says_to_be_corrected_is_taken(house: House, folder: Path) -> None:
+    """Else it would be divided by the response a second time."""
+    house.image("a", card__seed=5)
+    house.file(house.root / "a.fits", "a", "pb", {"product_id": "p-beam"})
+    house.image("b.pbcor", card__seed=5, file__duplicate_of="p-a")
+    assert members(house.families(folder)) == {"continuum-band-6": ["b.pbcor"]}
+
+
 def test_companions_failed_files_and_derived_maps_are_in_no_tree(house: House, folder: Path) -> None:
     house.image("a")
     house.image("second", file__is_primary=0)
@@ -251,6 +272,21 @@ def test_facts_of_a_line_have_the_wavelengths_of_its_channels(house: House, fold
     assert moment.em_min == pytest.approx(c / 230.47e9) and moment.em_max == pytest.approx(c / 230.40e9)
     assert (moment.unit, peak.unit) == ("MJy.km.sr**-1.s**-1", "MJy/sr")
     assert moment.title == "PHANGS: integrated intensity of CO(2-1)" and moment.line == "CO(2-1)"
+
+
+@pytest.mark.parametrize("specsys", ["TOPOCENT", "LSRK", None])
+def test_frequencies_that_are_not_barycentric_tell_no_wavelengths(
+    house: House, folder: Path, specsys: str | None
+) -> None:
+    """The row has those of the whole cube at the barycentre, where they could be converted."""
+    house.image("a", 12, 6, 7, role="cube", em_min=1.29e-3, em_max=1.31e-3)
+    house.line("a", 3, 5, "CO(2-1)", f_low=230.40e9, f_high=230.42e9)
+    house.line("a", 8, 9, "CO(2-1)", f_low=230.46e9, f_high=230.47e9, specsys=specsys)
+    house.image("b", 12, 6, 7, role="cube")
+    house.line("b", 3, 5, "CO(1-0)", specsys=specsys)
+    facts = {family.name: family.facts() for family in house.families(folder).families}
+    assert (facts["peak-co-2-1"].em_min, facts["peak-co-2-1"].em_max) == (1.29e-3, 1.31e-3)
+    assert facts["peak-co-1-0"].em_min is None and facts["peak-co-1-0"].em_max is None
 
 
 def test_an_empty_snapshot_has_no_trees(house: House, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -238,6 +239,31 @@ def test_a_primary_beam_makes_weights(tmp_path: Path) -> None:
     assert np.isnan(weights[2, 2])
 
 
+def renamed(file: StoredFile, name: str) -> StoredFile:
+    return replace(file, found=replace(file.found, path=name))
+
+
+@pytest.mark.parametrize("recipe", [CONTINUUM, PEAK], ids=["continuum", "peak"])
+def test_an_image_that_is_not_corrected_is_divided_by_the_response(tmp_path: Path, recipe: Recipe) -> None:
+    """Of a source of 8 that is seen with half the response the file has 4."""
+    response = np.linspace(-0.1, 1.1, 600, dtype=np.float32).reshape(20, 30)
+    response[3, 4] = np.nan
+    truth = random_values(20, 30)
+    truth[10, 14] = 8.0
+    data = truth * np.clip(response, None, 1.0)
+    cube = data if recipe is CONTINUUM else np.stack([data, data - 1.0, data - 3.0])
+    science = stored_at(write_image(tmp_path / "a.fits", cube, **IN_ITS_UNIT), tmp_path)
+    beam = stored_at(write_image(tmp_path / "pb.fits", response, BUNIT=None, BMAJ=None), tmp_path, role="pb")
+    one = set_of(science, beam, rms=0.5, rms_unit="MJy/sr")
+    seen = np.where(response >= 0.1, truth, np.nan)
+    assert np.isfinite(seen[10, 14]) and np.isnan(seen[3, 4])
+    np.testing.assert_allclose(all_of(field_of(one, recipe, tmp_path, bench_at(tmp_path))), seen, rtol=1e-6)
+    (tmp_path / "a.fits").rename(tmp_path / "a.pbcor.fits")
+    one = replace(one, science=renamed(science, "a.pbcor.fits"))
+    corrected = field_of(one, recipe, tmp_path, bench_at(tmp_path))
+    np.testing.assert_array_equal(all_of(corrected), data)
+
+
 @pytest.mark.parametrize(
     ("channels", "taken"), [(9, 5), (1, 0), (4, 2)], ids=["its own channels", "one for all", "others"]
 )
@@ -281,9 +307,11 @@ def test_the_state_changes_with_all_that_pixels_and_weights_depend_on(
         return field_of(changed, by, tmp_path, bench_at(tmp_path)).state  # type: ignore[arg-type]
 
     first = state()
+    shutil.copy2(tmp_path / "a.fits", tmp_path / "a.pbcor.fits")
     others = [
         state(replace(one, rms=2.0)),
         state(replace(one, primary_beams=())),
+        state(replace(one, science=renamed(science, "a.pbcor.fits"))),
         state(replace(one, science=replace(science, version=2))),
         state(replace(one, primary_beams=(replace(beam, sha256="0" * 64),))),
         state(by=replace(recipe, runs=((4, 8),))),

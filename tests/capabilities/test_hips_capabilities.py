@@ -1,4 +1,4 @@
-"""The record of the node of tile trees (HIPS-115, CHK-H24)."""
+"""The record of the node of tile trees (HIPS-115, CHK-H24, REG-101)."""
 
 from __future__ import annotations
 

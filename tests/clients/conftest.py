@@ -10,7 +10,7 @@ from pathlib import Path
 import made_trees
 import pytest
 from astroquery.alma import AlmaClass
-from fetch_aladin_lite import where
+from fetch_aladin_lite import SHA256, sum_of, where
 from judges import aladin_judge, judge, judge_file
 from live_sky import make_home, sky_at
 from made_trees import Sky
@@ -85,7 +85,9 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def aladin_lite() -> Path:
     """The script of Aladin Lite."""
-    return judge_file(where(), "Aladin Lite (python tests/fetch_aladin_lite.py fetches it)")
+    script = judge_file(where(), "Aladin Lite (python tests/fetch_aladin_lite.py fetches it)")
+    assert sum_of(script) == SHA256, "not as it was published: python tests/fetch_aladin_lite.py fetches it"
+    return script
 
 
 @pytest.fixture(scope="session")

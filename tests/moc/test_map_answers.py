@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,8 +26,10 @@ from made_archive import Row
 from map_house import LATER, NOW, OPENING, SETTINGS, MapHouse, is_hidden, region_seen, rows_with_pixels
 from moc_judge import Space, judge_ascii, judge_fits, judge_json
 
+from vo_service.asking.constraints.values import MAP_CHARACTERS
 from vo_service.moc import answered_maps
 from vo_service.moc.footprints import Footprints
+from vo_service.moc.kept_maps import KeptBySize
 
 ROWS = rows_with_pixels()
 CONSTRAINTS = st.fixed_dictionaries(
@@ -235,6 +239,8 @@ def test_a_map_in_a_file_is_a_constraint(door: Door) -> None:
         ({"RESPONSEFORMAT": "fits"}, "/moc/holdings"),
         ({}, "no constraint"),
         ({"UPLOAD": "a,param:b"}, "no part"),
+        ({"POS": "CIRCLE 10 -5 1", "MAXREC": "0"}, "MAXREC is of rows"),
+        ({"MAXREC": "10"}, "MAXREC is of rows"),
     ],
 )
 def test_mistakes_are_told(door: Door, form: dict[str, str], words: str) -> None:
@@ -279,6 +285,65 @@ def test_answers_are_kept_as_long_as_they_are_right(door: Door) -> None:
         assert door.map(**form) == open_one and made.call_count == before + 1
         door.now = just_before
         assert door.map(**form) == closed and made.call_count == before + 1
+
+
+class Map(BaseHTTPRequestHandler):
+    """A map by its address: /4/1344 is that of the text 4/1344."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path[1:].encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+def test_a_map_that_is_fetched_is_that_request_alone(door: Door) -> None:
+    """What lies at an address is no part of what is kept: neither another map, nor none."""
+    form = {"COLLECTION": "ALMA", "ORDER": "6"}
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Map) as server,
+        running(
+            fetching := Door(now=NOW, house=door.house),
+            door.house.home,
+            **SETTINGS,
+            upload_hosts=f"127.0.0.1:{server.server_address[1]}",
+            upload_private="true",
+        ),
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_address[1]}"
+        found = [fetching.map(**form, UPLOAD=f"m,{at}/{text}") for text in ("0/8", "4/1344-1407", "0/0-11")]
+        found.append(fetching.map(**form))
+        server.shutdown()
+    assert found == [door.map(**form, MOC=text) for text in ("0/8", "4/1344-1407", "0/0-11")] + [
+        door.map(**form)
+    ]
+    assert len({each.to_string() for each in found}) >= 3
+
+
+def test_long_maps_are_counted_with_what_is_kept(door: Door) -> None:
+    """The key holds them, whatever the answer is."""
+    cells = " ".join(str(cell) for cell in range(1, 40_000, 2))
+    with patch.object(KeptBySize, "keep", autospec=True) as keep:
+        door.map(COLLECTION="none of that name", MOC=f"9/{cells}")
+    (call,) = keep.call_args_list
+    assert call.args[3] > 16 * 20_000
+
+
+@pytest.mark.parametrize("path", ["/moc", "/moc/search", "/sia2/query"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_maps_as_texts_are_bounded(door: Door, path: str, count: int) -> None:
+    """They are read before a request's turn comes, where nothing else must take long."""
+    if path == "/moc/search" and count > 1:
+        return
+    sent = ["4/" + "1 " * (MAP_CHARACTERS // 2 // count)] * count
+    refused = door.ask(path, method="POST", data={"MOC": sent})
+    assert refused.status_code == 400
+    assert f"at most {MAP_CHARACTERS} characters" in refused.text and "UPLOAD=" in refused.text
+    taken = "4/" + "1 " * (MAP_CHARACTERS // 2 - 1)
+    assert door.ask(path, method="POST", data={"MOC": taken, "ORDER": "3"}).status_code == 200
 
 
 def test_another_snapshot_is_another_answer(tmp_path: Path) -> None:

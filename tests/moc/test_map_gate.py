@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import httpx
 import pytest
@@ -16,8 +16,10 @@ from map_house import LATER, NOW, SETTINGS, MapHouse, is_hidden, rows_with_pixel
 from moc_judge import Space, holds, judge_fits
 
 from hips.mocs.kept import open_build
+from vo_service.dali.errors import ErrorKind, ServiceError
+from vo_service.dali.streams import Lane
 from vo_service.engines import EngineAway
-from vo_service.moc import map_gate
+from vo_service.moc import built_maps, map_gate
 from vo_service.sky import parse_region, unit_vectors
 from vo_service.sky.vectors import healpix29
 from vo_service.store import StoreError
@@ -164,6 +166,23 @@ def test_what_was_closed_or_withdrawn_since_is_refused_until_the_next_run(tmp_pa
         found = judge_fits(door.map("holdings.fits").content)
         assert isinstance(found, Space)
         assert holds(found.ranges, there) is any(region.distance(at)[0] < 1e-4 for region in regions)
+
+
+def test_maps_are_made_when_their_turn_comes(house: MapHouse) -> None:
+    """As all that takes long: admitted, in the lane, within the seconds of a query; what is kept is sent."""
+    busy = ServiceError(ErrorKind.LIMIT, "Not now.")
+    with opened(house) as door:
+        door.now = LATER
+        first = door.map("time/holdings.json?order=5")
+        assert first.status_code == 200
+        with patch.object(Lane, "whole", side_effect=busy):
+            assert door.map("time/holdings.json?order=5").content == first.content
+            assert door.map("time/holdings.json?order=4").status_code == busy.status
+            assert door.map("nothing.json").status_code == 404
+        with patch.object(built_maps, "check_of", lambda *_: Mock(side_effect=[None, None, busy])):
+            assert door.map("time/holdings.json?order=4").status_code == busy.status
+        fourth = door.map("time/holdings.json?order=4")
+        assert fourth.status_code == 200 and fourth.content != first.content
 
 
 def test_a_data_set_goes_by_who_asks(house: MapHouse) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import astropy.units as u
 import cdshealpix.nested
@@ -20,7 +22,7 @@ from made_archive import MadeArchive
 from sky_map_files import bell, flat, multi_order, table_file, told_otherwise
 
 from vo_service.dali.multipart import Part
-from vo_service.dali.uploads import ReadLimits, SkyMap, UploadFault, read_map
+from vo_service.dali.uploads import ReadLimits, SkyMap, UploadFault, read_map, sky_maps
 
 SEARCH = "/moc/search"
 VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
@@ -269,3 +271,14 @@ def test_what_is_known_of_a_map(tmp_path: Any) -> None:
     map = read_map(Part("p", content, len(content)), ReadLimits(10**6, 10**7, tmp_path, lambda: None))
     assert isinstance(map, SkyMap) and map.order == ORDER and map.cells < len(MAP)
     assert map.density.total == pytest.approx(1.0, rel=1e-12)
+
+
+def test_reading_rings_can_be_ended(tmp_path: Path) -> None:
+    """Whoever waits is asked again and again, not once."""
+    content, check = flat(MAP, "RING"), Mock()
+    with patch.object(sky_maps, "_PIXELS_AT_ONCE", 500):
+        found = read_map(Part("f", content, len(content)), ReadLimits(10**6, 1 << 30, tmp_path, check))
+    assert isinstance(found, SkyMap) and check.call_count > len(MAP) / 500
+    for at, share in ((0, MAP[0]), (len(MAP) - 1, MAP[-1]), (int(MAP.argmax()), MAP.max())):
+        cell = np.array([at], dtype=np.int64) << 2 * (29 - ORDER)
+        assert found.density.amounts(cell, cell + 4 ** (29 - ORDER)) == pytest.approx(share, abs=1e-12)

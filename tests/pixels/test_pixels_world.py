@@ -75,6 +75,26 @@ def test_units_of_angle_are_converted_whatever_their_case() -> None:
     assert celestial_of(arcsec).pixel_scale() == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize(
+    ("cards", "sides"),
+    [
+        ({}, (2e-3, 5e-3)),
+        ({"PC1_1": 0.0, "PC1_2": 1.0, "PC2_1": -1.0, "PC2_2": 0.0}, (2e-3, 5e-3)),
+        ({"CD1_1": -1.2e-3, "CD1_2": 4e-3, "CD2_1": 1.6e-3, "CD2_2": 3e-3}, (2e-3, 5e-3)),
+    ],
+    ids=["plain", "turned", "matrix"],
+)
+def test_pixels_that_are_not_square_have_two_sides(
+    cards: dict[str, float], sides: tuple[float, float]
+) -> None:
+    odd = BASE | {"CDELT1": -2e-3, "CDELT2": 5e-3} | cards
+    if "CD1_1" in cards:
+        del odd["CDELT1"], odd["CDELT2"]
+    sky = celestial_of(odd)
+    assert sky.pixel_scale() == pytest.approx(np.sqrt(sides[0] * sides[1]))
+    assert sky.finest_side() == pytest.approx(sides[0])
+
+
 def test_the_sky_is_found_among_four_axes_in_any_order() -> None:
     cards = {"CTYPE1": "STOKES", "CTYPE2": "DEC--SIN", "CTYPE3": "FREQ", "CTYPE4": "RA---SIN"}
     for number, source in ((2, 2), (4, 1)):

@@ -11,7 +11,7 @@ import pytest
 from astropy import units as u
 from astropy.time import Time
 from lxml import etree
-from registries import AUTHORITY, BASE, START, Registry, sky_rows
+from registries import AUTHORITY, BASE, START, Registry, publish, sky_rows
 
 from hips.mocs.build import build_maps
 from hips.mocs.drafts import Source
@@ -57,7 +57,7 @@ def stamp(registry: Registry) -> str:
 def test_records_tell_of_the_maps(
     registry: Registry, path: str, validate: Callable[..., etree._Element]
 ) -> None:
-    # MOC-084 to MOC-088
+    # MOC-084 to MOC-088, REG-102
     build = built(registry)
     registry.maps = lambda: build
     element = coverage(registry, path)
@@ -79,6 +79,26 @@ def test_records_tell_of_the_maps(
         params={"verb": "GetRecord", "metadataPrefix": "ivo_vor", "identifier": f"ivo://{AUTHORITY}/{path}"}
     )
     validate(answer.content)
+
+
+def test_maps_of_an_older_snapshot_do_not_hide_what_came_since(registry: Registry) -> None:
+    # MOC-089: every row lies inside of the coverage in records
+    build = built(registry)
+    registry.maps = lambda: build
+    assert coverage(registry).find("footprint") is not None
+    lon, lat = (sky_rows(0, 100)[name].to_numpy() * u.deg for name in ("s_ra", "s_dec"))
+    known = mocpy.MOC.from_string(coverage(registry).findtext("spatial"))
+    assert not known.contains_lonlat(lon, lat).all()
+    publish(registry.home, sky_rows(40, 60))
+    registry.later(hours=1).open()
+    element = coverage(registry)
+    assert mocpy.MOC.from_string(element.findtext("spatial")).contains_lonlat(lon, lat).all()
+    assert element.findtext("footprint") == f"{BASE}/moc/holdings.fits"
+    # and the next build is told of as any
+    build = built(registry)
+    registry.later(hours=1)
+    space = build.moc(("holdings",), Dimension.SPACE)
+    assert coverage(registry).findtext("spatial") == ascii_of(space.degraded(6)).strip()
 
 
 def test_maps_that_are_not_shown_are_not_told_of(registry: Registry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import mocpy
 import numpy as np
@@ -25,6 +26,7 @@ from vo_service.sky import (
     Union,
     centroid,
     healpix29,
+    moc_texts,
     parse_moc,
     parse_region,
     positions,
@@ -354,6 +356,22 @@ def test_texts_that_are_no_map(text: str, at: int, told: str) -> None:
     with pytest.raises(RegionError, match=told) as refused:
         parse_moc(text)
     assert refused.value.at == at
+
+
+@pytest.mark.parametrize("count", [10, 63, 64, 5000, 20_001])
+@pytest.mark.parametrize(
+    ("wrong", "told"), [("x", "cells, such as"), ("9 - 8", "lower one"), ("49", "below")]
+)
+def test_a_fault_is_found_without_a_look_at_every_cell(count: int, wrong: str, told: str) -> None:
+    """Its place is told to the character, however much stands before and behind it."""
+    cells = " 3-7,\n12 ,5 - 9\t1" * (count // 4) + " 1" * (count % 4) + " "
+    text = f"4/1 {'2 ' * count}1/{cells}"
+    with (
+        patch.object(moc_texts, "_wanted_of", wraps=moc_texts._wanted_of) as looked,
+        pytest.raises(RegionError, match=told) as refused,
+    ):
+        parse_moc(f"{text}{wrong} 2 3 6/5")
+    assert refused.value.at == len(text) and looked.call_count < 5000
 
 
 def test_orders_named_too_often() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from live_service import until
 
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.streams import Cancellation, ClientGone
 from vo_service.trees.live_flights import Flights
 
@@ -44,6 +45,24 @@ class Work:
             raise self._error
 
 
+class Refused(Work):
+    """Is not let in so many times, and then done at once."""
+
+    def __init__(self, times: int, kind: ErrorKind) -> None:
+        super().__init__(ServiceError(kind, "not now"))
+        self._times = times
+        self.over.set()
+
+    def __call__(self, cancellation: Cancellation) -> None:
+        if self.begun == self._times:
+            self._error = None
+        super().__call__(cancellation)
+
+
+def made(abreast: int = 4, queued: int = 10, patience: float = 60.0) -> Flights:
+    return Flights(4, abreast, queued, patience)
+
+
 def within(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(asyncio.wait_for(test(), 60.0))
 
@@ -54,8 +73,8 @@ async def begun(work: Work) -> None:
 
 def test_all_wait_for_one() -> None:
     async def test() -> None:
-        flights, work, clients = Flights(4), Work(), [Client() for _ in range(5)]
-        waiting = [asyncio.ensure_future(flights.join("a", work, each.receive)) for each in clients]
+        flights, work, clients = made(), Work(), [Client() for _ in range(5)]
+        waiting = [asyncio.ensure_future(flights.join("me", "a", work, each.receive)) for each in clients]
         await begun(work)
         clients[0].left.set()
         with pytest.raises(ClientGone):
@@ -64,7 +83,7 @@ def test_all_wait_for_one() -> None:
         work.over.set()
         await asyncio.gather(*waiting[1:])
         assert (work.begun, work.cancelled) == (1, 0)
-        await flights.join("a", work, Client().receive)
+        await flights.join("me", "a", work, Client().receive)
         assert work.begun == 2
 
     within(test)
@@ -72,8 +91,8 @@ def test_all_wait_for_one() -> None:
 
 def test_what_goes_wrong_is_told_to_all() -> None:
     async def test() -> None:
-        flights, work = Flights(4), Work(ValueError("no"))
-        waiting = [asyncio.ensure_future(flights.join("a", work, Client().receive)) for _ in range(3)]
+        flights, work = made(), Work(ValueError("no"))
+        waiting = [asyncio.ensure_future(flights.join("me", "a", work, Client().receive)) for _ in range(3)]
         await begun(work)
         work.over.set()
         for each in waiting:
@@ -86,8 +105,8 @@ def test_what_goes_wrong_is_told_to_all() -> None:
 
 def test_it_ends_when_the_last_has_left() -> None:
     async def test() -> None:
-        flights, work, clients = Flights(4), Work(), [Client(), Client()]
-        waiting = [asyncio.ensure_future(flights.join("a", work, each.receive)) for each in clients]
+        flights, work, clients = made(), Work(), [Client(), Client()]
+        waiting = [asyncio.ensure_future(flights.join("me", "a", work, each.receive)) for each in clients]
         await begun(work)
         for client in clients:
             client.left.set()
@@ -96,7 +115,7 @@ def test_it_ends_when_the_last_has_left() -> None:
                 await each
         new, other = Work(), Client()
         new.over.set()
-        await flights.join("a", new, other.receive)
+        await flights.join("me", "a", new, other.receive)
         assert new.begun == 1
         assert until(lambda: work.cancelled == 1)
 
@@ -105,9 +124,9 @@ def test_it_ends_when_the_last_has_left() -> None:
 
 def test_other_work_has_flights_of_its_own() -> None:
     async def test() -> None:
-        flights, one, two = Flights(4), Work(), Work()
+        flights, one, two = made(), Work(), Work()
         waiting = [
-            asyncio.ensure_future(flights.join(key, work, Client().receive))
+            asyncio.ensure_future(flights.join("me", key, work, Client().receive))
             for key, work in (("a", one), ("b", two))
         ]
         await begun(one)
@@ -117,5 +136,85 @@ def test_other_work_has_flights_of_its_own() -> None:
         assert not waiting[0].done()
         one.over.set()
         await waiting[0]
+
+    within(test)
+
+
+async def leave(client: Client, waiting: asyncio.Future[None]) -> None:
+    client.left.set()
+    with pytest.raises(ClientGone):
+        await waiting
+
+
+def test_the_work_of_a_client_waits_for_its_turn() -> None:
+    async def test() -> None:
+        flights, works, clients = made(abreast=2), [Work() for _ in range(5)], [Client() for _ in range(5)]
+        waiting = [
+            asyncio.ensure_future(flights.join("me", str(key), work, client.receive))
+            for key, (work, client) in enumerate(zip(works, clients, strict=True))
+        ]
+        other = Work()
+        others = asyncio.ensure_future(flights.join("other", "0", other, Client().receive))
+        for each in (*works[:2], other):  # another client has turns of its own
+            await begun(each)
+        assert [work.begun for work in works] == [1, 1, 0, 0, 0]
+        await leave(clients[2], waiting[2])  # is never begun
+        works[0].over.set()
+        await waiting[0]
+        await begun(works[3])
+        assert [work.begun for work in works] == [1, 1, 0, 1, 0]
+        for work in (*works, other):
+            work.over.set()
+        await asyncio.gather(*waiting[3:], waiting[1], others)
+        assert [work.begun for work in works] == [1, 1, 0, 1, 1]
+
+    within(test)
+
+
+def test_the_queue_of_a_client_has_an_end() -> None:
+    async def test() -> None:
+        flights, works = made(abreast=1, queued=2), [Work() for _ in range(3)]
+        waiting = [
+            asyncio.ensure_future(flights.join("me", str(key), work, Client().receive))
+            for key, work in enumerate(works)
+        ]
+        await begun(works[0])
+        with pytest.raises(ServiceError, match="3 results are made for you") as told:
+            await flights.join("me", "3", Work(), Client().receive)
+        assert told.value.status == 429
+        joined = asyncio.ensure_future(flights.join("me", "2", works[2], Client().receive))
+        for work in works:
+            work.over.set()
+        await asyncio.gather(*waiting, joined)
+        assert [work.begun for work in works] == [1, 1, 1]
+
+    within(test)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.LIMIT, ErrorKind.BUSY])
+def test_what_is_not_let_in_is_tried_again(kind: ErrorKind) -> None:
+    async def test() -> None:
+        work = Refused(2, kind)
+        await made().join("me", "a", work, Client().receive)
+        assert work.begun == 3
+        with pytest.raises(ServiceError, match="not now"):
+            await made(patience=0.0).join("me", "a", Refused(1, kind), Client().receive)
+        client, work, flights = Client(), Refused(10**6, kind), made()
+        waiting = asyncio.ensure_future(flights.join("me", "a", work, client.receive))
+        await begun(work)
+        await leave(client, waiting)
+        tried = work.begun
+        await asyncio.sleep(1.2)  # longer than until the next try
+        assert work.begun <= tried + 1
+
+    within(test)
+
+
+def test_other_errors_are_told_at_once() -> None:
+    async def test() -> None:
+        work = Refused(2, ErrorKind.TIMEOUT)
+        with pytest.raises(ServiceError, match="not now"):
+            await made().join("me", "a", work, Client().receive)
+        assert work.begun == 1
 
     within(test)

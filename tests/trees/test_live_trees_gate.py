@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from live_house import LiveDoor, LiveHouse, disc, noise, opened, smooth
 from tree_checks import pairs_of
 from tree_house import FUTURE, LATER, NOW, RELEASED
+
+from vo_service.holdings import ingest, pixel_pass
 
 ROOT = (
     "properties",
@@ -146,10 +151,14 @@ ODD = (
     "Norder3/Allsky_1.png", "Norder2/Allsky.png", "Norder0/Dir0/Npix10_1.png", "Norder29/Dir0/Npix0.fits",
     "Norder0/Dir0/Npix10.jpg", "metadata.xml", "Norder0/Dir0/Npix12.png", "Norder0/Dir0/Npix5.png",
     "Norder0/Dir0/Npix10.tsv", "Norder3/Allsky.jpg", "propertie%73",
+    *(
+        name.format("9" * 5000)
+        for name in ("Norder3/Dir0/Npix{}.fits", "Norder3/Dir{}/Npix9.fits", "Norder3/Allsky_{}.png")
+    ),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ODD)
+@pytest.mark.parametrize("path", ODD, ids=lambda path: path[:30])
 def test_nothing_else_has_a_name(door: LiveDoor, path: str) -> None:
     answer = door.tree("open", path)
     assert answer.status_code == 404 and len(answer.content) < 300
@@ -208,23 +217,64 @@ def test_links_lead_to_trees(door: LiveDoor) -> None:
         assert (f"<TD>http://t/hips/{door.names[name]}</TD>" in text) is has_one
 
 
+def test_what_turns_out_to_have_no_tree_is_not_listed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # CHK-H19: nobody looked at pixels before, and one file changes behind our back
+    house, values = LiveHouse(tmp_path_factory.mktemp("forgotten")), disc(smooth(30, 30), 12.0)
+    house.write("open", values)
+    house.write("empty", np.full((20, 20), np.nan), (30.0, 30.0))
+    house.write("changing", values, (40.0, 30.0))
+    house.write("tiny", values, (50.0, 30.0), pixel=1e-6)
+    house.ingest(measured=False)
+    house.harvest(dict.fromkeys(house.members, RELEASED))
+    house.write("changing", values + 1.0, (40.0, 30.0))
+    with opened(house) as door:
+        listed = {name: door.names[name] for name in ("open", "empty", "changing")}
+        assert set(records(door)) == set(listed.values())  # no tree is deep enough for the tiny pixels
+        statuses = {name: door.tree(name, "properties").status_code for name in listed}
+        assert statuses == {"open": 200, "empty": 404, "changing": 409}
+        assert door.tree("open", "Norder0/Dir0/Npix3.png").status_code == 404
+        assert set(records(door)) == {listed["open"]}
+        house.ingest(measured=False)  # it is known again
+        assert listed["changing"] in records(door)
+
+
+OLD = 1_420_000_000.0
+"""Seconds since 1970."""
+
+
+@contextmanager
+def later() -> Iterator[None]:
+    """An ingest some minutes from now."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            return super().now(tz) + timedelta(minutes=5)
+
+    with patch.object(ingest, "datetime", Later), patch.object(pixel_pass, "datetime", Later):
+        yield
+
+
 def test_what_is_replaced_and_withdrawn(tmp_path_factory: pytest.TempPathFactory) -> None:
     house = LiveHouse(tmp_path_factory.mktemp("replaced"))
-    house.write("one", disc(smooth(30, 30), 12.0))
+    os.utime(house.write("one", disc(smooth(30, 30), 12.0)), (OLD, OLD))
     house.write("other", disc(smooth(30, 31), 12.0), (10.0, 10.0))
+    started = datetime.now(UTC)
     house.release()
     with opened(house) as door:
         before, tile = door.properties("one"), door.tree("one", TILES[1])
-        house.write("one", 5.0 + disc(smooth(30, 30), 12.0))
+        assert before["hips_release_date"] >= f"{started:%Y-%m-%dT%H:%MZ}"  # however old the file is
+        os.utime(house.write("one", 5.0 + disc(smooth(30, 30), 12.0)), (OLD + 9e6, OLD + 9e6))
         changed = door.tree("one", TILES[1])  # what is kept is of the version that is in the holdings
         assert changed.content == tile.content
-        house.ingest()
+        with later():
+            house.ingest()
         after, again = door.properties("one"), door.tree("one", TILES[1])
         assert again.headers["ETag"] != tile.headers["ETag"] and again.content != tile.content
         assert float(after["hips_data_range"].split()[0]) == pytest.approx(
             5.0 + float(before["hips_data_range"].split()[0])
         )
-        assert after["hips_release_date"] >= before["hips_release_date"]
+        assert after["hips_release_date"] > before["hips_release_date"]  # HIPS-056, CHK-H23
         house.file("one").unlink()
         house.ingest()
         for path in ("properties", TILES[0], ""):

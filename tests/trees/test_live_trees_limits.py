@@ -14,7 +14,7 @@ from live_fakes import Killed, Slow
 from live_house import Array, LiveDoor, LiveHouse, counted, disc, noise, opened, smooth
 from tree_house import RELEASED
 
-from vo_service.trees import live_trees
+from vo_service.trees import live_facts, live_trees
 from vo_service.trees.live_making import FrameMaking
 
 CHANNELS = 5
@@ -93,9 +93,49 @@ def test_who_asks_at_once_waits_for_one_process(door: LiveDoor) -> None:
         assert len(seen) == 1
         frames = [f"{TILE}_{z}.{ending}" for z in (1, 2, 3) for ending in ("png", "fits")] * 8
         assert set(many(door, "cube-plain", frames)) == {200}
-    # what is known with the first frame, and the three others; they are more than one client may wait for
-    assert [type(each).__name__ for each in seen] == ["TreeMaking", *["FrameMaking"] * 3]
-    assert {each.frame for each in seen if isinstance(each, FrameMaking)} == {1, 2, 3}
+    # what is known with the first frame, and all others; they are more than one client may wait for
+    assert [type(each).__name__ for each in seen] == ["TreeMaking", "FrameMaking"]
+    assert [each.frames for each in seen if isinstance(each, FrameMaking)] == [(0, 1, 2, 3)]
+
+
+def test_a_client_looks_through_a_cube(tmp_path: Path) -> None:
+    """CHK-H22 for frames: of 40 channels all others at once, of which nothing is kept."""
+    house = LiveHouse(tmp_path)
+    planes = np.stack([channel + smooth(30, 30) for channel in range(40)])
+    planes[7] = np.nan
+    house.write("cube-long", disc(planes, 12.0))
+    house.release()
+    with opened(house) as door, counted() as seen:
+        door.properties("cube-long")
+        paths = [f"{TILE}_{z}.fits" for z in range(1, 39)] + [f"{TILE}.fits"]
+        with ThreadPoolExecutor(len(paths)) as crowd:
+            answers = list(crowd.map(lambda path: door.tree("cube-long", path), paths))
+        assert [answer.status_code for answer in answers] == [200] * 39
+        assert len(seen) == 2
+        first, last = (door.values("cube-long", path) for path in (f"{TILE}.fits", f"{TILE}_39.fits"))
+        for channel in (1, 20, 38):  # planes are the same but for a number
+            values = door.values("cube-long", f"{TILE}_{channel}.fits")
+            np.testing.assert_allclose(values, first + channel, rtol=1e-5)
+        np.testing.assert_allclose(last, first + 39, rtol=1e-5)  # made by itself, as it is shown first
+        assert np.isnan(door.values("cube-long", f"{TILE}_7.fits")).all()
+
+
+def test_frames_that_are_made_one_by_one_wait_for_each_other(door: LiveDoor) -> None:
+    with (
+        patch.object(live_facts, "_RUN_PIXELS", 1),
+        patch.object(live_facts, "_RUN_BYTES", 1),
+        counted() as seen,
+    ):
+        frames = [f"{TILE}_{z}.png" for z in (1, 2, 3)] + [f"{TILE}.png"]
+        assert set(many(door, "cube-plain", frames)) == {200}
+    assert [type(each).__name__ for each in seen] == ["TreeMaking", *["FrameMaking"] * 4]
+
+
+def test_a_client_with_more_frames_than_it_may_have_made_waits(emptied: LiveHouse) -> None:
+    with opened(emptied, cuts_per_client="1", cuts_queued="0") as door:
+        paths = [f"{TILE}_{z}.png" for z in range(1, CHANNELS)]
+        with patch.object(live_facts, "_RUN_PIXELS", 1):
+            assert set(many(door, "cube-plain", paths)) == {200}
 
 
 def test_what_is_kept_is_not_made_again(door: LiveDoor) -> None:

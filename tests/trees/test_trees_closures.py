@@ -13,7 +13,7 @@ from hips.trees.cell_sets import CellSet
 from vo_service.access import Rights
 from vo_service.products.standing import Standing
 from vo_service.products.stored import Claim
-from vo_service.trees.gate import Closures
+from vo_service.trees.withheld import Closures, Withdrawals
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DATES = st.one_of(
@@ -36,12 +36,45 @@ def test_a_member_is_closed_while_any_claim_is(
 ) -> None:
     rights = Rights(unlisted_open)
     standings = [Standing(str(number), tuple(some)) for number, some in enumerate(claims)]
-    closures = Closures(Shown(), rights, standings, START)  # type: ignore[arg-type]
+    closures = Closures(Shown(), rights, standings, START, START, START)
     for moment in (START + timedelta(hours=12 * each) for each in hours):
-        closed = closures.at(moment)
+        closed = closures.at(moment).closed
         for number, some in enumerate(claims):
             is_open = bool(some) and all(
                 rights.is_open(claim.origin, claim.release_date, moment) for claim in some
             )
             assert closed.meets(5, 2 * number) is not is_open
             assert not closed.meets(5, 2 * number + 1)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def standing(name: str, *dates: datetime) -> Standing:
+    return Standing(name, tuple(Claim("both", date.replace(tzinfo=None)) for date in dates))
+
+
+def test_the_date_of_a_tree_is_that_of_its_last_change() -> None:
+    # HIPS-056, CHK-H23: it was built, some of it was closed on the next day, and opens later
+    told = START + timedelta(days=1, seconds=59)
+    dates = [START - timedelta(days=9), START + timedelta(days=3), START + timedelta(days=5)]
+    standings = [standing(str(number), date) for number, date in enumerate(dates)]
+    closures = Closures(Shown(), Rights(False), standings, told, START, told)
+    moments = [told, dates[1] - MINUTE, dates[1], dates[2], dates[2] + timedelta(days=1)]
+    changed = [told.replace(second=0), told.replace(second=0), dates[1], dates[2], dates[2]]
+    # a run that follows within the same minute tells a later date
+    assert [closures.at(moment).since for moment in moments] == [each - MINUTE for each in changed]
+    assert [len(closures.at(moment).closed) for moment in moments] == [2, 2, 1, 0, 0]
+    whole = Closures(Shown(), Rights(False), standings[:1], told, START, told)
+    assert whole.at(told).since is None
+    at_once = Closures(Shown(), Rights(False), [Standing("4")], START, START, START)
+    assert at_once.at(START).since == START + MINUTE  # else it were that of the build
+
+
+def test_what_was_withdrawn_before_a_build_does_not_change_it() -> None:
+    before, after = (START + timedelta(minutes=each) for each in (-5, 7))
+    naive = before.replace(tzinfo=None)
+    known = Withdrawals([("a", naive)], START).at(START)
+    assert (known.rows, known.since) == ({"a"}, None)
+    known = Withdrawals([("a", naive), ("b", after)], START).at(START)
+    assert (known.rows, known.since) == ({"a", "b"}, after - MINUTE)

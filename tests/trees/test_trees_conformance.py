@@ -1,5 +1,5 @@
-"""Every kind of tree of sample holdings, as the service gives it: what a HiPS must be by the list of
-requirements, and what hipsgen's LINT says of it."""
+"""Every kind of tree of sample holdings, by both engines, as the service gives it: what a HiPS must be by the
+list of requirements, and what hipsgen's LINT says of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,25 +41,56 @@ IMAGES = (
     "density-band-6", "exposure", "exposure-band-6",
 )  # fmt: skip
 CATALOGUE = "datasets"
+TREES = [
+    *(pytest.param(("url", name), id=name) for name in IMAGES),
+    *(
+        pytest.param(("url_of_hipsgen", name), id=f"hipsgen-{name}", marks=pytest.mark.judge)
+        for name in IMAGES
+        if not name.startswith(("density", "exposure"))  # which no engine has a part in
+    ),
+]
 SLIPS = (
     'Lint[4.2.1.3] Allsky format error (expecting ".tsv", found [ UNAVAIL])',
     "Lint[4.1] min order found in the tile hierarchy [0] not conform [hips_min_order=1]",
 )
 
 
+SETTINGS = {"VO_SERVICE_UNLISTED": "open", "VO_SERVICE_HIPS_PROCESSES": "1"}
+
+
 @pytest.fixture(scope="module")
-def url(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The service on a part of the sample holdings."""
+def taken_in(holdings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a part of the sample holdings, and no trees."""
     place = tmp_path_factory.mktemp("conformance")
     for name in CHOSEN:
         source, target = holdings.sample / "products" / name, place / "products" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
     archive = holdings.sample / "archive.vot"
-    settings = {"VO_SERVICE_UNLISTED": "open", "VO_SERVICE_HIPS_PROCESSES": "1"}
-    for words in (("ingest", str(place / "products")), ("harvest", str(archive)), ("hips",)):
-        run_command(place / "home", *words, **settings)
-    with running_server(place / "home") as address:
+    for words in (("ingest", str(place / "products")), ("harvest", str(archive))):
+        run_command(place / "home", *words, **SETTINGS)
+    return place / "home"
+
+
+@contextmanager
+def with_trees(taken_in: Path, engine: str) -> Iterator[str]:
+    """The service on such a home with trees made by an engine."""
+    home = shutil.copytree(taken_in, taken_in.with_name(engine))
+    done = run_command(home, "hips", "--engine", engine, **SETTINGS)
+    assert done.returncode == 0, done.stderr
+    with running_server(home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def url(taken_in: Path) -> Iterator[str]:
+    with with_trees(taken_in, "reproject") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def url_of_hipsgen(taken_in: Path, hipsgen: Tool) -> Iterator[str]:
+    with with_trees(taken_in, "hipsgen") as address:
         yield address
 
 
@@ -68,9 +100,10 @@ def test_the_list_has_a_tree_of_each_kind(url: str) -> None:
     assert names >= {*IMAGES, CATALOGUE}
 
 
-@pytest.fixture(scope="module", params=IMAGES)
-def tree(request: pytest.FixtureRequest, url: str) -> Tree:
-    return Tree(f"{url}/hips/{request.param}")
+@pytest.fixture(scope="module", params=TREES)
+def tree(request: pytest.FixtureRequest) -> Tree:
+    service, name = request.param
+    return Tree(f"{request.getfixturevalue(service)}/hips/{name}")
 
 
 def test_what_every_image_tree_must_be(tree: Tree) -> None:
@@ -100,10 +133,10 @@ def test_pixels_of_every_image_tree(tree: Tree) -> None:
 
 
 @pytest.mark.judge
-@pytest.mark.parametrize("name", IMAGES)
-def test_lint_says_fully_compatible(url: str, name: str, hipsgen: Tool, tmp_path: Path) -> None:
+def test_lint_says_fully_compatible(tree: Tree, hipsgen: Tool, tmp_path: Path) -> None:
     # CHK-H21: without any warning, and with tiles looked at in both formats
-    with deepening(url) as address:
+    service, _, name = tree.base.rpartition("/hips/")
+    with deepening(service) as address:
         verdict = lint(hipsgen, f"{address}/hips/{name}", tmp_path)
     assert verdict.errors == verdict.warnings == ()
     assert verdict.passed

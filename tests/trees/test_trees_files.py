@@ -157,6 +157,8 @@ ODD = (
     "Norder3%2fAllsky.png", "propertie%73", "../../../../catalogue.sqlite", "Norder3/Allsky.jpg", "moc.fits",
     "Properties", "tree/properties", "properties\x00", "Norder30/Dir0/Npix0.png", "Norder3/Dir0/Npix768.png",
     "Norder11/Dir44930000/Npix44934880.png", "Norder3/Dir0/Npix\u0666.png", "metadata.xml", "HpxFinder",
+    f"Norder3/Dir0/Npix{'9' * 5000}.fits", f"Norder3/Dir{'9' * 5000}/Npix685.png",
+    f"Norder3/Allsky_{'9' * 5000}.png",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ class Door(Asked):
 
     def moc(self) -> MOC:
         return MOC.from_fits(io.BytesIO(self.tree("Moc.fits").content))
+
+    def record(self) -> dict[str, str] | None:
+        """What the list of the node says of the tree."""
+        parts = re.split(r"\n[ \t]*\n", self.ask("/hips/hipslist").text)
+        found = [dict(pairs_of(part)) for part in parts]
+        return next((each for each in found if each["hips_service_url"].endswith(f"/{TREE}")), None)
 
     def properties(self) -> dict[str, str]:
         return dict(pairs_of(self.tree("properties").text))
@@ -102,8 +109,10 @@ def covered(moc: MOC, most: int = 12) -> list[tuple[int, int]]:
     return found
 
 
-def check_closed(door: Door, whole: MOC, name: str, apart: tuple[str, ...]) -> None:
-    """No tile shows the image; those of images ``apart`` that it does not reach to are all there."""
+def check_closed(house: TreeHouse, door: Door, whole: MOC, name: str, apart: tuple[str, ...]) -> None:
+    """No tile shows the image; those of images ``apart`` that it does not reach to are all there. Nothing
+    that was measured on pixels is told, nor what is not so any more."""
+    stored = dict(pairs_of((house.build.tree / "properties").read_text()))
     around = covered(disc(name, RADIUS - 2))
     shown = door.told(around)
     assert len(around) > 2 * ORDER and not any(shown.values())
@@ -121,9 +130,17 @@ def check_closed(door: Door, whole: MOC, name: str, apart: tuple[str, ...]) -> N
     assert left.intersection(disc(name, RADIUS - 2)).empty()
     assert left.difference(whole).empty() and not left.empty()
     told = door.properties()
-    assert "hips_data_range" not in told
+    softening = re.search(r"asinh\(v / ([\d.e+-]+)\)", stored["hips_processing"]).group(1)
+    numbers = [
+        softening,
+        *(end for key in ("hips_pixel_cut", "hips_data_range") for end in stored[key].split()),
+    ]
+    for text in (door.tree("properties").text, door.tree("index.html").text):
+        assert not [number for number in numbers if number in text]
+    assert told["hips_initial_ra"] == stored["hips_initial_ra"]  # at the brightest image, which is another
+    assert told["hips_release_date"] > stored["hips_release_date"]  # HIPS-056, CHK-H23
     assert float(told["moc_sky_fraction"]) == pytest.approx(left.sky_fraction, rel=1e-9)
-    assert "Pictures show values" in door.tree("index.html").text
+    assert door.record().items() <= told.items()  # HIPS-073
 
 
 def test_all_is_shown_while_all_is_public(door: Door) -> None:
@@ -132,12 +149,12 @@ def test_all_is_shown_while_all_is_public(door: Door) -> None:
     assert "hips_data_range" in door.properties()
 
 
-def test_the_clock_closes_and_opens(door: Door) -> None:
+def test_the_clock_closes_and_opens(made_trees: TreeHouse, door: Door) -> None:
     whole = door.moc()
     path = tile(5, next(cell for order, cell in covered(disc("beside", 1)) if order == 5), "png")
     before = door.tree(path)
     door.now = LATER.replace(year=2021)
-    check_closed(door, whole, "beside", ("far",))
+    check_closed(made_trees, door, whole, "beside", ("far",))
     refused = door.tree(path, headers={"If-None-Match": before.headers["ETag"]})
     assert refused.status_code == 404
     assert door.tree(path, method="HEAD").status_code == 404
@@ -151,6 +168,9 @@ def test_the_clock_closes_and_opens(door: Door) -> None:
     door.now = RELEASED.replace(year=2019)
     assert not any(door.told(covered(whole, 3)).values())
     assert door.moc().empty()
+    assert door.record() is None and TREE not in door.ask("/hips").text
+    told = door.properties()
+    assert float(told["moc_sky_fraction"]) == 0.0 and "hips_initial_ra" not in told
 
 
 def test_holdings_are_asked_once_for_a_snapshot(made_trees: TreeHouse) -> None:
@@ -210,7 +230,7 @@ def test_what_was_closed_withdrawn_or_replaced_since_is_refused_until_the_next_r
     with opened(house) as door:
         whole = door.moc()
         house.harvest({"far": FUTURE})
-        check_closed(door, whole, "far", ("coarse", "beside"))
+        check_closed(house, door, whole, "far", ("coarse", "beside"))
         house.hips()
         assert door.tree("Norder3/Allsky.png").status_code == 200
         assert door.moc().intersection(disc("far", RADIUS)).empty()
@@ -219,13 +239,13 @@ def test_what_was_closed_withdrawn_or_replaced_since_is_refused_until_the_next_r
 
         house.file("beside").unlink()
         house.ingest()
-        check_closed(door, whole, "beside", ())
+        check_closed(house, door, whole, "beside", ())
         at_fine = tile(ORDER, int(disc("fine", 1).to_order(ORDER).flatten()[0]), "fits")
         assert door.tree(at_fine).status_code == 200
         house.write("fine", 50.0)
         house.ingest()
         assert door.tree(at_fine).text.startswith(ANEW)
-        before = door.properties()["hips_release_date"]
+        before = dict(pairs_of((house.build.tree / "properties").read_text()))["hips_release_date"]
         house.hips()
         again = door.tree(at_fine)
         assert np.nanmin(fits.getdata(io.BytesIO(again.content))) > 0.0

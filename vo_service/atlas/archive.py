@@ -47,8 +47,9 @@ def archive_facts(batches: Iterable[pa.RecordBatch]) -> ArchiveFacts:
     )
 
 
-def archive_description(name: str, facts: ArchiveFacts, publisher: Publisher) -> Description:
-    """What is true of each tree of all rows; the title is the name of the archive, to be gone on with."""
+def archive_description(name: str, kind: str, facts: ArchiveFacts, publisher: Publisher) -> Description:
+    """What is true of each tree of all rows. ``kind`` is what clients put it under, ``Image`` or ``Catalog``
+    (HIPS-072); the title is the name of the archive, to be gone on with."""
     title = facts.collections[0] if len(facts.collections) == 1 else "Holdings"
     collection = title if len(facts.collections) == 1 and len(title.split()) == 1 else None
     return Description(
@@ -58,7 +59,7 @@ def archive_description(name: str, facts: ArchiveFacts, publisher: Publisher) ->
         unit="",
         collection=collection,
         regimes=facts.regimes,
-        category="/".join(word for word in ("Image", "Radio", collection) if word),
+        category="/".join(word for word in (kind, "Radio", collection) if word),
         publisher=f"ivo://{publisher.authority}",
         copyright_url=publisher.rights_uri,
         acknowledgement=publisher.citation,

@@ -26,7 +26,9 @@ _HOW = (
     "Values of every unit are converted with the beam (of each channel, where a cube has several), the solid "
     "angle of a pixel, or by Rayleigh and Jeans' law. Where images overlap, those whose resolution is within "
     "1.5 of the finest are averaged, weighted by the inverse square of their noise and the square of their "
-    "primary beam response where these are known. Stokes I, or the parallel hands where that is all there is."
+    "primary beam response where these are known. Images whose name does not say that they are corrected for "
+    "the primary beam are divided by its response where there is one of the same pixels. Stokes I, or the "
+    "parallel hands where that is all there is."
 )
 
 
@@ -40,9 +42,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class FamilyFacts:
-    """Wavelengths are vacuum, in metres; times MJD (UTC), the first and the last start or end that is known.
-    What no row tells is None or empty; texts are sorted, each once. ``bands`` are receiver bands, ``regimes``
-    the words of obs_regime (HIPS-064), ``references`` bibcodes."""
+    """Wavelengths are vacuum, in metres, at the barycentre; times MJD (UTC), the first and the last start or
+    end that is known. What no row tells is None or empty; texts are sorted, each once. ``bands`` are receiver
+    bands, ``regimes`` the words of obs_regime (HIPS-064), ``references`` bibcodes."""
 
     title: str
     description: str

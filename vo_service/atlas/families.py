@@ -139,10 +139,13 @@ class _Found:
         return self.one.dataset_id
 
     @property
-    def rank(self) -> tuple[bool, bool, bool, str]:
-        """Of files with the same pixels the lowest is taken: that of which more is known, then the first."""
-        is_original = self.one.science.product_id == self.one.original
-        return self.look.beam is None, self.look.weight == UNKNOWN_NOISE, not is_original, self.name
+    def rank(self) -> tuple[bool, bool, bool, bool, str]:
+        """Of files with the same pixels the lowest is taken: that of which more is known, then the first.
+        What says that it is corrected for the primary beam is known best."""
+        one, seen = self.one, self.look
+        is_original = one.science.product_id == one.original
+        no_noise = seen.weight == UNKNOWN_NOISE
+        return not one.is_corrected, seen.beam is None, no_noise, not is_original, self.name
 
 
 def _job(one: PublicSet) -> _Job:
@@ -222,7 +225,8 @@ def _field(found: _Found, means: Means) -> AtlasField:
     response = None
     if beam is not None:
         place = means.places[beam.found.root]
-        response = PrimaryBeam(Origin(beam, place), seen.beam_channel, beam.etag.strip('"'))
+        etag = beam.etag.strip('"')
+        response = PrimaryBeam(Origin(beam, place), seen.beam_channel, etag, not one.is_corrected)
     return AtlasField(
         name=found.name,
         state=found.map.state,

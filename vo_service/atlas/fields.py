@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -23,15 +24,19 @@ from vo_service.pixels.sky_plane import SkyPlane
 
 ReadPart = Callable[[Span, Span], Values]
 
+LEAST_RESPONSE = 0.1
+"""Of the primary beam: images that are not corrected for it have no values where it is below this."""
+
 
 @dataclass(frozen=True, slots=True)
 class PrimaryBeam:
     """The response of the primary beam: a file of the same pixels on the sky, and the channel (from 0) that
-    holds for the map. ``state`` names its bytes."""
+    holds for the map. ``state`` names its bytes; ``in_values``: the image is not corrected for it."""
 
     origin: Origin
     channel: int
     state: str
+    in_values: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,10 @@ class AtlasField:
     bench: Workbench
     primary_beam: PrimaryBeam | None = None
 
+    def laid_aside_in(self, scratch: Path) -> AtlasField:
+        """The same field, whose planes are kept in another folder."""
+        return replace(self, bench=replace(self.bench, scratch=scratch))
+
     @contextmanager
     def open(self) -> Iterator[OpenField]:
         """As of Field."""
@@ -84,6 +93,8 @@ class AtlasField:
                 size, parts = bright.stack.size, partial(self._parts, bright)
                 values = partial(_part, kept_plane(self.bench.scratch, self.state, size, parts))
             response = None if self.primary_beam is None else self._response(self.primary_beam, stack)
+            if response is not None and self.primary_beam is not None and self.primary_beam.in_values:
+                values = partial(_corrected, values, response)
             assert view.sky is not None  # or there were no intensity
             yield OpenField(bright.stack.size, view.sky, values, self.weight, response)
 
@@ -141,6 +152,14 @@ def _timed(whole: PixelReader, origin: Origin, bench: Workbench) -> TimedReader:
 def _read_part(reader: IntensityReader, stack: Stack, channel: int, x: Span, y: Span) -> Values:
     with np.errstate(over="ignore"):
         return plane_values(reader, stack, x, y, channel).astype(np.float32)
+
+
+def _corrected(values: ReadPart, response: ReadPart, x: Span, y: Span) -> Values:
+    """Values over the response they were seen with; none where that is hardly anything."""
+    seen = np.clip(response(x, y), None, 1.0)
+    with np.errstate(over="ignore"):
+        corrected = values(x, y) / np.where(seen >= LEAST_RESPONSE, seen, np.nan)
+        return np.asarray(corrected, dtype=np.float32)
 
 
 def _part(plane: Values, x: Span, y: Span) -> Values:

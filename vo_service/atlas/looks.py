@@ -24,7 +24,7 @@ from vo_service.products.companions import has_same_sky
 from vo_service.products.stored import StoredFile
 from vo_service.store import RootPlace
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Rises when the same files give other maps or weights: all tiles are made anew then."""
 
 UNKNOWN_NOISE = 1e-30
@@ -56,7 +56,8 @@ def key_of(one: PublicSet, recipe: Recipe) -> str:
     """The entity tag of the file that a map is made of (`is_of`), and a digest of all that the map and its
     weights may depend on."""
     files = [file.etag for file in (one.science, *one.primary_beams)]
-    told = (ALGORITHM, files, recipe.quantity.value, recipe.runs, recipe.line_hz, one.rms, one.rms_unit)
+    wanted = (recipe.quantity.value, recipe.runs, recipe.line_hz)
+    told = (ALGORITHM, files, wanted, one.rms, one.rms_unit, one.is_corrected)
     digest = hashlib.blake2b(repr(told).encode("utf-8"), digest_size=20).hexdigest()
     return f"{_plain(one.science)}-{digest}"
 

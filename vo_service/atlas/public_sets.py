@@ -15,6 +15,7 @@ Row = Mapping[str, Any]
 
 _SCIENCE = ("image", "cube")
 _PRIMARY_BEAM = "pb"
+_CORRECTED = "pbcor"
 _OBSCORE = (
     "dataset_id",
     "obs_publisher_did",
@@ -68,6 +69,12 @@ class PublicSet:
     def dataset_id(self) -> str:
         """Its identifier."""
         return str(self.row["dataset_id"])
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the name of the file says that it is corrected for the primary beam, as that of the
+        observatory's do."""
+        return _CORRECTED in self.science.name.lower()
 
 
 def public_sets(snapshot: Snapshot, rights: Rights, now: datetime) -> list[PublicSet]:

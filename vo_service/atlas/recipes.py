@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vo_service.atlas.public_sets import PublicSet, Row
-from vo_service.spectral import C
+from vo_service.spectral import C, Frame, frame_of
 from vo_service.spectral.lines import LINES
 
 Span = tuple[int, int]
@@ -48,7 +48,7 @@ class Recipe:
 
     ``runs`` are the channels that a moment or a peak is made over, None for all of them; of a continuum image
     it is None. ``line_hz`` is the barycentric frequency that velocities are relative to, None where no line
-    says it. ``wavelengths`` (m) are those of the channels, where they are known.
+    says it. ``wavelengths`` (m, vacuum, barycentre) are those of the channels, where they are known.
     """
 
     quantity: Quantity
@@ -103,6 +103,9 @@ def _sky_hz(name: str, rows: list[Row]) -> float | None:
 
 
 def _wavelengths(rows: list[Row]) -> tuple[float, float] | None:
+    """Of the channels of candidates; None where their frequencies are not those at the barycentre."""
+    if any(frame_of(row["specsys"]) is not Frame.BARY for row in rows):
+        return None
     low = min((row["f_low"] for row in rows if row["f_low"]), default=None)
     high = max((row["f_high"] for row in rows if row["f_high"]), default=None)
     return None if low is None or high is None else (C / high, C / low)

@@ -70,7 +70,8 @@ class SingleDataset:
 
     ``unit`` is that of its values, ``polarisation`` the one that is shown: intensity where it has that, else
     the first; both None where the header does not say. ``axis`` describes its ``channels``, None for an image
-    and where they have no frequencies, or lie unevenly. ``size`` in pixels, scale and resolution in degrees.
+    and where they have no frequencies, or lie unevenly. ``size`` in pixels, resolution and ``pixel_scale``,
+    the shorter side of a pixel, in degrees.
     """
 
     name: str
@@ -102,7 +103,7 @@ def single_dataset(name: str, file: StoredFile, place: RootPlace, bench: Workben
     view = view_of(origin)
     planes = first_of(view)
     assert view.sky is not None  # or there were no planes
-    pixel, beam = view.sky.celestial.pixel_scale(), view.product.beam
+    pixel, beam = view.sky.celestial.finest_side(), view.product.beam
     return SingleDataset(
         name=name,
         unit=view.product.unit,

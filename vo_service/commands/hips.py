@@ -17,7 +17,7 @@ from vo_service.commands.image_trees import make_image_trees
 from vo_service.commands.row_trees import make_row_trees
 from vo_service.commands.tree_work import Make, TreeWork
 from vo_service.settings import Settings
-from vo_service.store import Snapshot
+from vo_service.store import DiskFull, Snapshot
 from vo_service.store.disk import disk_errors, remove_tree
 
 KINDS: tuple[Make, ...] = (make_image_trees, make_row_trees)
@@ -36,7 +36,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--lint",
         action="store_true",
-        help="judge each new image tree with hipsgen's LINT; those that hipsgen made are judged always",
+        help="have hipsgen's LINT judge each new tree of images, density or exposure before it is served; those"
+        " of images that hipsgen made it judges always",
     )
 
 
@@ -53,8 +54,19 @@ def _run(arguments: Namespace, settings: Settings, console: Console) -> int:
         ):
             now = datetime.now(UTC)
             work = TreeWork(settings, home, snapshot, trees, scratch, now, console, progress, arguments.lint)
-            went_well = [make(work) for make in KINDS]
+            went_well = _make_all(work)
     return DONE if all(went_well) else SOME_FAILED
+
+
+def _make_all(work: TreeWork) -> list[bool]:
+    """Of each kind whether all went well. Trees are served one by one: what a full disk ends is the rest."""
+    try:
+        return [make(work) for make in KINDS]
+    except DiskFull as error:
+        raise CallFailed(
+            f"no space left on the disk (ENOSPC) while {error.doing}; trees that were done before are served,"
+            " all others are what they were: make room and run the command again"
+        ) from error
 
 
 def _require_current(snapshot: Snapshot) -> None:

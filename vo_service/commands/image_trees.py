@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from hips.hipsgen.errors import HipsgenError
+from hips.hipsgen.errors import HipsgenMissing
 from hips.hipsgen.tool import find_tool
 from hips.images.build import Report, build_tree
 from hips.images.crew import PRELOADED
@@ -28,7 +30,7 @@ from vo_service.atlas import (
 )
 from vo_service.atlas.recipes import Quantity
 from vo_service.commands.command import CallFailed
-from vo_service.commands.tree_lint import judge
+from vo_service.commands.tree_verdict import passes
 from vo_service.commands.tree_work import TreeWork, counted
 from vo_service.holdings.gzip_indexes import FOLDER as INDEXES
 from vo_service.pixels.processes import forkserver
@@ -52,20 +54,20 @@ def make_image_trees(work: TreeWork) -> bool:
     """See tree_work.Make."""
     forkserver(_PRELOADED)  # before the first process is started
     engine = _engine(work)
+    _require_judge(work)
     families = _families(work)
     failures = list(families.failed)
     went_well = True
     for family in families.families:
         try:
-            report = _build(work, family, engine)
+            report, passed = _build(work, family, engine)
         except ImagesError as error:
             work.console.complain(f"{family.name}: {error}")
             went_well = False
             continue
         failures += [LeftOut(name, family.name, reason) for name, reason in report.left_out.items()]
         _tell(work, report, len(family.fields))
-        if report.changed and report.build is not None and (work.judged or engine.name == _HIPSGEN):
-            went_well &= _judge(work, family.name, report.build.tree)
+        went_well &= passed
     _withdraw(work, families)
     _tell_left_out(work, families.left_out, failures)
     return went_well and not failures
@@ -82,6 +84,16 @@ def _engine(work: TreeWork) -> Engine:
         return choose(settings.hips_engine, makers)
     except EngineMissing as error:
         raise CallFailed(str(error)) from error
+
+
+def _require_judge(work: TreeWork) -> None:
+    """Raises CallFailed where LINT is asked for and cannot run: better before hours of work than after."""
+    settings = work.settings
+    try:
+        if work.judged:
+            find_tool(settings.hipsgen_jar, settings.hipsgen_memory, work.processes)
+    except HipsgenMissing as error:
+        raise CallFailed(f"--lint: {error}") from error
 
 
 def _families(work: TreeWork) -> Families:
@@ -104,26 +116,53 @@ def _families(work: TreeWork) -> Families:
     return found
 
 
-def _build(work: TreeWork, family: Family, engine: Engine) -> Report:
+def _build(work: TreeWork, family: Family, engine: Engine) -> tuple[Report, bool]:
+    """What became of a tree, and whether LINT had nothing against it where it was asked."""
+    passed = True
+
     def describe(names: Sequence[str]) -> Description:
         return description_of(family.name, family.facts(frozenset(names)), work.publisher)
 
-    return build_tree(
-        family.name,
-        family.fields,
-        engine,
-        work.trees,
-        describe,
-        processes=work.processes,
-        moment=work.now,
-        told=lambda doing, done, of: work.progress(f"{family.name}: {doing}", done, of),
-    )
+    def look_at(tree: Path) -> None:
+        nonlocal passed
+        passed = passes(work, family.name, tree)
+
+    is_judged = work.judged or engine.name == _HIPSGEN
+    with _scratch(work, family) as scratch:
+        report = build_tree(
+            family.name,
+            [one.laid_aside_in(scratch) for one in family.fields],
+            engine,
+            work.trees,
+            describe,
+            processes=work.processes,
+            moment=work.now,
+            told=lambda doing, done, of: work.progress(f"{family.name}: {doing}", done, of),
+            look_at=look_at if is_judged else None,
+        )
+    return report, passed
+
+
+@contextmanager
+def _scratch(work: TreeWork, family: Family) -> Iterator[Path]:
+    """A directory for the maps of one family: all maps of all families would take more room than there is."""
+    place = work.scratch / family.name
+    with disk_errors(f"making room for the maps of {family.name}"):
+        place.mkdir()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)  # what cannot go now goes with the run
 
 
 def _tell(work: TreeWork, report: Report, fields: int) -> None:
     if report.build is None:
         work.console.say(
             f"{report.name}: none of its {counted(fields, 'field')} can be had; there is no tree"
+        )
+    elif not report.changed and len(report.left_out) == fields:
+        work.console.say(
+            f"{report.name}: none of its {counted(fields, 'field')} can be had; the tree before stays"
         )
     elif not report.changed:
         work.console.say(f"{report.name}: nothing changed")
@@ -132,21 +171,6 @@ def _tell(work: TreeWork, report: Report, fields: int) -> None:
             f"{report.name}: order {report.order}, {counted(fields - len(report.left_out), 'field')}; "
             f"{counted(report.made, 'tile')} made, {report.kept} taken over"
         )
-
-
-def _judge(work: TreeWork, name: str, tree: Path) -> bool:
-    """Whether LINT finds nothing against a tree; a hipsgen that is not there has no opinion."""
-    settings = work.settings
-    try:
-        tool = find_tool(settings.hipsgen_jar, settings.hipsgen_memory, work.processes)
-        verdict = judge(tool, tree, work.scratch)
-    except HipsgenError as error:
-        work.console.complain(f"{name}: no verdict of LINT: {error}")
-        return False
-    work.console.say(f"{name}: LINT says {verdict.compatible.value}")
-    for line in (*verdict.errors, *verdict.warnings):
-        work.console.complain(f"{name}: LINT: {line}")
-    return not verdict.errors and verdict.compatible is not verdict.compatible.NOT
 
 
 def _withdraw(work: TreeWork, families: Families) -> None:

@@ -30,7 +30,7 @@ class StoredRows:
         self, table: str, columns: Sequence[str], wanted: Mapping[str, str | Sequence[str] | None]
     ) -> pa.Table:
         """Rows of ``schema.table`` in which each column of ``wanted`` has its value, or one of its values, or
-        is empty where None is wanted, with the published types.
+        is empty where None is wanted, with the published types; all rows where nothing is wanted.
 
         ``columns`` are stored ones, hidden ones too. All rows come into memory: pick by ``lookup`` columns.
         Raises EngineError, and KeyError for what is not stored.
@@ -48,7 +48,8 @@ class StoredRows:
             marks = [f"${len(parameters) + place}" for place in range(1, len(values) + 1)]
             parameters += values
             conditions.append(f"{quoted(schema.field(name).name)} IN ({', '.join(marks)})")
-        text = f"SELECT {', '.join(map(quoted, fields.names))} FROM {place} WHERE {' AND '.join(conditions)}"
+        where = " AND ".join(conditions) or "TRUE"
+        text = f"SELECT {', '.join(map(quoted, fields.names))} FROM {place} WHERE {where}"
         return self._rows(Statement(text, tuple(parameters)), fields)
 
     def find_among(self, table: str, columns: Sequence[str], name: str, values: Sequence[str]) -> pa.Table:

@@ -24,7 +24,7 @@ from vo_service.asking.constraints import IMAGES, Condition, Constraints
 from vo_service.asking.constraints.uploaded import map_terms
 from vo_service.asking.queries import Asker, Queries
 from vo_service.asking.tables import Told
-from vo_service.asking.uploads import UploadReader, check_of, read_within
+from vo_service.asking.uploads import UPLOAD, UploadReader, check_of, read_within
 from vo_service.dali.parameters import Form
 from vo_service.dali.streams import Cancellation, Work
 from vo_service.moc.footprints import COLUMNS, Footprints
@@ -32,6 +32,7 @@ from vo_service.moc.kept_maps import KeptBySize
 from vo_service.moc.map_request import MapRequest
 from vo_service.products.identifiers import kept_spelling
 from vo_service.query import Question
+from vo_service.sky import Moc
 
 _KEPT_BYTES: Final = 64 << 20
 _DATES: Final = "SELECT DISTINCT obs_release_date FROM ivoa.obscore WHERE obs_release_date IS NOT NULL"
@@ -124,14 +125,14 @@ class AnsweredMaps:
     ) -> SpaceMap:
         """The map as fine as it comes, kept or made."""
         state = self._state(asker, number, cancellation, until)
-        key = None if asker.parts else _key(request.constraints, asker, state)
+        # a file is no part of the key, wherever it came from
+        key = None if request.form.every(UPLOAD) else _key(request.constraints, asker, state)
         known = None if key is None else self._kept.find(key)
         if known is not None:
             return known
         seen, made = self._made(condition, asker, cancellation, until)
         if key is not None and seen == number:
-            size = made.words.nbytes + len(condition.adql())
-            self._kept.keep(key, made, size + sum(each.rows.nbytes for each in condition.uploads))
+            self._kept.keep(key, made, made.words.nbytes + _size(request.constraints, condition))
         return made
 
     def _made(
@@ -168,6 +169,12 @@ def _key(constraints: Constraints, asker: Asker, state: _State) -> Hashable | No
         return None
     sees_all = READ_ALL in asker.viewer.scopes
     return constraints, state.number, sees_all, 0 if sees_all else state.passed
+
+
+def _size(constraints: Constraints, condition: Condition) -> int:
+    """Bytes that a key takes, about: the condition is as long as its values, but for the cells of maps."""
+    maps = (value for _, values in constraints.given for value in values if isinstance(value, Moc))
+    return len(condition.adql()) + sum(map.pairs.nbytes for map in maps)
 
 
 def _utc(moment: datetime) -> datetime:

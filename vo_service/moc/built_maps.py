@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +19,10 @@ from hips.mocs.writing import Form as MapForm
 from hips.mocs.writing import Label, write_map
 from vo_service import __version__
 from vo_service.access import Rights
+from vo_service.asking.uploads import check_of
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
+from vo_service.dali.streams import Cancellation, Work
 from vo_service.engines import Engine
 from vo_service.moc.kept_maps import KeptBySize
 from vo_service.moc.map_gate import MapGate
@@ -32,15 +36,6 @@ _AGAIN: Final = "3600"  # seconds: nobody here knows when the next run is
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltFile:
-    """A map as a file: its strong entity tag, and when its build was made (UTC, whole seconds)."""
-
-    content: bytes
-    etag: str
-    modified: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class FoundMap:
     """A map of a build, and the form that its address ends with."""
 
@@ -49,13 +44,41 @@ class FoundMap:
     dimension: Dimension
     ending: MapForm | None
 
-    def written(self, request: MapRequest, authority: str) -> bytes:
-        """The bytes of its file."""
+    def written(self, request: MapRequest, authority: str, check: Callable[[], None]) -> bytes:
+        """The bytes of its file; ``check`` is called now and then, and ends the work by raising."""
+        check()
         one = self.build.moc(self.name, self.dimension)
         assert one is not None  # its name is one of those of the build
+        check()
+        one = request.applied(one)
+        check()
         covered = f"ivo://{authority}/obs" if self.name == HOLDINGS else None
         label = Label(" ".join(self.name).upper(), covered, f"ivo://{authority}", self.build.made)
-        return write_map(request.applied(one), request.form, label)
+        return write_map(one, request.form, label)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFile:
+    """A map as a file, made or to be made: its bytes where they are kept, its strong entity tag, and when its
+    build was made (UTC, whole seconds)."""
+
+    content: bytes | None
+    etag: str
+    modified: datetime
+    _map: FoundMap
+    _request: MapRequest
+    _authority: str
+    _kept: KeptBySize[bytes]
+
+    def work(self, seconds: float) -> Work:
+        """What makes the bytes, in one piece, within so many seconds or not at all."""
+        return partial(self._pieces, seconds)
+
+    def _pieces(self, seconds: float, cancellation: Cancellation) -> Generator[bytes, None, None]:
+        check = check_of(cancellation, time.monotonic() + seconds)
+        content = self._map.written(self._request, self._authority, check)
+        self._kept.keep(self.etag, content, len(content))
+        yield content
 
 
 class BuiltMaps:
@@ -98,15 +121,13 @@ class BuiltMaps:
         return FoundMap(build, name, place.dimension, ending)
 
     def file(self, found: FoundMap, request: MapRequest) -> BuiltFile:
-        """The file of a map in the form that is wanted."""
+        """The file of a map in the form that is wanted; nothing is made yet."""
         build, authority = found.build, self._authority()
         state = (build.digest(found.name), build.made, found.name, found.dimension, request, authority)
         tag = hashlib.blake2b(repr((*state, __version__)).encode(), digest_size=12).hexdigest()
-        content = self._kept.find(tag)
-        if content is None:
-            content = found.written(request, authority)
-            self._kept.keep(tag, content, len(content))
-        return BuiltFile(content, f'"{tag}"', build.made.astimezone(UTC).replace(microsecond=0))
+        etag = f'"{tag}"'
+        made = build.made.astimezone(UTC).replace(microsecond=0)
+        return BuiltFile(self._kept.find(etag), etag, made, found, request, authority, self._kept)
 
 
 def no_build() -> ServiceError:

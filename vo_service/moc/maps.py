@@ -22,7 +22,7 @@ from vo_service.asking.uploads import UPLOAD, UploadReader, check_uploads
 from vo_service.dali.errors import usage
 from vo_service.dali.forms import Body, read_body
 from vo_service.dali.multipart import BodyLimits, Parts
-from vo_service.dali.parameters import RESPONSEFORMAT, RUNID, Form
+from vo_service.dali.parameters import MAXREC, RESPONSEFORMAT, RUNID, Form
 from vo_service.dali.sending import KnownBytes, Sendable, disposition, send_stored
 from vo_service.dali.streams import Work
 from vo_service.moc.answered_maps import AnsweredMaps, AnswerRequest
@@ -108,7 +108,12 @@ class CoverageMaps:
             return self._built.file(found, wanted), wanted.form, "-".join(found.name)
 
         file, wanted, name = await to_thread.run_sync(built, limiter=self._threads)
-        return _sent(request, file.content, file.etag, file.modified, wanted, _titled(place.dimension, name))
+        content = file.content
+        if content is None:
+            content = await self._made(request, file.work(self._door.seconds))
+        if content is None:
+            return Response(status_code=_GONE)
+        return _sent(request, content, file.etag, file.modified, wanted, _titled(place.dimension, name))
 
     async def _of_dataset(self, request: Request, place: MapPlace, form: Form) -> Response:
         identifier, ending = place.dataset()
@@ -120,10 +125,14 @@ class CoverageMaps:
 
     async def _computed(self, request: Request, work: Work, form: MapForm, name: str) -> Response:
         """The one piece of bytes that ``work`` makes."""
-        content = await self._door.lane.whole(request, self._door.identity.client(request), work)
+        content = await self._made(request, work)
         if content is None:
             return Response(status_code=_GONE)
         return _sent(request, content, _tag(content), None, form, name)
+
+    async def _made(self, request: Request, work: Work) -> bytes | None:
+        """The bytes, when it is the client's turn; None where it left."""
+        return await self._door.lane.whole(request, self._door.identity.client(request), work)
 
     async def _page(self, request: Request) -> Response:
         address = self._door.addresses.of(request)
@@ -154,6 +163,11 @@ def _answer_request(request: Request, body: Body) -> AnswerRequest | None:
     for name in body.parts:
         if name.strip().upper() in _NAMES:
             raise usage(f"{name} came as a file; it is a parameter.", "Send it as a part without filename.")
+    if form.every(MAXREC):
+        raise usage(
+            "MAXREC is of rows; the map of an answer is that of all of them.",
+            "Leave MAXREC out; ORDER makes a map coarser, constraints make it one of fewer data sets.",
+        )
     constraints = read_constraints(form)
     if not constraints.given and not form.every(UPLOAD):
         said = [

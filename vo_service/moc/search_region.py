@@ -62,7 +62,7 @@ def read_region(level: float | None, name: str, part: Part, limits: ReadLimits) 
         return region_of_moc(name, found.moc, level)
     level = USUAL_LEVEL if level is None else level
     limits.check()
-    moc, held = credible_region(found.density, level)
+    moc, held = credible_region(found.density, level, limits.check)
     if moc.count_of_cells > MOC_CELLS:
         raise UploadFault(
             f"the region of LEVEL {level:g} has more than {MOC_CELLS} cells", hint="Make the map coarser."

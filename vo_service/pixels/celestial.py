@@ -92,8 +92,16 @@ class Celestial:
 
     def pixel_scale(self) -> float:
         """Side of a square of a pixel's area at the reference point, in degrees."""
-        matrix = np.diag(self._wcs.get_cdelt()) @ self._wcs.get_pc()
-        return math.sqrt(abs(float(np.linalg.det(matrix))))
+        return math.sqrt(abs(float(np.linalg.det(self._steps()))))
+
+    def finest_side(self) -> float:
+        """The shorter side of a pixel at the reference point, in degrees."""
+        return float(np.linalg.norm(self._steps(), axis=0).min())
+
+    def _steps(self) -> NDArray[np.float64]:
+        """Degrees along each world axis (rows) for a pixel along each of the image (columns)."""
+        steps: NDArray[np.float64] = np.diag(self._wcs.get_cdelt()) @ self._wcs.get_pc()
+        return steps
 
 
 def _check_numbers(keys: Keywords, pair: list[Axis]) -> None:

@@ -62,6 +62,10 @@ class Openings:
         """How many of the dates are past at a moment: while that is the same, so is what is closed."""
         return bisect_left(self._dates, True, key=lambda date: not self._rights.is_open(None, date, now))
 
+    def last(self, passed: int) -> datetime | None:
+        """The latest of so many dates that are past; None of none."""
+        return self._dates[passed - 1] if passed else None
+
     def closed(self, passed: int) -> list[str]:
         """The names that are closed while so many dates are past."""
         return [*self._never, *(name for names in self._names[passed:] for name in names)]

@@ -28,12 +28,20 @@ def no_maps() -> Build | None:
     return None
 
 
-def extent_of_maps(extent: Extent, build: Build, address: str) -> Extent:
-    """An extent with what the maps of all holdings know better; ``address`` is that of the whole service."""
+def extent_of_maps(extent: Extent, number: int, build: Build, address: str) -> Extent:
+    """The extent of the snapshot ``number``, with what the maps of all holdings know better; ``address`` is
+    that of the whole service.
+
+    Maps of another snapshot know less than the queries do: rows that came since would lie outside of them
+    (MOC-089). They are only pointed to.
+    """
     space = build.moc(HOLDINGS, Dimension.SPACE)
-    time, frequency = (build.moc(HOLDINGS, each) for each in (Dimension.TIME, Dimension.FREQUENCY))
     if not isinstance(space, SpaceMap) or not space.moc.count:
         return extent
+    footprint = f"{address}/moc/holdings.fits"
+    if build.pointer.snapshot != number:
+        return replace(extent, footprint=footprint)
+    time, frequency = (build.moc(HOLDINGS, each) for each in (Dimension.TIME, Dimension.FREQUENCY))
     assert isinstance(time, JointMap)
     assert isinstance(frequency, JointMap)
     return replace(
@@ -41,7 +49,7 @@ def extent_of_maps(extent: Extent, build: Build, address: str) -> Extent:
         moc=ascii_of(space.degraded(MOC_ORDER)).strip(),
         times=_times(time) or extent.times,
         wavelengths=_wavelengths(frequency) or extent.wavelengths,
-        footprint=f"{address}/moc/holdings.fits",
+        footprint=footprint,
     )
 
 

@@ -96,7 +96,7 @@ class Publication:
             return found
         number, extent = found
         if self._mapped is None or self._mapped[0] is not build or self._mapped[1] is not extent:
-            self._mapped = build, extent, extent_of_maps(extent, build, address)
+            self._mapped = build, extent, extent_of_maps(extent, number, build, address)
         return number, self._mapped[2]
 
     def _holdings(self) -> tuple[int, Extent] | None:

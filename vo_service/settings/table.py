@@ -275,8 +275,9 @@ class Settings:
     )
     hips_listed: int = setting(
         "1000",
-        integer(0, 1_000_000),
-        "public data sets whose own trees are in /hips/hipslist, the newest releases first; 0: none",
+        integer(0, 10_000),
+        "public data sets, 10000 at most, whose own trees are in /hips/hipslist, the newest releases first;"
+        " 0: none",
     )
     hipsgen_jar: Path | None = setting(  # noqa: RUF009
         "",

@@ -8,6 +8,7 @@ the difference of two sums.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,8 +56,7 @@ class Density:
 
         Raises RegionError for ranges that overlap, and for densities that are negative or no numbers.
         """
-        if not (np.isfinite(per_sr) & (per_sr >= 0.0)).all():
-            raise RegionError("", -1, "densities of 0 or more")
+        _check_densities(per_sr)
         order = np.argsort(ranges[:, 0], kind="stable")
         ranges, per_sr = ranges[order], per_sr[order]
         if (ranges[1:, 0] < ranges[:-1, 1]).any():
@@ -64,15 +64,24 @@ class Density:
         return _of_ranges(ranges, per_sr * CELL_SR, 1.0)
 
     @staticmethod
-    def of_pixels(per_sr: Floats) -> Density:
-        """``per_sr[i]`` per steradian in pixel ``i`` (NESTED) of one order, for all of them.
+    def of_pixels(per_sr: Floats, check: Callable[[], None] = lambda: None) -> Density:
+        """``per_sr[i]`` per steradian in pixel ``i`` (NESTED) of one order, for all of them. ``check`` is
+        called now and then, and ends the work by raising.
 
         Raises RegionError as `of_cells`.
         """
+        # maps of ten million pixels come here: as few copies as can be
+        check()
+        _check_densities(per_sr)
         order = ((len(per_sr) // 12).bit_length() - 1) // 2
-        begins = np.flatnonzero(np.diff(per_sr, prepend=np.nan) != 0.0)
-        ranges = np.stack([begins, np.append(begins[1:], len(per_sr))], axis=1) << 2 * (ORDER - order)
-        return Density.of_cells(ranges, per_sr[begins])
+        begins = np.flatnonzero(np.concatenate([[True], per_sr[1:] != per_sr[:-1]]))
+        weights = per_sr[begins]
+        weights *= CELL_SR
+        bounds = np.append(begins, len(per_sr))
+        del begins
+        bounds <<= 2 * (ORDER - order)
+        check()
+        return Density(bounds, weights, 1.0, _summed(bounds, weights))
 
     @property
     def total(self) -> float:
@@ -105,6 +114,19 @@ class Density:
         return np.searchsorted(self.bounds, cells, side="right") - 1
 
 
+def _check_densities(per_sr: Floats) -> None:
+    """Raises RegionError."""
+    if not (np.isfinite(per_sr) & (per_sr >= 0.0)).all():
+        raise RegionError("", -1, "densities of 0 or more")
+
+
+def _summed(bounds: Numbers, weights: Weights) -> Weights:
+    """What lies before each of the bounds."""
+    sums: Weights = np.zeros(len(bounds), dtype=weights.dtype)
+    np.multiply(weights, np.diff(bounds), out=sums[1:])
+    return np.cumsum(sums, out=sums)
+
+
 def _of_ranges(ranges: Numbers, given: Weights, unit: float) -> Density:
     """Sorted ranges that do not overlap, with nothing between them."""
     ends = np.concatenate([[0], ranges.ravel(), [CELLS]])
@@ -115,28 +137,32 @@ def _of_ranges(ranges: Numbers, given: Weights, unit: float) -> Density:
     changes[some] = np.concatenate([[True], np.diff(filled[some]) != 0])
     bounds = np.append(ends[:-1][changes], CELLS)
     weights: Weights = filled[changes]
-    sums: Weights = np.zeros(len(bounds), dtype=given.dtype)
-    np.cumsum(weights * np.diff(bounds), out=sums[1:])
-    return Density(bounds, weights, unit, sums)
+    return Density(bounds, weights, unit, _summed(bounds, weights))
 
 
-def credible_region(density: Density, level: float) -> tuple[Moc, float]:
+def credible_region(
+    density: Density, level: float, check: Callable[[], None] = lambda: None
+) -> tuple[Moc, float]:
     """The smallest region that holds at least the share ``level`` (above 0, to 1) of all that there is, and
-    what it holds.
+    what it holds. ``check`` is called now and then, and ends the work by raising.
 
     Cells are taken from the densest on, all of a density at a time where the last of them is reached.
     """
     weights = density.weights
-    held = weights * np.diff(density.bounds)
-    order = np.argsort(-weights, kind="stable")
-    order = order[weights[order] > 0]
-    sums = np.cumsum(held[order])
-    if len(order) == 0:
+    if not density.highest > 0.0:
         return Moc([]), 0.0
+    check()
+    held = weights * np.diff(density.bounds)
+    order = np.argsort(weights)[::-1]
+    check()
+    sums = held[order]
+    np.cumsum(sums, out=sums)
     # rounding must not ask for more than there is
     wanted = min(level * float(sums[-1]), float(sums[-1])) * (1.0 - 1e-12)
     count = int(np.searchsorted(sums, wanted, side="left")) + 1
     last = weights[order[min(count, len(order)) - 1]]
-    chosen = np.flatnonzero(weights >= last)
-    ranges = np.stack([density.bounds[chosen], density.bounds[chosen + 1]], axis=1)
-    return Moc(ranges), float(held[chosen].sum()) * density.unit
+    del order, sums
+    check()
+    chosen = (weights >= last) & (weights > 0)
+    ends = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
+    return Moc(density.bounds[ends].reshape(-1, 2)), float(held[chosen].sum()) * density.unit

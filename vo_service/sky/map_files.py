@@ -1,15 +1,14 @@
 """Coverage maps of the sky as files have them: numbers of a FITS column, JSON, ASCII (MOC 2.0, sections 4.3
 and 6).
 
-What is not as the standard wants it, and can be read all the same, is read without loss and remarked upon.
+What is not as the standard wants it, and can be read all the same, is read without loss: cells in any order,
+that overlap, or are finer than the header says (MPY-19), padding, orders that are told twice.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,6 @@ from vo_service.sky.errors import RegionError
 from vo_service.sky.moc_texts import parse_moc
 from vo_service.sky.mocs import Moc
 
-_ORDERS = re.compile(r"([0-9]{1,2})\s*/")
 _ICRS: Final = ("C", "ICRS")
 _JSON: Final = 'right is {"4": [30, 31], "5": [136]}'
 _LAST_UNIQ: Final = 4 * 4**ORDER + CELLS
@@ -29,16 +27,7 @@ class MapFault(ValueError):
     """A file that is no coverage map of the sky; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundMap:
-    """A map, its order (MOC-022), and what was odd about the file."""
-
-    moc: Moc
-    order: int
-    remarks: tuple[str, ...] = ()
-
-
-def map_of_column(keywords: Mapping[str, object], numbers: Numbers) -> FoundMap:
+def map_of_column(keywords: Mapping[str, object], numbers: Numbers) -> Moc:
     """The map of a FITS table of one column of integers, by the keywords of its header.
 
     Raises:
@@ -50,64 +39,49 @@ def map_of_column(keywords: Mapping[str, object], numbers: Numbers) -> FoundMap:
     if words.get("COORDSYS", "C") not in _ICRS:
         raise MapFault("the coverage map is not in ICRS")
     ordering = words.get("ORDERING", "NUNIQ")
-    remarks = [f"there is no {key}" for key in ("MOCVERS", "ORDERING", "COORDSYS") if key not in words]
     if ordering == "NUNIQ":
-        found, deepest = _of_uniq(numbers, remarks)
-    elif ordering in ("RANGE", "RANGE29") and len(numbers) % 2 == 0 and not (numbers < 0).any():
-        found, deepest = _of_ranges(numbers.reshape(-1, 2), remarks)
-    else:
-        raise MapFault(f"a coverage map with ORDERING {ordering!r} is not read, only NUNIQ and RANGE")
-    return FoundMap(found, _order(keywords, deepest, remarks), tuple(remarks))
+        return _of_uniq(numbers)
+    if ordering in ("RANGE", "RANGE29"):
+        return _of_ranges(numbers)
+    raise MapFault(f"a coverage map with ORDERING {ordering!r} is not read, only NUNIQ and RANGE")
 
 
-def _order(keywords: Mapping[str, object], deepest: int, remarks: list[str]) -> int:
-    """The order that the header states, unless there are finer cells (MPY-19)."""
-    for key in ("MOCORD_S", "MOCORDER"):
-        stated = keywords.get(key)
-        if isinstance(stated, int) and 0 <= stated <= ORDER:
-            if stated < deepest:
-                remarks.append(f"{key} is {stated}, but there are cells of order {deepest}")
-            return max(stated, deepest)
-    remarks.append("the order is not stated: that of the finest cells is taken")
-    return deepest
-
-
-def _of_uniq(numbers: Numbers, remarks: list[str]) -> tuple[Moc, int]:
-    """Cells as ``4 * 4**order + cell``, in any order (MOC-041, MOC-056)."""
+def _of_uniq(numbers: Numbers) -> Moc:
+    """Cells as ``4 * 4**order + cell``, in any order; 0 is none (MOC-041, MOC-056)."""
     cells = numbers[numbers != 0]
-    if len(cells) < len(numbers):
-        remarks.append(f"{len(numbers) - len(cells)} rows are 0, which is no cell")
     if len(cells) and (cells.min() < 4 or cells.max() >= _LAST_UNIQ):
         raise MapFault("the FITS file holds a number that is no cell of a coverage map")
     orders, indices = of_uniq(cells)
-    pairs = np.stack([indices, indices + 1], axis=1) << 2 * (ORDER - orders)[:, None]
-    return _joined(pairs, remarks), int(orders.max(initial=0))
+    return _joined(np.stack([indices, indices + 1], axis=1) << 2 * (ORDER - orders)[:, None])
 
 
-def _of_ranges(pairs: Numbers, remarks: list[str]) -> tuple[Moc, int]:
-    """Half-open ranges ``(n, 2)`` of cells of order 29 (MOC-042)."""
+def _of_ranges(numbers: Numbers) -> Moc:
+    """Half-open ranges of cells of order 29, start and end in turn (MOC-042)."""
+    if len(numbers) % 2:
+        raise MapFault(
+            f"the coverage map has ORDERING 'RANGE' and {len(numbers)} numbers; ranges are start and end in"
+            " turn, an even count"
+        )
+    if (numbers < 0).any():
+        raise MapFault("the coverage map has ORDERING 'RANGE' and a negative number, which is no cell")
+    pairs = numbers.reshape(-1, 2)
     if (pairs[:, 0] >= pairs[:, 1]).any():
         raise MapFault("the coverage map has a range that ends before it begins")
-    moc = _joined(pairs, remarks)
-    return moc, max(moc.orders, default=0)
+    return _joined(pairs)
 
 
-def _joined(pairs: Numbers, remarks: list[str]) -> Moc:
+def _joined(pairs: Numbers) -> Moc:
     try:
-        moc = Moc(pairs)
+        return Moc(pairs)
     except RegionError as error:
         raise MapFault(f"the file is no coverage map: {error}") from None
-    ascending = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    if (ascending[1:, 0] < np.maximum.accumulate(ascending[:, 1])[:-1]).any():
-        remarks.append("cells overlap: what several have counts once")
-    return moc
 
 
-def map_of_json(text: str) -> FoundMap:
+def map_of_json(text: str) -> Moc:
     """The map of ``{"4": [30, 31], "8": []}``, or of the same below ``"s"`` (MOC-066, MOC-067). Raises
     MapFault."""
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_each_key)
     except (ValueError, RecursionError) as error:
         raise MapFault(f"the file is no coverage map in JSON; {_JSON}") from error
     if isinstance(content, dict) and list(content) == ["s"]:
@@ -119,16 +93,28 @@ def map_of_json(text: str) -> FoundMap:
     return map_of_ascii(" ".join(f"{order}/{' '.join(map(str, cells))}" for order, cells in content.items()))
 
 
+def _each_key(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object with the lists of a name that comes again as one. Raises ValueError where that is no list."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        known = found.setdefault(name, value)
+        if known is value:
+            continue
+        if not isinstance(known, list) or not isinstance(value, list):
+            raise ValueError(f"the name {name} is there twice")
+        known += value
+    return found
+
+
 def _is_order(item: tuple[str, object]) -> bool:
     order, cells = item
     return order.isdecimal() and isinstance(cells, list) and all(type(cell) is int for cell in cells)
 
 
-def map_of_ascii(text: str) -> FoundMap:
+def map_of_ascii(text: str) -> Moc:
     """The map of ``4/30-33 38 5/136 8/``, with or without an ``s`` before it (MOC-060, MOC-062). Raises
     MapFault."""
     try:
-        moc = parse_moc(text)
+        return parse_moc(text)
     except RegionError as error:
         raise MapFault(f"the file is no coverage map: {error}") from None
-    return FoundMap(moc, max(map(int, _ORDERS.findall(text))))

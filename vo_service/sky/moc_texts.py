@@ -20,6 +20,7 @@ _ORDER_AT_END = re.compile(r"(?:.*[^0-9])?([0-9]{1,2})", re.DOTALL)
 _CELLS = re.compile(r"[0-9\s,-]*+")
 _DASH = re.compile(r"(?<!\s)\s*+-\s*+")
 _ITEM = re.compile(r"([0-9]++)\s*+/|([0-9]++)(?:\s*+-\s*+([0-9]++))?+(?!\s*+/)")
+_ITEMS = re.compile(r"(?:[0-9]++(?:\s*+-\s*+[0-9]++)?+(?!\s*+/)[\s,]*+){64,4096}+")
 _BETWEEN = re.compile(r"[\s,]*")
 _ORDERS_AT_MOST: Final = 100_000
 """Times that a text may name an order; thirty are enough, and each takes as long as many cells."""
@@ -108,7 +109,8 @@ def _numbers(words: list[str]) -> Numbers:
 
 
 def _fault(text: str, at: int) -> RegionError:
-    """What is wrong with a text that is no map: its items are looked at one by one."""
+    """What is wrong with a text that is no map: its items are looked at one by one, but for long rows of
+    cells that are right."""
     order: int | None = None
     while at < len(text):
         found = _ITEM.match(text, at)
@@ -125,7 +127,16 @@ def _fault(text: str, at: int) -> RegionError:
                 return RegionError(text, at, expected)
         after = _BETWEEN.match(text, found.end())
         at = after.end() if after else found.end()
+        if found.group(1) is not None and order is not None:
+            at = _behind_good(text, at, order)
     return RegionError(text, at, "an order and /, such as 4/30-33")
+
+
+def _behind_good(text: str, at: int, order: int) -> int:
+    """Where some cells of an order end that are right, or ``at``; a wrong one is not far behind."""
+    while (some := _ITEMS.match(text, at)) is not None and _runs([some[0]], order) is not None:
+        at = some.end()
+    return at
 
 
 def _hint(text: str, at: int) -> str:

@@ -50,6 +50,10 @@ class Footprints(Protocol):
         """Steradians that cells have in common with their shapes."""
         ...
 
+    def holds(self, owner: Places, places: Floats) -> Flags:
+        """Which places (unit vectors ``(n, m, 3)``) lie in the shape of their row."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Discs:
@@ -70,6 +74,9 @@ class Discs:
             ring = plane.places(_rings(cells[rows], orders[rows], pieces))
             found[rows] = _in_circle(ring, 2.0 * np.sin(0.5 * self.radius[mine]))
         return found
+
+    def holds(self, owner: Places, places: Floats) -> Flags:
+        return _angles(places, self.centre[owner][:, None, :]) <= self.radius[owner][:, None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +122,14 @@ class Rings:
                 ring = Plane.of(self.centre[mine]).places(_rings(cells[part], orders[part], pieces))
                 found[part] = _common_areas(self.ring[mine], ring) * self.lost[mine]
         return found
+
+    def holds(self, owner: Places, places: Floats) -> Flags:
+        each = places.shape[1]
+        flat = Plane.of(self.centre[owner]).places(places).reshape(-1, 2)
+        rows, found = np.arange(len(flat)), np.zeros(len(flat), dtype=bool)
+        for part in kernels.parts(rows, max(1, _AT_ONCE // self.ring.shape[1])):
+            found[part] = _in_ring(flat[part], self.ring[owner[part // each]])
+        return found.reshape(-1, each)
 
 
 def size_classes(radius: Floats) -> Numbers:

@@ -42,13 +42,15 @@ class WriterBusy(StoreError):
 
 
 class DiskFull(StoreError):
-    """The disk (or the quota) is full; the draft is removed and the old snapshot stays current."""
+    """The disk (or the quota) is full; the draft is removed and the old snapshot stays current. ``doing``
+    completes "no space left while ..."."""
 
     def __init__(self, doing: str) -> None:
         super().__init__(
             f"no space left on the disk (ENOSPC) while {doing}; nothing was published, "
             "the snapshot before is still current: make room and run the command again"
         )
+        self.doing = doing
 
 
 class Excess(Enum):

@@ -1,38 +1,21 @@
-"""What of a tree must not be shown now: where it has pixels of data sets that are not public (design 4.3)."""
+"""What of a tree must not be shown now: pixels of data sets that are not public (design 4.3), and rows of
+data sets that were withdrawn since it was built."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
-from hips.trees.cell_sets import EMPTY, CellSet
-from hips.trees.held import Held
 from vo_service.access import Rights
 from vo_service.dali.current import Current
 from vo_service.engines import Engine, StoredRows
-from vo_service.products.standing import AskedOnce, Openings, Standing
-from vo_service.trees.members import find_standings
+from vo_service.products.standing import AskedOnce
+from vo_service.trees.members import find_standings, find_withdrawn
 from vo_service.trees.served import ServedTree
+from vo_service.trees.withheld import NOTHING, Closures, Withdrawals, Withheld
 
 _log = logging.getLogger(__name__)
-
-
-class Closures:
-    """Where a tree shows what is closed, at any moment."""
-
-    def __init__(self, held: Held, rights: Rights, standings: Iterable[Standing], now: datetime) -> None:
-        self._held = held
-        self._openings = Openings(rights, standings, now)
-        self._last: tuple[int, CellSet] | None = None
-
-    def at(self, now: datetime) -> CellSet:
-        """Cells that hold pixels of members that are closed at a moment."""
-        passed = self._openings.passed(now)
-        known = self._last
-        if known is None or known[0] != passed:
-            known = self._last = passed, self._held.shown(self._openings.closed(passed))
-        return known[1]
 
 
 class Gate:
@@ -46,19 +29,26 @@ class Gate:
         rights: Rights,
         clock: Callable[[], datetime],
     ) -> None:
-        self._rights, self._clock = rights, clock
-        words = "no tile with pixels of data sets is shown"
+        self._current, self._rights, self._clock = current, rights, clock
+        words = "no tile with pixels or rows of data sets is shown"
         refusal = "Whether this may be shown cannot be told at present."
-        self._asked: AskedOnce[Closures] = AskedOnce(current, newest, _log, words, refusal)
+        self._asked: AskedOnce[Closures | Withdrawals] = AskedOnce(current, newest, _log, words, refusal)
 
-    def closed(self, tree: ServedTree) -> CellSet:
-        """Where a tree has pixels that nobody may see now. Raises ServiceError (503) where that cannot be
-        told."""
-        held = tree.held
-        if held is None or not tree.has_members:
-            return EMPTY
+    def withheld(self, tree: ServedTree) -> Withheld:
+        """What of a tree nobody may see now. Raises ServiceError (503) where that cannot be told."""
+        if tree.has_members:
+            return self._asked.of(tree, lambda rows: self._closures(tree, rows)).at(self._clock())
+        if tree.is_catalogue:
+            return self._asked.of(tree, lambda rows: _withdrawals(tree, rows)).at(self._clock())
+        return NOTHING
 
-        def closures(rows: StoredRows) -> Closures:
-            return Closures(held, self._rights, find_standings(rows, held.members()), self._clock())
+    def _closures(self, tree: ServedTree, rows: StoredRows) -> Closures:
+        assert tree.held is not None  # or it had no members
+        standings = list(find_standings(rows, tree.held.members()))
+        with self._current.use() as (snapshot, _):
+            told = datetime.fromisoformat(snapshot.manifest.created)
+        return Closures(tree.held, self._rights, standings, self._clock(), tree.released, told)
 
-        return self._asked.of(tree, closures).at(self._clock())
+
+def _withdrawals(tree: ServedTree, rows: StoredRows) -> Withdrawals:
+    return Withdrawals(find_withdrawn(rows, tree.released), tree.released)

@@ -17,26 +17,20 @@ from starlette.routing import Route
 
 from capabilities.records import DataService, tree_node
 from capabilities.security import Login
-from hips.trees.cell_sets import CellSet
 from hips.trees.layout import COVERAGE, PAGE, PREVIEW, PROPERTIES, AllskyName, TileName, parse_name
 from vo_service.dali.addresses import Addresses
 from vo_service.dali.errors import ErrorKind, ServiceAway, ServiceError
-from vo_service.dali.sending import Sendable, send_stored
+from vo_service.dali.sending import send_stored
 from vo_service.pixels import FitsError
-from vo_service.trees.documents import (
-    PAGE_POLICY,
-    coverage_left,
-    list_text,
-    page,
-    properties_text,
-    trees_page,
-)
+from vo_service.trees.documents import PAGE_POLICY, coverage_left, page, properties_text
 from vo_service.trees.files import Asked, Content, as_it_is, entity_tag, made_here, open_below
 from vo_service.trees.gate import Gate
+from vo_service.trees.listing import HTML, TEXT, Listing
 from vo_service.trees.live_handlers import LiveService
-from vo_service.trees.live_list import LiveList
+from vo_service.trees.row_tables import table_without
 from vo_service.trees.served import ServedTree, ServedTrees
 from vo_service.trees.tiles import MEDIA_TYPES, allsky_content, tile_content
+from vo_service.trees.withheld import Withheld
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +42,10 @@ _FILES: Final = {
     "Metadata.xml": (METADATA, "application/x-votable+xml"),  # as Aladin Lite spells it (HIPS-095)
 }
 """What a tree may have at its root besides properties and page: the file, and its media type."""
-_TEXT: Final = "text/plain; charset=utf-8"
-_HTML: Final = "text/html; charset=utf-8"
 
 _GATED: Final = "no-cache"
-"""Of what shows pixels of data sets: any of them may be closed or withdrawn at any time, so whoever has kept
-something asks whether it may still be shown; the entity tag saves the bytes."""
+"""Of what shows pixels or rows of data sets: any of them may be closed or withdrawn at any time, so whoever
+has kept something asks whether it may still be shown; the entity tag saves the bytes."""
 _MINUTES: Final = "public, max-age=300"
 _HOUR: Final = "public, max-age=3600"
 """Of tiles that show nothing that could be closed: they change with a build."""
@@ -61,6 +53,8 @@ _HOUR: Final = "public, max-age=3600"
 _DATA_SET: Final = re.compile(r"[a-z0-9-]{1,300}")
 """What a data set can be called."""
 _THREADS: Final = 16
+_LISTING: Final = 4
+"""Threads that name trees: asking for all of them may take long, and tiles are not to wait for that."""
 _TRIES: Final = 3
 """Builds that may be replaced, one after the other, under one request."""
 
@@ -73,16 +67,17 @@ class TreeService:
         trees: ServedTrees,
         gate: Gate,
         addresses: Addresses,
+        listing: Listing,
         live: LiveService | None = None,
-        listed: LiveList | None = None,
     ) -> None:
-        """``live`` answers for names of data sets, some of which are ``listed`` beside the trees."""
+        """``live`` answers for names of data sets, some of which are in the ``listing`` beside the trees."""
         self._trees = trees
         self._gate = gate
         self._addresses = addresses
         self._live = live
-        self._listed = listed
+        self._named = listing
         self._threads = CapacityLimiter(_THREADS)
+        self._listing_threads = CapacityLimiter(_LISTING)
 
     def routes(self) -> list[Route]:
         """Where the handlers are mounted."""
@@ -96,7 +91,7 @@ class TreeService:
     def described(self, address: str, login: Login) -> tuple[DataService, ...]:
         """What a node at a base address says of itself; nothing where there is no tree. May block."""
         try:
-            there_are = bool(self._trees.listed().builds) or bool(self._listed and self._listed.names())
+            there_are = self._named.any()
         except ServiceError:
             return ()
         return (tree_node(address, login),) if there_are else ()
@@ -104,27 +99,16 @@ class TreeService:
     async def overview(self, request: Request) -> Response:
         """All trees for people."""
         address = self._addresses.of(request)
-
-        def overview() -> Sendable:
-            changed = self._trees.listed().changed
-            return made_here(trees_page(self._trees.all(), address), _HTML, changed)
-
-        return await self._listing(request, overview)
+        return await self._listing(request, lambda: self._named.page(address))
 
     async def hipslist(self, request: Request) -> Response:
         """The list of this node (HIPS-110)."""
-        address = self._addresses.of(request)
+        address, asked = self._addresses.of(request), Asked.of(request)
+        return await self._listing(request, lambda: self._named.list(address, asked))
 
-        def listing() -> Sendable:
-            changed = None if self._listed else self._trees.listed().changed
-            more = self._listed.records(address) if self._listed else []
-            return made_here(list_text(self._trees.all(), address, more), _TEXT, changed)
-
-        return await self._listing(request, listing)
-
-    async def _listing(self, request: Request, make: Callable[[], Sendable]) -> Response:
-        content = await to_thread.run_sync(make, limiter=self._threads)
-        return send_stored(request, content, {"Cache-Control": _MINUTES})
+    async def _listing(self, request: Request, make: Callable[[], Content]) -> Response:
+        content = await to_thread.run_sync(make, limiter=self._listing_threads)
+        return send_stored(request, content.sendable, {"Cache-Control": _MINUTES, **content.headers})
 
     async def file(self, request: Request) -> Response:
         """A file of a tree, its page where none is named. Raises ServiceError (404) where there is none, or
@@ -166,34 +150,45 @@ class TreeService:
         wanted = parse_name(path)
         if wanted is None and path not in (PROPERTIES, PAGE, *_FILES):
             return None
-        closed = self._gate.closed(tree)
+        withheld = self._gate.withheld(tree)
         if isinstance(wanted, TileName):
-            if len(closed) and closed.meets(wanted.order, wanted.cell):
+            if len(withheld.closed) and withheld.closed.meets(wanted.order, wanted.cell):
                 raise _made_anew()
-            return _with(tile_content(tree, wanted, asked), _caching(tree, _HOUR))
-        if isinstance(wanted, AllskyName):
-            _require_all(closed)
-            return _with(allsky_content(tree, wanted, asked), _caching(tree, _HOUR))
-        return _with(_of_root(tree, path, asked, address, closed), _caching(tree, _MINUTES))
+        elif isinstance(wanted, AllskyName):
+            _require_all(withheld)
+        else:
+            return _with(_of_root(tree, path, asked, address, withheld), _caching(tree, _MINUTES))
+        return _with(_tiles(tree, wanted, asked, withheld), _caching(tree, _HOUR))
 
 
-def _of_root(tree: ServedTree, path: str, asked: Asked, address: str, closed: CellSet) -> Content:
+def _tiles(
+    tree: ServedTree, wanted: TileName | AllskyName, asked: Asked, withheld: Withheld
+) -> Content | None:
+    """A tile, or all of an order; None where there is none. Raises OSError, FitsError, ValueError."""
+    if withheld.rows:
+        return table_without(tree, str(wanted), MEDIA_TYPES[wanted.extension], withheld.rows)
+    if isinstance(wanted, TileName):
+        return tile_content(tree, wanted, asked)
+    return allsky_content(tree, wanted, asked)
+
+
+def _of_root(tree: ServedTree, path: str, asked: Asked, address: str, withheld: Withheld) -> Content:
     """What is at the root of a tree. Raises OSError where there is none."""
     if path == PREVIEW:
-        _require_all(closed)
-    if path == COVERAGE and len(closed):
-        return Content(made_here(coverage_left(tree, closed), "application/fits", None))
+        _require_all(withheld)
+    if path == COVERAGE and len(withheld.closed):
+        return Content(made_here(coverage_left(tree, withheld), "application/fits", None))
     if path in _FILES:
         name, media_type = _FILES[path]
         file = open_below(tree.root, tree.root / name)
         return Content(as_it_is(asked, file, media_type, entity_tag(file.mark)))
     file = open_below(tree.root, tree.root / path)
-    modified = None if len(closed) else file.modified
+    modified = file.modified if withheld.since is None else None
     if path == PROPERTIES:
         file.close()
-        return Content(made_here(properties_text(tree, address, closed), _TEXT, modified))
-    content = page(file.read(), tree, address, closed)
-    return Content(made_here(content, _HTML, modified), {"Content-Security-Policy": PAGE_POLICY})
+        return Content(made_here(properties_text(tree, address, withheld), TEXT, modified))
+    content = page(file.read(), tree, address, withheld)
+    return Content(made_here(content, HTML, modified), {"Content-Security-Policy": PAGE_POLICY})
 
 
 def _with(content: Content | None, headers: Mapping[str, str]) -> Content | None:
@@ -201,12 +196,12 @@ def _with(content: Content | None, headers: Mapping[str, str]) -> Content | None
 
 
 def _caching(tree: ServedTree, otherwise: str) -> dict[str, str]:
-    return {"Cache-Control": _GATED if tree.has_members else otherwise}
+    return {"Cache-Control": _GATED if tree.has_members or tree.is_catalogue else otherwise}
 
 
-def _require_all(closed: CellSet) -> None:
+def _require_all(withheld: Withheld) -> None:
     """Raises ServiceError where what shows all of a tree would show something that is closed."""
-    if len(closed):
+    if len(withheld.closed):
         raise _made_anew()
 
 

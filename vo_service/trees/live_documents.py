@@ -35,6 +35,7 @@ ROW: Final = (
     "t_min",
     "t_max",
     "o_ucd",
+    "lastModified",
 )
 """What is read of the row of a data set in ``ivoa.obscore``."""
 FORMATS: Final = "png fits"
@@ -71,13 +72,13 @@ class Subject:
         return str(self.file.dataset_id)
 
     def released(self, now: datetime) -> datetime:
-        """When the tree came to be what it is: when its file was changed, or became public, whichever came
-        last (HIPS-056). Of a file of which neither is known, a date that is none, and grows with its
-        version."""
+        """When the tree came to be what it is: when what is known of the data set was last made anew here,
+        as an ingest does that meets other bytes of its file, however old these are; or when it became public,
+        whichever came last (HIPS-056). Without a row, a date that is none, and grows with the version."""
         dates = [_utc(claim.release_date) for claim in self.file.claims if claim.release_date is not None]
         past = [date for date in dates if date <= now]
-        if self.file.modified is not None:
-            past.append(self.file.modified)
+        if self.row.get("lastModified") is not None:
+            past.append(_utc(self.row["lastModified"]))
         found = max(past, default=_EPOCH.replace(minute=self.file.version % 60))
         return found.replace(second=0, microsecond=0)
 

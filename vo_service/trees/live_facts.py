@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from hips.frames.packed import MOST_PLANES
 from hips.tiles.pictures import Transfer
 from hips.trees.cell_sets import CellSet
 from vo_service.atlas import CubeAxis
+
+_RUN_BYTES: Final = 16 << 20
+"""Of the tiles of frames that are made together: some seconds of work."""
+_RUN_PIXELS: Final = 4 << 20
+"""Of their planes, which are held together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class TreeFacts:
 
     ``low`` and ``high`` are the range of all values that were looked at. ``greys_by`` says in words what the
     transfer function was chosen by. ``position`` (ICRS, degrees) and ``view`` (degrees) are where a client
-    begins. ``frame_bytes``: of the values of the first frame.
+    begins. ``frame_bytes``: of the values of the first frame; those of any take ``most_bytes`` at most.
+    ``plane_pixels`` are those of a channel.
     """
 
     order: int
@@ -50,6 +57,8 @@ class TreeFacts:
     position: tuple[float, float]
     view: float
     frame_bytes: int
+    most_bytes: int
+    plane_pixels: int
     starts: tuple[int, ...] = field(repr=False)
     stops: tuple[int, ...] = field(repr=False)
 
@@ -57,6 +66,16 @@ class TreeFacts:
     def covered(self) -> CellSet:
         """Where any frame that was looked at holds data."""
         return CellSet(np.array(self.starts, dtype=np.int64), np.array(self.stops, dtype=np.int64))
+
+    def run_of(self, frame: int, result_bytes: int) -> tuple[int, ...]:
+        """The frames, ascending, that are made together with one, so that looking through a cube of small
+        planes takes few results, of which none has more than ``result_bytes``: those that hold data, but the
+        first, which is there already."""
+        bytes_together = min(_RUN_BYTES, result_bytes // 2) // max(1, self.most_bytes)
+        together = max(1, min(MOST_PLANES, bytes_together, _RUN_PIXELS // self.plane_pixels))
+        start = frame - frame % together
+        found = set(range(start, min(start + together, self.frames))) - {self.first, *self.blank}
+        return tuple(sorted(found | {frame}))
 
     def note(self) -> bytes:
         """As it is kept."""

@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from anyio import CapacityLimiter, to_thread
 from starlette.types import Receive
 
+from vo_service.dali.errors import ErrorKind, ServiceError
 from vo_service.dali.leaving import client_left
 from vo_service.dali.streams import Cancellation, ClientGone
+
+_PAUSE: Final = 0.5
+"""Seconds after which work that was not let in is tried again."""
+_NOT_NOW: Final = (ErrorKind.LIMIT, ErrorKind.BUSY)
+"""Errors of work that was not let in."""
+_Key = tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """Work that is being done, and how many wait for it."""
+    """Work that is being done, or will be, and how many wait for it."""
 
     cancellation: Cancellation = field(default_factory=Cancellation)
     waiting: int = 0
+    is_at_work: bool = False
     working: asyncio.Future[None] = field(init=False)
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """The work of one client, which is begun in the order in which it came."""
+
+    abreast: asyncio.Semaphore
+    flights: int = 0
+
+
 class Flights:
-    """Work by keys, ``threads`` of them at a time. Of one event loop.
+    """Work of clients by keys, ``threads`` of it at a time. Of one event loop.
 
     A client for tiles asks for tens of them at once, which may all be of one result: they take one thread,
-    and count as one thing that the client waits for.
+    and count as one thing that the client waits for. Of different results ``abreast`` are worked at for one
+    client, and up to ``queued`` wait for their turn: a client that looks through a cube is not to be told to
+    come again. So does work that was refused because others are at work, for as long as ``patience``
+    (seconds) lasts.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, abreast: int, queued: int, patience: float) -> None:
         self._threads = CapacityLimiter(threads)
-        self._flying: dict[str, _Flight] = {}
+        self._abreast = abreast
+        self._queued = queued
+        self._patience = patience
+        self._flying: dict[_Key, _Flight] = {}
+        self._lanes: dict[str, _Lane] = {}
 
-    async def join(self, key: str, work: Callable[[Cancellation], None], receive: Receive) -> None:
-        """Wait for the work of that key, begun here where nobody waits for it yet. Raises what it raises, and
-        ClientGone once the client leaves; the work is ended when the last one has left."""
-        flight = self._flying.get(key)
+    async def join(
+        self, client: str, key: str, work: Callable[[Cancellation], None], receive: Receive
+    ) -> None:
+        """Wait for the work of that key, begun here where nobody waits for it yet. Raises what it raises,
+        ServiceError (429) where too much of that client waits already, and ClientGone once the client leaves;
+        the work is ended when the last one has left."""
+        flight = self._flying.get((client, key))
         if flight is None:
-            flight = self._begin(key, work)
+            flight = self._begin((client, key), work)
         flight.waiting += 1
         leaving = asyncio.ensure_future(client_left(receive))
         try:
@@ -50,14 +78,16 @@ class Flights:
             leaving.cancel()
             flight.waiting -= 1
             if not flight.waiting and not flight.working.done():
-                self._forget(key, flight)  # whoever comes now begins anew
-                flight.cancellation.cancel()
+                self._end((client, key), flight)
 
-    def _begin(self, key: str, work: Callable[[Cancellation], None]) -> _Flight:
+    def _begin(self, key: _Key, work: Callable[[Cancellation], None]) -> _Flight:
+        lane = self._lanes.get(key[0])
+        if lane is not None and lane.flights >= self._abreast + self._queued:
+            raise ServiceError(
+                ErrorKind.LIMIT, f"{lane.flights} results are made for you.", "Try again in some seconds."
+            )
         flight = _Flight()
-        flight.working = asyncio.ensure_future(
-            to_thread.run_sync(work, flight.cancellation, limiter=self._threads)
-        )
+        flight.working = asyncio.ensure_future(self._worked(key[0], work, flight))
         self._flying[key] = flight
 
         def over(working: asyncio.Future[None]) -> None:
@@ -68,6 +98,42 @@ class Flights:
         flight.working.add_done_callback(over)
         return flight
 
-    def _forget(self, key: str, flight: _Flight) -> None:
+    async def _worked(self, client: str, work: Callable[[Cancellation], None], flight: _Flight) -> None:
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._patience
+        async with self._lane(client):
+            while True:
+                flight.is_at_work = True
+                try:
+                    await to_thread.run_sync(work, flight.cancellation, limiter=self._threads)
+                    return
+                except ServiceError as error:
+                    if error.kind not in _NOT_NOW or clock() >= until:
+                        raise
+                finally:
+                    flight.is_at_work = False
+                await asyncio.sleep(_PAUSE)
+
+    @asynccontextmanager
+    async def _lane(self, client: str) -> AsyncIterator[None]:
+        """While the block lasts it is the turn of some work of the client."""
+        lane = self._lanes.setdefault(client, _Lane(asyncio.Semaphore(self._abreast)))
+        lane.flights += 1
+        try:
+            async with lane.abreast:
+                yield
+        finally:
+            lane.flights -= 1
+            if not lane.flights:
+                del self._lanes[client]
+
+    def _end(self, key: _Key, flight: _Flight) -> None:
+        """Nobody waits any more; whoever comes now begins anew."""
+        self._forget(key, flight)
+        flight.cancellation.cancel()
+        if not flight.is_at_work:
+            flight.working.cancel()
+
+    def _forget(self, key: _Key, flight: _Flight) -> None:
         if self._flying.get(key) is flight:
             del self._flying[key]

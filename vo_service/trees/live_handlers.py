@@ -31,8 +31,17 @@ from vo_service.trees.documents import PAGE_POLICY, with_base
 from vo_service.trees.files import Asked, Content, made_here
 from vo_service.trees.live_documents import coverage_of, properties_of
 from vo_service.trees.live_flights import Flights
+from vo_service.trees.live_making import TreeMaking
 from vo_service.trees.live_tiles import allsky_content, preview_content, tile_content
-from vo_service.trees.live_trees import GATED, LiveSet, LiveTrees, OpenFrame, OpenTree, Pending
+from vo_service.trees.live_trees import (
+    GATED,
+    LiveSet,
+    LiveTrees,
+    OpenFrame,
+    OpenTree,
+    Pending,
+    TreeMissing,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +52,10 @@ _THREADS: Final = 16
 _TRIES: Final = 4
 """Times that something is looked for: what is known of a tree, its frame, and again where one of them was
 removed meanwhile to make room."""
+_QUEUED: Final = 256
+"""Results that wait to be made for one client: a cube of larger planes may have a frame in each."""
+_PATIENCE: Final = 60.0
+"""Seconds that a result waits to be let in: servers in front of this one do not wait much longer."""
 _GONE: Final = 499
 _EXTENSIONS: Final = ("png", "fits")
 
@@ -70,8 +83,11 @@ class LiveService:
         publisher: Callable[[], Publisher],
         clock: Callable[[], datetime],
         waiting: int,
+        abreast: int,
+        forget: Callable[[str], None],
     ) -> None:
-        """``waiting``: results of this process that are waited for at a time."""
+        """``waiting``: results of this process that are waited for at a time; ``abreast`` those of them that
+        are made for one client. ``forget`` hears of data sets that turn out to have no tree; it may block."""
         self._trees = trees
         self._results = results
         self._workshop = workshop
@@ -79,7 +95,8 @@ class LiveService:
         self._publisher = publisher
         self._clock = clock
         self._threads = CapacityLimiter(_THREADS)
-        self._flights = Flights(waiting)
+        self._forget = forget
+        self._flights = Flights(waiting, abreast, _QUEUED, _PATIENCE)
 
     async def send(self, request: Request, name: str, path: str, address: str) -> Response:
         """The answer. Raises ServiceError: 404 where there is no such data set, tree or file, 401 and 403
@@ -99,14 +116,26 @@ class LiveService:
             found = await to_thread.run_sync(self._look, wish, limiter=self._threads)
             if isinstance(found, Content):
                 return found
-            making = partial(self._make, found, ForClient(self._workshop, client))
-            await self._flights.join(f"{client} {found.etag}", making, request.receive)
+            make = partial(self._make_tree, wish.name) if isinstance(found.making, TreeMaking) else self._make
+            making = partial(make, found, ForClient(self._workshop, client))
+            await self._flights.join(client, found.etag, making, request.receive)
         raise ServiceError(ErrorKind.UNAVAILABLE, "The service has no room to keep this tree at present.")
 
     def _make(self, pending: Pending, computing: ForClient, cancellation: Cancellation) -> None:
         made = self._results.computed(pending.etag, pending.making, computing, cancellation)
         with closing(made.handle):
             pass
+
+    def _make_tree(
+        self, name: str, pending: Pending, computing: ForClient, cancellation: Cancellation
+    ) -> None:
+        """The same of what is known of a tree: without it there is none."""
+        try:
+            self._make(pending, computing, cancellation)
+        except ServiceError as error:
+            if error.kind in (ErrorKind.CONFLICT, ErrorKind.GONE):
+                self._forget(name)
+            raise
 
     def _look(self, wish: Wish) -> Content | Pending:
         """What is wanted, or what has to be made first."""
@@ -121,6 +150,9 @@ class LiveService:
                 if name is not None:
                     return self._of_frame(wish, live, tree, name)
                 return self._of_root(wish, live, tree)
+        except TreeMissing:
+            self._forget(wish.name)
+            raise
         except (OSError, NoFrame) as error:
             _log.error("what is kept of the tree %s cannot be read: %s", wish.name, error)
             raise ServiceAway("This file cannot be read at present.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -10,19 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hips.tiles.grid import order_for
+from hips.tiles.grid import DEEPEST, order_for, pixel_side
 from hips.trees.properties import list_record
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError
 from vo_service.atlas import Publisher
 from vo_service.dali.current import Current
 from vo_service.dali.errors import ServiceAway
+from vo_service.dali.outage import Outage
 from vo_service.engines import Engine, EngineError, Limits, StoredRows
 from vo_service.products.stored import FILE_COLUMNS, StoredFile, stored_file
 from vo_service.query import Context, Question, ask
 from vo_service.store import Snapshot, StoreError
 from vo_service.trees.documents import tree_address
 from vo_service.trees.live_documents import ROW, Subject, listed_properties
+
+_log = logging.getLogger(__name__)
 
 _SECONDS: Final = 60.0
 """That asking for all that is listed may take."""
@@ -31,12 +35,14 @@ _FRESH: Final = 300.0
 _BATCH: Final = 10_000
 _QUERY: Final = (
     "SELECT TOP {most} dataset_id, s_pixel_scale, {columns} FROM ivoa.obscore "
-    "WHERE dataset_id IS NOT NULL AND dataproduct_type IN ('image', 'cube') AND s_pixel_scale > 0 "
+    "WHERE dataset_id IS NOT NULL AND dataproduct_type IN ('image', 'cube') AND s_pixel_scale >= {smallest} "
     "AND s_xel1 * s_xel2 <= {pixels} AND data_rights = 'Public' AND obs_release_date IS {known} "
     "ORDER BY {order}"
 )
 _LENGTHS: Final = ("s_xel1", "s_xel2", "em_xel", "pol_xel")
 _BLANK: Final = "no_valid_pixels"
+_SMALLEST: Final = 3600.0 * pixel_side(DEEPEST)
+"""Pixels, in arcsec, that no tree is deep enough for if they are smaller."""
 
 Row = dict[str, Any]
 
@@ -73,6 +79,25 @@ class LiveList:
         self._pixels = pixels
         self._lock = threading.Lock()
         self._last: _Listed | None = None
+        self._forgotten_lock = threading.Lock()
+        self._forgotten: tuple[int | None, frozenset[str]] = None, frozenset()
+        self._outage = Outage(_log, "trees of single data sets are not listed")
+
+    def state(self) -> object:
+        """Another one whenever another list may follow from the holdings. Raises as `records`."""
+        return self._number(), self._forgotten
+
+    def forget(self, name: str) -> None:
+        """A data set turned out to have no tree, whatever its row tells: it is not listed any more, until
+        there is another snapshot. Does not wait for a list that is being asked for."""
+        try:
+            number = self._newest()
+        except StoreError:
+            return
+        with self._forgotten_lock:
+            known = self._forgotten[1] if self._forgotten[0] == number else frozenset()
+            if name not in known:
+                self._forgotten = number, known | {name}
 
     def records(self, address: str) -> list[str]:
         """A record for each tree, in the order of the list (HIPS-111 to -113). Raises ServiceError (503)
@@ -89,20 +114,31 @@ class LiveList:
         """Of the data sets that are listed. Raises as `records`."""
         return [subject.name for subject, _ in self._subjects()]
 
-    def _subjects(self) -> tuple[tuple[Subject, int], ...]:
-        if not self._most:
-            return ()
+    def _subjects(self) -> list[tuple[Subject, int]]:
+        if not self._most or self._number() is None:
+            return []
         try:
-            if self._newest() is None:
-                return ()
             with self._lock, self._current.use() as (snapshot, engine):
                 last = self._last
                 if last is None or last.snapshot != snapshot.number or time.monotonic() - last.asked > _FRESH:
                     last = _Listed(snapshot.number, time.monotonic(), self._asked(snapshot, engine))
                     self._last = last
-                return last.subjects
         except (AdqlError, EngineError, StoreError) as error:
-            raise ServiceAway("The trees of single data sets cannot be listed at present.") from error
+            self._outage.note(error)
+            raise _away() from error
+        number, names = self._forgotten
+        without = names if number == last.snapshot else frozenset()
+        return [each for each in last.subjects if each[0].name not in without]
+
+    def _number(self) -> int | None:
+        """Of the newest snapshot. Raises ServiceError while nobody is to ask, or nobody can tell."""
+        if self._outage.pauses:
+            raise _away()
+        try:
+            return self._newest()
+        except StoreError as error:
+            self._outage.note(error)
+            raise _away() from error
 
     def _asked(self, snapshot: Snapshot, engine: Engine) -> tuple[tuple[Subject, int], ...]:
         rows = self._answer(snapshot, engine, "NOT NULL", "obs_release_date DESC, dataset_id", self._most)
@@ -124,11 +160,16 @@ class LiveList:
     def _answer(self, snapshot: Snapshot, engine: Engine, known: str, order: str, most: int) -> list[Row]:
         """Rows of data sets whose release date is known, or is not."""
         columns = ", ".join(dict.fromkeys((*ROW, *_LENGTHS)))
-        adql = _QUERY.format(most=most, columns=columns, pixels=self._pixels, known=known, order=order)
+        told = {"columns": columns, "smallest": _SMALLEST, "pixels": self._pixels, "known": known}
+        adql = _QUERY.format(most=most, order=order, **told)
         limits = Limits(_SECONDS, _BATCH)
         context = Context(ANONYMOUS, self._clock(), "", limits, self._rights)
         with ask(Question(adql, None), context, snapshot, engine) as answered:
             return [row for batch in answered.batches for row in batch.to_pylist()]
+
+
+def _away() -> ServiceAway:
+    return ServiceAway("The trees of single data sets cannot be listed at present.")
 
 
 def _files(stored: StoredRows, pixels: Mapping[str, int]) -> dict[str, StoredFile]:

@@ -1,5 +1,5 @@
 """The tree of one data set, made in a process of its own: what there is to know of it with its first frame,
-or another frame by itself. Fit to be handed to a process."""
+or a run of other frames. Fit to be handed to a process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hips.frames.making import MaskPlane, covered_by, make_frame
+from hips.frames.making import HeldPlane, MaskPlane, make_frame, measured
 from hips.frames.packed import FrameWriter
 from hips.images.errors import FieldFailed
-from hips.images.survey import Brightness, Surveyed, find_transfer, survey
+from hips.images.field import Plane
+from hips.images.survey import Brightness, Surveyed, find_linear, find_transfer, survey
 from hips.tiles.grid import order_for
 from hips.tiles.pictures import Transfer
 from hips.tiles.touched import touched_cells
@@ -36,7 +37,7 @@ from vo_service.sky.vectors import angle_of, positions
 from vo_service.store import RootPlace
 from vo_service.store.disk import is_full
 from vo_service.trees.live_facts import NoTree, Told, TreeFacts
-from vo_service.trees.live_survey import Looked, look_over
+from vo_service.trees.live_survey import Looked, look_over, read_run
 
 Doubles = NDArray[np.float64]
 
@@ -52,6 +53,12 @@ _NARROWEST: Final = 1e-7
 _LOOKS: Final = 17
 """Places along each side at which it is looked for where an image lies."""
 _NEARLY_NONE: Final = 1e-3
+_BRIGHTNESS: Final = frozenset(("image", "cube", "moment0", "peak"))
+"""Roles of images that show sources on noise."""
+_FEW_GREYS: Final = 64
+"""Fewer of them show nothing of an image, of whatever role: its values lie far from zero, or all below it."""
+_MARGIN: Final = 0.05
+"""Of the values that nearly all pixels have: greys go beyond by that."""
 _PASSING: Final = ("changed", "unreadable", "permission")
 """Errors of files that say nothing of what these are when they can be read."""
 
@@ -113,8 +120,13 @@ class TreeMaking:
             is_all = single.channels == 1 or np.array_equal(
                 looked.mask, np.isfinite(plane.values((0, single.size[0]), (0, single.size[1])))
             )
+        most_bytes = writer.size
         if not is_all:
-            cells = covered_by(MaskPlane(sky, looked.mask), surveyed.order, surveyed.cells)
+            any_of_them = MaskPlane(sky, looked.mask)
+            cells, most_bytes = measured(any_of_them, surveyed.order, surveyed.cells)
+        if len(looked.channels) < single.channels:  # others may hold data anywhere
+            everywhere = MaskPlane(sky, np.ones_like(looked.mask))
+            _, most_bytes = measured(everywhere, surveyed.order, surveyed.cells)
         if not cells:
             raise NoMap("none of its pixels with a value fills a pixel of a tile")
         covered = CellSet.of(np.full(len(cells), surveyed.order + BLOCK_STEPS), np.array(cells, np.int64))
@@ -135,6 +147,8 @@ class TreeMaking:
             position=position,
             view=view,
             frame_bytes=writer.size,
+            most_bytes=most_bytes,
+            plane_pixels=looked.mask.size,
             starts=tuple(covered.starts.tolist()),
             stops=tuple(covered.stops.tolist()),
         )
@@ -142,24 +156,39 @@ class TreeMaking:
 
 @dataclass(frozen=True, slots=True)
 class FrameMaking:
-    """One frame of a cube, counted from 0."""
+    """Frames of a cube, counted from 0, ascending: one, or a run of several that are held together."""
 
     source: Source
-    frame: int
+    frames: tuple[int, ...]
     most_bytes: int
 
     def __call__(self, out: Path) -> None:
-        """As `TreeMaking`, and ServiceError (404) where this frame cannot be had."""
+        """As `TreeMaking`, and ServiceError (404) where these frames cannot be had."""
         with _faults_told():
             write_result(out, partial(self._write, out.parent), self.most_bytes)
 
     def _write(self, scratch: Path, file: ResultFile) -> None:
         single = self.source.open(scratch)
         order = order_for(single.pixel_scale)
+        cells = touched_cells(_sky_of(single), single.size, order)
         writer = FrameWriter(file.write)
-        with single.plane(self.frame).open() as plane:
-            make_frame(plane, order, touched_cells(plane.sky, plane.size, order), writer)
+        for place, plane in enumerate(_planes(single, self.frames)):
+            if place:
+                writer.next_plane()
+            make_frame(plane, order, cells, writer)
         writer.end()
+
+
+def _planes(single: SingleDataset, frames: tuple[int, ...]) -> Iterator[Plane]:
+    """One after the other."""
+    if len(frames) == 1:
+        with single.plane(frames[0]).open() as plane:
+            yield plane
+        return
+    start = frames[0]
+    values = read_run(single, start, frames[-1] + 1)
+    for frame in frames:
+        yield HeldPlane(_sky_of(single), values[frame - start])
 
 
 @contextmanager
@@ -172,7 +201,7 @@ def _faults_told() -> Iterator[None]:
             raise changed() from error
         if error.kind in _PASSING:
             raise unreadable() from error
-        raise ServiceError(ErrorKind.NOT_FOUND, f"This frame cannot be had: {error.message}.") from error
+        raise ServiceError(ErrorKind.NOT_FOUND, f"These frames cannot be had: {error.message}.") from error
     except OSError as error:
         if is_full(error):
             raise
@@ -204,18 +233,39 @@ def _transfer(
     told: Told, single: SingleDataset, surveyed: Surveyed, looked: Looked, first: int
 ) -> tuple[Transfer, str]:
     """The one transfer function of all frames, and what it was chosen by (HIPS-029)."""
-    rms, peak = told.rms, told.peak
-    if rms is not None and peak is not None and rms > 0.0 and told.unit == single.unit:
-        return find_transfer([Brightness(rms, peak)]), "chosen by the measured noise and peak"
-    highest = float(np.nanmax(looked.highest))
-    of = (
-        "the image"
-        if single.channels == 1
-        else f"frame {first} and the highest value of {len(looked.channels)}"
-    )
-    return find_transfer(
-        [Brightness(surveyed.brightness.sigma, highest)]
-    ), f"chosen by the statistics of {of}"
+    lowest, highest = looked.lowest, float(np.nanmax(looked.highest))
+    if single.origin.file.role in _BRIGHTNESS:
+        by_noise = _by_noise(told, single, surveyed, highest)
+        first_grey, last_grey = by_noise.greys(np.array([[lowest, highest]], np.float32))[0].tolist()
+        if last_grey - first_grey >= _FEW_GREYS:
+            measured_ones = "chosen by the measured noise and peak"
+            seen = f"chosen by the statistics of {_seen(single, looked, first)}"
+            return by_noise, measured_ones if _is_measured(told, single) else seen
+    if single.channels == 1:
+        low, high = surveyed.common
+        margin = _MARGIN * (high - low)
+        lowest, highest = max(lowest, low - margin), min(highest, high + margin)
+    seen = "the image" if single.channels == 1 else f"{len(looked.channels)} frames"
+    return find_linear(lowest, highest), f"chosen so that greys are in proportion to the values of {seen}"
+
+
+def _by_noise(told: Told, single: SingleDataset, surveyed: Surveyed, highest: float) -> Transfer:
+    """As of an image of sources on noise."""
+    if _is_measured(told, single):
+        assert told.rms is not None and told.peak is not None
+        return find_transfer([Brightness(told.rms, told.peak)])
+    return find_transfer([Brightness(surveyed.brightness.sigma, highest)])
+
+
+def _is_measured(told: Told, single: SingleDataset) -> bool:
+    """Whether noise and peak are those of the values as they are shown."""
+    return told.rms is not None and told.peak is not None and told.rms > 0.0 and told.unit == single.unit
+
+
+def _seen(single: SingleDataset, looked: Looked, first: int) -> str:
+    if single.channels == 1:
+        return "the image"
+    return f"frame {first} and the highest value of {len(looked.channels)}"
 
 
 def _unit(single: SingleDataset) -> str | None:

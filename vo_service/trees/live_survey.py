@@ -1,5 +1,5 @@
 """One look over all channels of a data set, or over as many as cost no more than is bounded: where any of
-them holds data, and which is the brightest."""
+them holds data, and which is the brightest; and some of them as they are."""
 
 from __future__ import annotations
 
@@ -73,6 +73,23 @@ def look_over(single: SingleDataset, first: int | None, most_bytes: int = LOOKED
                     found.highest[place] = np.fmax(found.highest[place], known.max())
                     lowest = np.fmin(lowest, known.min())
     return Looked(found.mask, channels, found.highest, float(lowest))
+
+
+def read_run(single: SingleDataset, start: int, stop: int) -> NDArray[np.float32]:
+    """All values (channels, rows, columns) of the channels from ``start`` up to ``stop``, which the caller
+    keeps few, read once and in stored order. Raises OSError and FitsError."""
+    with open_image(single.origin, single.bench) as image:
+        planes = first_of(image.view)
+        assert planes.spectral is not None  # or there were no channels
+        reader = IntensityReader(image.source.reader, planes, np.ones((1, 1)))
+        columns, rows = planes.size
+        found = np.empty((stop - start, rows, columns), np.float32)
+        for slab in slabs_of(planes.box((0, columns), (0, rows), (start, stop))):
+            first, last = slab.spans[planes.spectral]
+            place = slice(first - start, last - start), slice(*slab.spans[planes.up])
+            with np.errstate(over="ignore"):
+                found[(*place, slice(*slab.spans[planes.across]))] = _in_order(reader.read(slab), planes)
+    return found
 
 
 def _channels(count: int, plane_bytes: int, first: int | None, most_bytes: int) -> tuple[int, ...]:

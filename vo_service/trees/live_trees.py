@@ -2,7 +2,7 @@
 kept of them opened.
 
 Two kinds of results are kept like all that the desk makes (docs/architecture.md): what is known of a tree
-together with its first frame, and each other frame. A tile is a piece of one of them.
+together with its first frame, and each run of other frames. A tile is a piece of one of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from vo_service.trees.live_making import FrameMaking, Source, TreeMaking
 
 GATED: Final = {"Cache-Control": "no-cache"}
 """The gate is asked at every request: whoever has kept something asks whether it may still be shown."""
-_MADE_BY: Final = f"1 reproject {version('reproject')}"
+_MADE_BY: Final = f"2 reproject {version('reproject')}"
 """How trees are made: the number is raised when the same file gives another one."""
 _REMEMBERED: Final = 512
 """Files of frames of which it is remembered where their tiles are; data sets of which rows are."""
@@ -83,6 +83,15 @@ class OpenTree:
 
     facts: TreeFacts
     frame: OpenFrame
+
+
+class TreeMissing(ServiceError):
+    """404: a data set has no tree, for as long as its file is what it is."""
+
+    @classmethod
+    def because(cls, reason: str) -> TreeMissing:
+        """``reason`` is the end of a sentence about the data set."""
+        return cls(ErrorKind.NOT_FOUND, _missing(reason), headers=GATED)
 
 
 class LiveTrees:
@@ -137,7 +146,7 @@ class LiveTrees:
 
     @contextmanager
     def open(self, live: LiveSet) -> Iterator[OpenTree | Pending]:
-        """What is known of a tree, open while the block lasts. Raises ServiceError: 404 where it has none."""
+        """What is known of a tree, open while the block lasts. Raises TreeMissing, and ServiceError: 503."""
         science = live.subject.file
         etag = entity_tag([science], f"tree {_MADE_BY} {live.told!r} {self._limits.plane_pixels}")
         with self._kept(etag) as kept:
@@ -150,23 +159,24 @@ class LiveTrees:
                 return
             index, facts = self._index_of(kept)
             if not isinstance(facts, TreeFacts):
-                raise no_tree("nothing is known of it" if facts is None else facts.reason)
+                raise TreeMissing.because("nothing is known of it" if facts is None else facts.reason)
             yield OpenTree(facts, OpenFrame(index, kept.handle.read_at, kept.sha256))
 
     @contextmanager
     def open_frame(self, live: LiveSet, tree: OpenTree, frame: int) -> Iterator[OpenFrame | Pending]:
-        """A frame of a tree that is open, likewise."""
+        """A frame with data of a tree that is open, likewise."""
         if frame == tree.facts.first:
             yield tree.frame
             return
-        science = live.subject.file
-        etag = entity_tag([science], f"frame {_MADE_BY} {frame}")
+        science, most_bytes = live.subject.file, self._limits.result_bytes
+        run = tree.facts.run_of(frame, most_bytes)
+        etag = entity_tag([science], f"frames {_MADE_BY} {run}")
         with self._kept(etag) as kept:
             if kept is None:
-                yield Pending(etag, FrameMaking(self._source(science), frame, self._limits.result_bytes))
+                yield Pending(etag, FrameMaking(self._source(science), run, most_bytes))
                 return
             index, _ = self._index_of(kept)
-            yield OpenFrame(index, kept.handle.read_at, kept.sha256)
+            yield OpenFrame(index.of_plane(run.index(frame)), kept.handle.read_at, kept.sha256)
 
     @contextmanager
     def _kept(self, etag: str) -> Iterator[Kept | None]:
@@ -248,7 +258,9 @@ def _unknown() -> ServiceError:
 
 
 def no_tree(reason: str, hint: str | None = None) -> ServiceError:
-    """404: a data set has no tree; ``reason`` is the end of a sentence about it."""
-    return ServiceError(
-        ErrorKind.NOT_FOUND, f"There is no tree of this data set: {reason}.", hint, headers=GATED
-    )
+    """404: what is asked for has no tree; ``reason`` is the end of a sentence about it."""
+    return ServiceError(ErrorKind.NOT_FOUND, _missing(reason), hint, headers=GATED)
+
+
+def _missing(reason: str) -> str:
+    return f"There is no tree of this data set: {reason}."

@@ -1,8 +1,9 @@
-"""What the right to see the members of a tree goes by, as the current snapshot has it."""
+"""What the right to see the members of a tree, or rows of it, goes by, as the current snapshot has it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from hips.trees.held import Member
@@ -12,6 +13,9 @@ from vo_service.products.standing import Standing
 from vo_service.products.stored import FILE_COLUMNS, Claim, StoredFile, stored_file
 
 _ROW: Final = ("dataset_id", "origin", "obs_release_date")
+_STONE: Final = ("dataset_id", "withdrawn")
+_BEFORE: Final = timedelta(hours=1)
+"""A tree is made of rows that were read before the moment that it tells."""
 
 
 def find_standings(rows: StoredRows, members: Sequence[Member]) -> Iterator[Standing]:
@@ -36,3 +40,18 @@ def find_standings(rows: StoredRows, members: Sequence[Member]) -> Iterator[Stan
             yield Standing(member.name)
         else:
             yield Standing(member.name, (listed, *science.claims))
+
+
+def find_withdrawn(rows: StoredRows, built: datetime) -> Iterator[tuple[str, datetime]]:
+    """The data sets that have left the holdings since rows for a tree were read, and when, asked for with two
+    questions; those that were withdrawn shortly before may be among them. Raises EngineError."""
+    first = built.astimezone(UTC).replace(tzinfo=None) - _BEFORE
+    stones = rows.find("holdings.tombstone", _STONE, {}).to_pylist()
+    last: dict[str, datetime] = {}
+    for stone in stones:
+        name, withdrawn = stone["dataset_id"], stone["withdrawn"].replace(tzinfo=None)
+        if name is not None and withdrawn >= first:
+            last[name] = max(withdrawn, last.get(name, withdrawn))
+    there = rows.find_among("ivoa.obscore", ("dataset_id",), "dataset_id", list(last))
+    left = set(there.column("dataset_id").to_pylist())
+    return ((name, withdrawn) for name, withdrawn in last.items() if name not in left)

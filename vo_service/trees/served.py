@@ -50,6 +50,17 @@ class ServedTree:
         """Whether it shows pixels of data sets."""
         return self.held is not None and bool(self.held.names)
 
+    @property
+    def is_catalogue(self) -> bool:
+        """Whether it shows rows of data sets."""
+        return self.properties.get("dataproduct_type") == "catalog"
+
+    @property
+    def released(self) -> datetime:
+        """When it was built (UTC, to the minute)."""
+        found = datetime.fromisoformat(self.properties.get("hips_release_date") or "")
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -134,6 +145,7 @@ def open_tree(build: Build) -> ServedTree:
     try:
         properties = parse_properties((root / PROPERTIES).read_text(encoding="utf-8"))
         order = int(properties.get("hips_order") or "")
+        datetime.fromisoformat(properties.get("hips_release_date") or "")
     except (PropertiesError, ValueError) as error:
         raise StoreError(f"the properties of the tree {build.name} cannot be read: {error}") from error
     if not 0 <= order <= _DEEPEST:

@@ -21,6 +21,7 @@ from vo_service.products.shelf import Shelf
 from vo_service.settings import Settings
 from vo_service.trees.gate import Gate
 from vo_service.trees.handlers import TreeService
+from vo_service.trees.listing import Listing
 from vo_service.trees.live_handlers import LiveService
 from vo_service.trees.live_list import LiveList
 from vo_service.trees.live_making import PRELOADED
@@ -58,10 +59,11 @@ def open_trees(settings: Settings, parts: Surroundings) -> TreeService:
         settings.hips_plane_pixels,
     )
     trees = ServedTrees(Trees(settings.home / FOLDER))
-    return TreeService(trees, gate, parts.addresses, _live(settings, parts), listed)
+    listing = Listing(trees, gate, listed, parts.clock)
+    return TreeService(trees, gate, parts.addresses, listing, _live(settings, parts, listed.forget))
 
 
-def _live(settings: Settings, parts: Surroundings) -> LiveService:
+def _live(settings: Settings, parts: Surroundings, forget: Callable[[str], None]) -> LiveService:
     trees = LiveTrees(
         parts.shelf,
         parts.desk.results,
@@ -80,6 +82,8 @@ def _live(settings: Settings, parts: Surroundings) -> LiveService:
         lambda: _publisher(settings, parts.authority),
         parts.clock,
         settings.cut_slots + settings.cuts_queued,
+        min(settings.cut_slots, settings.cuts_per_client),
+        forget,
     )
 
 

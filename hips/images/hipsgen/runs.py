@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,8 +20,8 @@ from hips.images.hipsgen.harvest import check_owner, data_on, read_tile
 from hips.images.hipsgen.inputs import Read, pixels_of, write_image
 from hips.images.hipsgen.lots import Cells, Job
 from hips.images.hipsgen.zenithal import Zenithal
+from hips.images.survey import reason_of
 from hips.tiles.grid import pixel_side
-from vo_service.pixels.fits_header import FitsError
 from vo_service.pixels.sky_plane import SkyPlane
 
 _OVERLOOKED = 4.0
@@ -86,6 +86,8 @@ class Run:
                 return self._write(job, plane)
         except FieldFailed as error:
             failed[job.number] = error.reason
+            for folder in (self._values, self._weights):  # the tool looks at all images that are there
+                (folder / _source(job)).unlink(missing_ok=True)
             return None
 
     def _write(self, job: Job, plane: Plane) -> _Written | None:
@@ -147,26 +149,30 @@ class Run:
 
 @contextmanager
 def opened(field: Field) -> Iterator[Plane]:
-    """A field, open; what it raises when it is opened is FieldFailed."""
-    try:
-        context = field.open()
-        plane = context.__enter__()
-    except (OSError, FitsError) as error:
-        raise FieldFailed(field.name, str(error)) from error
-    try:
+    """A field, open; what it raises when it is opened or closed is FieldFailed, but for a full disk."""
+    with ExitStack() as stack:
+        with _faults_of(field):
+            plane = stack.enter_context(field.open())
         yield plane
-    finally:
-        context.__exit__(None, None, None)
+        with _faults_of(field):
+            stack.close()
+
+
+@contextmanager
+def _faults_of(field: Field) -> Iterator[None]:
+    """What a field raises as FieldFailed; a full disk is none of its faults."""
+    try:
+        yield
+    except Exception as error:
+        raise FieldFailed(field.name, reason_of(error)) from error
 
 
 def _failing(field: Field, read: Read) -> Read:
-    """The same, with what it raises as FieldFailed: it is another's disk that is not full."""
+    """The same, with what it raises as FieldFailed."""
 
     def attempt(x: Span, y: Span) -> Values | None:
-        try:
+        with _faults_of(field):
             return read(x, y)
-        except (OSError, FitsError) as error:
-            raise FieldFailed(field.name, str(error)) from error
 
     return attempt
 

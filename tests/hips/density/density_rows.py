@@ -35,6 +35,7 @@ class Look:
     """Instead of that of the footprint."""
     day: float = 0.0
     """Times and wavelengths follow from it."""
+    observation: str | None = None
 
     @property
     def region(self) -> str | None:
@@ -55,6 +56,7 @@ def batches_of(looks: Sequence[Look], size: int = 4, region: str = "seen") -> li
             "s_dec": pa.array([look.dec for look in looks], pa.float64()),
             "band_list": pa.array([look.bands for look in looks], pa.string()),
             "t_exptime": pa.array([look.seconds for look in looks], pa.float64()),
+            "obs_id": pa.array([look.observation for look in looks], pa.string()),
             "t_min": 57000.0 + days,
             "t_max": 57000.5 + days,
             "em_min": 1e-3 + 1e-5 * days,

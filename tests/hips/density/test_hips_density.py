@@ -19,6 +19,25 @@ from hips.trees.versions import Build, Trees
 
 TRIANGLE = ((150.0, 2.0), (150.2, 2.05), (150.05, 2.2))
 QUAD = ((359.95, -0.1), (0.1, -0.08), (0.12, 0.07), (359.9, 0.1))  # over RA 0, the equator, two base cells
+_WINDOW = Look(200.0, 30.0, 0.05, bands="6", seconds=400.0, observation="uid://A001/X1/X1")
+_OBSERVED = [
+    _WINDOW,
+    *[_WINDOW] * 3,  # its other windows
+    replace(_WINDOW, radius=0.06),  # the archive's row: the same time, not quite the same footprint
+    replace(_WINDOW, ra=200.04, seconds=350.0),  # another target that it touches, and looked at for less
+    replace(_WINDOW, dec=30.04, seconds=90.0, bands="6 7"),
+    replace(_WINDOW, ra=200.02, seconds=None),  # of which no time is known
+    replace(_WINDOW, radius=None, seconds=2000.0),  # one pixel in the middle
+    replace(_WINDOW, observation="uid://A001/X1/X2", seconds=50.0),
+    replace(_WINDOW, observation="uid://A001/X1/X2", seconds=70.0),
+    replace(_WINDOW, ra=200.03, observation="uid://A001/X1/X2", seconds=60.0),
+    replace(_WINDOW, observation="", seconds=1.0),
+    replace(_WINDOW, observation=None, seconds=1.0),  # as the one before: it stands for itself
+    replace(_WINDOW, ra=200.5, radius=0.3, bands="7", observation="uid://A001/X1/X3"),
+    replace(_WINDOW, ra=200.5, radius=0.2, bands="7", observation="uid://A001/X1/X3", seconds=500.5),
+    replace(_WINDOW, ra=200.6, radius=0.25, bands="7", observation="uid://A001/X1/X3", seconds=450.25),
+    replace(_WINDOW, ra=30.0, bands="7", observation="uid://A001/X1/X3"),  # far away
+]
 _LOOKS = [
     Look(150.1, 2.1, 0.05, bands="3"),
     Look(150.1, 2.1, 0.05, bands="3", seconds=30.0),
@@ -33,6 +52,7 @@ _LOOKS = [
     Look(80.0, -70.0, 0.02, bands="B/C x", seconds=float("inf")),
     Look(None, None, bands="6", seconds=1e6),  # nowhere
     Look(83.8, -5.4, 2.0, bands="3", seconds=0.125),  # degrees wide, over several tiles
+    *_OBSERVED,
 ]
 LOOKS = [replace(look, day=float(day)) for day, look in enumerate(_LOOKS)]
 
@@ -65,12 +85,13 @@ class Truth:
         return counts
 
     def exposure(self, band: str = "") -> dict[int, float]:
-        sums: dict[int, float] = defaultdict(float)
-        for look, pixels in zip(self.looks, self.pixels):
+        longest: dict[int, dict[object, float]] = defaultdict(dict)
+        for number, (look, pixels) in enumerate(zip(self.looks, self.pixels)):
             if in_band(look, band) and known(look.seconds):
+                observation = look.observation or number
                 for pixel in pixels:
-                    sums[pixel] += look.seconds
-        return sums
+                    longest[pixel][observation] = max(longest[pixel].get(observation, 0.0), look.seconds)
+        return {pixel: sum(by_observation.values()) for pixel, by_observation in longest.items()}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +126,7 @@ def pixels_of(build: Build) -> dict[int, float]:
 
 def test_there_is_a_tree_of_all_and_one_of_each_band(builds):
     words = {"3", "6", "7", "10", "b-c", "x"}
-    timed = {"3", "6", "10"}
+    timed = {"3", "6", "7", "10"}
     names = {"density", "exposure"} | {f"density-band-{word}" for word in words}
     assert builds.keys() == names | {f"exposure-band-{word}" for word in timed}
 
@@ -121,8 +142,8 @@ def test_each_pixel_has_the_number_of_data_sets_that_look_at_it(builds, truth, b
     assert all(found[pixel] == wanted[pixel] for pixel in wanted.keys() - truth.unsure)
 
 
-@pytest.mark.parametrize("band", ["", "3", "6", "10"])
-def test_each_pixel_has_the_sum_of_known_exposures(builds, truth, band):
+@pytest.mark.parametrize("band", ["", "3", "6", "7", "10"])
+def test_each_pixel_has_the_sum_of_known_exposures_of_observations(builds, truth, band):
     # where no data set's time is known there is no value, though one looks there
     found = pixels_of(builds[f"exposure-band-{band}" if band else "exposure"])
     wanted = truth.exposure(band)
@@ -155,7 +176,8 @@ def test_properties_say_what_is_shown(builds):
     assert [float(part) for part in told["hips_data_range"].split()] == [0.125, 1090.0]
     assert (float(told["t_min"]), float(told["t_max"])) == (57000.0, 57012.5)
     assert (float(told["em_min"]), float(told["em_max"])) == pytest.approx((1e-3, 1.1e-3 + 12e-5))
-    for word in ("t_exptime", "not known do not count", "band 3", "mean", "blank", "logarithmic"):
+    said = ("t_exptime", "obs_id", "counts once", "not known do not count", "band 3", "mean", "blank")
+    for word in (*said, "logarithmic"):
         assert word in told["obs_description"]
     assert "hips_bunit" not in dict(pairs_of((builds["density"].tree / "properties").read_bytes()))
 

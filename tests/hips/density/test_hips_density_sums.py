@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 
 from hips.density.footprints import PIXELS, TILES, Touched
 from hips.density.maps import is_name_of_map, maps_of
+from hips.density.observations import observed
 from hips.density.tallies import tally
 from hips.density.tiles import Limits, Sums
 from hips.mocs.owned import Owned
 
 CELLS = TILES * PIXELS
 EDGES = [0, 1, PIXELS - 1, PIXELS, PIXELS + 1, 5 * PIXELS, 64 * PIXELS, CELLS - PIXELS, CELLS - 1, CELLS]
+
+
+NOBODY = observed(*(np.empty(0, np.int64),) * 2, np.empty(0), 4)[2]
 
 
 @st.composite
@@ -50,7 +54,7 @@ def test_sums_are_those_of_all_spans(parts, data):
             inside = slice(max(0, first - tile * PIXELS), max(0, min(PIXELS, stop - tile * PIXELS)))
             count[inside] += counts[owner]
             amount[inside] += amounts[owner]
-        runs = Sums(touched, counts, amounts).tile(tile)
+        runs = Sums(touched, counts, amounts, NOBODY).tile(tile)
         if not count.any():
             assert runs is None
             continue
@@ -63,6 +67,44 @@ def test_sums_are_those_of_all_spans(parts, data):
         assert Counter(image[~np.isnan(image)].tolist()) == Counter(whole[~np.isnan(whole)].tolist())
 
 
+SECONDS = st.sampled_from([0.0, 0.25, 1.0, 2.5, 60.0])
+LOOKED = st.tuples(st.integers(0, 3), st.integers(-2, 4), SECONDS)
+
+
+@settings(max_examples=50)
+@given(
+    footprints=st.lists(spans(), max_size=12),
+    looked=st.lists(LOOKED, max_size=12),
+    at_once=st.sampled_from([1, 2, 1 << 20]),
+)
+def test_an_observation_counts_once_in_each_pixel(footprints, looked, at_once):
+    sky = np.zeros((4, 4 * PIXELS), dtype=bool)
+    for owner, first, stop in footprints:
+        sky[owner, first:stop] = True
+    touched = Touched(io.BytesIO())
+    for ahead in (0, 2):
+        edges = np.diff(np.pad(sky[ahead : ahead + 2], ((0, 0), (1, 1))).astype(np.int8), axis=1)
+        owner, first = np.nonzero(edges == 1)
+        touched.add(Owned(12, owner, first, np.nonzero(edges == -1)[1]), ahead)
+    longest: dict[int, np.ndarray] = {}
+    for owner, observation, seconds in looked:
+        seen = longest.get(observation, np.nan)
+        longest[observation] = np.fmax(seen, np.where(sky[owner], seconds, np.nan))
+    columns = [np.array([one[n] for one in looked], float if n == 2 else np.int64) for n in range(3)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hips.density.observations._SPANS_AT_ONCE", at_once)
+        counts, amounts, shared = observed(*columns, 4)
+        found = [Sums(touched, counts, amounts, shared).tile(tile) for tile in range(4)]
+    all_of_it = np.array([*longest.values(), np.full(4 * PIXELS, np.nan)])
+    wanted = np.where(np.isnan(all_of_it).all(axis=0), np.nan, np.nansum(all_of_it, axis=0))
+    for tile, runs in enumerate(found):
+        seen = np.full(PIXELS, np.nan)
+        if runs is not None:
+            values = np.where(runs.counts > 0, runs.amounts, np.nan)
+            seen[runs.edges[0] : runs.edges[-1]] = np.repeat(values[:-1], np.diff(runs.edges))
+        np.testing.assert_array_equal(seen, wanted[tile * PIXELS : (tile + 1) * PIXELS])
+
+
 LOOKS = st.builds(
     Look,
     ra=st.sampled_from([10.0, 10.1, None]),
@@ -71,6 +113,7 @@ LOOKS = st.builds(
     bands=st.sampled_from([None, "", "3", "3 6", "6 3", "10"]),
     seconds=st.sampled_from([None, 0.0, 0.1, 1e9 / 3.0, -1.0, 1e12, float("nan"), float("inf")]),
     text=st.sampled_from([None, None, "", "Circle ICRS 1 2 3", "nonsense"]),
+    observation=st.sampled_from([None, "", "uid://A001/X1/X1", "uid://A001/X1/X2"]),
 )
 
 
@@ -87,10 +130,14 @@ def test_tallies_count_every_row_once_whatever_their_order(looks, data):
     assert found == sum(
         (Counter({(text, tuple(bands.split())): n}) for (text, bands), n in keys.items()), Counter()
     )
-    known = [look.seconds for look in looks if look.seconds is not None and 0.0 <= look.seconds < 2.0**32]
+    known = [look for look in looks if look.seconds is not None and 0.0 <= look.seconds < 2.0**32]
     assert one.timed.sum() == len(known)
-    assert one.exposure.sum() == pytest.approx(sum(known), abs=1e-6 * len(known))
-    for column in ("pixel", "rows", "timed", "exposure", "digest"):
+    alone = sum(look.seconds for look in known if not look.observation)
+    assert one.exposure[one.observation == 0].sum() == pytest.approx(alone, abs=1e-6 * len(known))
+    longest = max((look.seconds for look in known if look.observation), default=0.0)
+    assert one.exposure[one.observation != 0].max(initial=0.0) == pytest.approx(longest, abs=1e-6)
+    assert len(set(one.observation)) <= 3
+    for column in ("pixel", "observation", "rows", "timed", "exposure", "digest"):
         np.testing.assert_array_equal(getattr(one, column), getattr(other, column))
     assert [m.name for m in maps_of(one)] == [m.name for m in maps_of(other)]
     assert [m.digest(one) for m in maps_of(one)] == [m.digest(other) for m in maps_of(other)]

@@ -1,4 +1,4 @@
-"""Planes as trees in one file: against numpy, and against the tiles that are made in full."""
+"""Planes as trees in files: against numpy, and against the tiles that are made in full."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_fields import ARCSEC, OpenFile, header_of, plane_of
 
-from hips.frames.making import MaskPlane, covered_by, make_frame
-from hips.frames.packed import FrameWriter, NoFrame, read_index, read_tile
+from hips.frames.making import HeldPlane, MaskPlane, make_frame, measured
+from hips.frames.packed import MOST_PLANES, FrameWriter, NoFrame, read_index, read_tile
 from hips.frames.trimmed import Trimmed, parent_of, trimmed
 from hips.images.resample import resample
 from hips.tiles import parents
@@ -91,7 +91,70 @@ def test_what_is_filled_is_where_the_deepest_tiles_have_values(made: Made) -> No
     assert made.filled == truth and truth == sorted(truth)
     opened = plane()
     mask = MaskPlane(opened.sky, np.isfinite(opened.array))
-    assert covered_by(mask, made.order, made.touched) == truth
+    values = sum(4 * int(entry["rows"]) * int(entry["columns"]) for entry in made.index.entries)
+    assert measured(mask, made.order, made.touched) == (truth, values)
+
+
+def test_no_plane_takes_more_than_all_places_with_values() -> None:
+    opened = plane(200.0)
+    order = order_for(200.0 * ARCSEC)
+    cells = touched_cells(opened.sky, opened.size, order)
+    filled, most = measured(MaskPlane(opened.sky, np.isfinite(opened.array)), order, cells)
+    for columns in (slice(0, 300), slice(350, 352), slice(500, 700)):
+        some = opened.array.copy()
+        some[:, columns] = np.nan
+        part, size = measured(HeldPlane(opened.sky, some), order, cells)
+        assert set(part) <= set(filled) and 0 < size <= most
+    assert size < most
+
+
+def test_planes_of_a_file_are_told_apart(made: Made) -> None:
+    opened = plane()
+    half = opened.array.copy()
+    half[:, :350] = np.nan
+    empty = np.full_like(half, np.nan)
+    buffer = io.BytesIO()
+    writer = FrameWriter(buffer.write)
+    for place, values in enumerate((opened.array, empty, half)):
+        if place:
+            writer.next_plane()
+        make_frame(HeldPlane(opened.sky, values), made.order, made.touched, writer)
+    writer.end(b"a note")
+    content = buffer.getvalue()
+
+    def read_at(offset: int, length: int) -> bytes:
+        return content[offset : offset + length]
+
+    index = read_index(read_at, len(content))
+    alone = Made(OpenFile(opened.sky, SIZE, half, None), 2.0)
+    for place, truth in ((0, made.index), (2, alone.index)):
+        found, source = index.of_plane(place), (made if place == 0 else alone)
+        assert found.brightest(made.order) == truth.brightest(made.order) is not None
+        for order in range(made.order + 1):
+            assert found.cells(order) == truth.cells(order)
+            for cell in found.cells(order):
+                tile = read_tile(read_at, found.find(order, cell)).whole()
+                np.testing.assert_array_equal(tile, source.tile(order, cell))
+    for place in (1, 3):
+        assert index.of_plane(place).cells(0) == [] and index.of_plane(place).brightest(0) is None
+        assert index.of_plane(place).find(0, index.cells(0)[0]) is None
+
+
+def test_a_file_has_room_for_so_many_planes() -> None:
+    buffer = io.BytesIO()
+    writer = FrameWriter(buffer.write)
+    tile = Trimmed(3, 4, np.ones((1, 1), np.float32))
+    writer.add(20, (12 << 40) - 1, tile)
+    for _ in range(MOST_PLANES - 1):
+        writer.next_plane()
+    writer.add(20, (12 << 40) - 1, tile)
+    with pytest.raises(ValueError, match="room for 64"):
+        writer.next_plane()
+    writer.end()
+    content = buffer.getvalue()
+    index = read_index(lambda offset, length: content[offset : offset + length], len(content))
+    for place in (0, MOST_PLANES - 1):
+        assert index.of_plane(place).cells(20) == [(12 << 40) - 1]
 
 
 def test_the_note_and_the_brightest_tile(made: Made) -> None:

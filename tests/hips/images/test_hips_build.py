@@ -12,6 +12,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from built_trees import TOLD, House
 from made_fields import ARCSEC, FileField, header_of
+from PIL import Image
 from tree_checks import CheckedTree, pairs_of, served_by, tile_positions
 
 from hips.images.build import Report
@@ -19,6 +20,7 @@ from hips.images.facts import read_facts
 from hips.images.resample import Reproject
 from hips.tiles.grid import order_for, pixel_side
 from hips.trees.held import read_held
+from hips.trees.layout import TileName
 
 
 @pytest.fixture
@@ -209,6 +211,50 @@ def test_a_field_that_changes_or_goes_changes_its_tiles(house):
     assert not third.build.tree.exists()
 
 
+def test_what_a_field_told_of_noise_and_peak_goes_with_it(house):
+    faint = house.field("faint", (10.0, 10.0), 2.0, (60, 50), level=1.0)
+    bright = house.field("bright", (90.0, 10.0), 2.0, (60, 50), level=4e4, noise=30.0)
+    told = dict(pairs_of((house.build([faint, bright]).build.tree / "properties").read_bytes()))
+    assert float(told["hips_pixel_cut"].split()[1]) > 3.9e4
+    later = [faint, house.field("later", (130.0, 10.0), 2.0, (60, 50), level=7.0)]
+    after = house.build(later)
+    tree = checked(after)
+    tree.all()
+    assert float(tree.told["hips_pixel_cut"].split()[1]) < 10.0
+    alone = House(house.directory / "alone") if (house.directory / "alone").mkdir() is None else house
+    same = dict(pairs_of((alone.build(later).build.tree / "properties").read_bytes()))
+    for key in ("hips_pixel_cut", "hips_processing"):
+        assert tree.told[key] == same[key] != told[key]  # as if it had never been there
+    assert read_facts(after.build.directory).transfer_from == ["faint", "later"]
+    brighter = house.field("brighter", (90.0, 10.0), 2.0, (60, 50), level=40.0, noise=0.03)
+    more = house.build([*later, brighter])
+    assert more.kept > more.made > 0  # those that come change nothing as long as pictures show enough of them
+    assert read_facts(more.build.directory).transfer_from == ["faint", "later"]
+    assert not house.build([*later, brighter]).changed
+
+
+def test_pictures_are_made_anew_where_the_first_fields_were_of_another_kind(house):
+    sun = house.field("sun", (10.0, 10.0), 2.0, (60, 50), level=1e7, noise=1e5)
+    first = house.build([sun])
+    usual = [
+        house.field(f"f{n}", (20.0 + 5 * n, 10.0), 2.0, (60, 50), noise=1.0, sources=[(30, 20, 100.0)])
+        for n in range(12)
+    ]
+    report = house.build([sun, *usual])
+    assert report.kept == 0
+    told = dict(pairs_of((report.build.tree / "properties").read_bytes()))
+    assert [float(part) for part in told["hips_pixel_cut"].split()] == pytest.approx([-3.0, 100.0], rel=0.2)
+    leaf = next(
+        tile for tile in read_held(report.build.directory).tiles() if tile.leaf and 50 < tile.high < 1e4
+    )
+    name = str(TileName(leaf.order, leaf.cell, "png"))
+    greys = np.asarray(Image.open(report.build.tree / name))
+    assert len(np.unique(greys)) > 50  # noise and source, where all was one grey
+    again = house.build([sun, *usual])
+    assert (again.changed, again.build) == (False, report.build)
+    assert not (first.build.tree / name).exists()
+
+
 def test_fields_that_cannot_be_had_are_told_and_left_out(house):
     good = house.field("good", (10.0, 10.0), 2.0)
     blank = house.field("blank", (20.0, 10.0), 2.0, level=np.nan)
@@ -297,6 +343,27 @@ def test_another_unit_is_another_tree(house):
     report = house.build(fields, describe=lambda names: replace(TOLD, unit="K", title="Another title"))
     assert (report.changed, report.made) == (True, 0)
     assert checked(report).told["obs_title"] == "Another title"
+
+
+def test_coverage_has_a_limit_and_is_never_coarser_than_the_deepest_tiles(house, monkeypatch):
+    # MOC-015, HIPS-081
+    field = house.field("f", (10.0, 10.0), 1.0, (300, 280))
+    whole = checked(house.build([field]))
+    assert whole.moc.max_order == whole.order + 3
+    half = len(whole.moc.uniq_hpx) // 2
+    sizes = {}
+    for most in (half, 1):
+        monkeypatch.setattr("hips.images.finish.COVERAGE_CELLS", most)
+        tree = checked(house.build([field.changed(str(most))]))
+        tree.all()
+        sizes[most] = len(tree.moc.uniq_hpx)
+        assert tree.moc.intersection(whole.moc) == whole.moc
+    assert 1 < sizes[half] <= half
+    assert tree.moc.max_order == tree.order  # of the last
+    assert set(tree.moc.flatten().tolist()) == {
+        int(path.name[4:].partition(".")[0])
+        for path in (house.trees.current("continuum-band-6").tree / f"Norder{tree.order}").rglob("*.png")
+    }
 
 
 def test_progress_is_told(house):

@@ -17,8 +17,9 @@ from built_trees import House
 from made_fields import FileField, OpenFile
 
 from hips.images.engine import choose
-from hips.images.errors import EngineFailed, EngineMissing, FieldFailed, ImagesError
+from hips.images.errors import EngineFailed, EngineMissing, FieldFailed, ImagesError, TreeRefused
 from hips.images.resample import Reproject
+from hips.trees.held import read_held
 from hips.trees.versions import Trees
 from vo_service.store.errors import DiskFull
 
@@ -210,6 +211,28 @@ def test_an_engine_that_fails_ends_the_build_and_one_field_that_does_not(house):
     assert {path.name for path in report.build.directory.iterdir()} == {
         "tree", "tiles.arrow", "members.arrow", "build.json",
     }  # fmt: skip
+
+
+def test_a_tree_that_is_refused_is_never_served(house):
+    # who looks at it sees all of it, beside the one that is served meanwhile
+    fields = [house.field("a", (10.0, 10.0), 2.0)]
+    first = house.build(fields)
+    seen = []
+
+    def refuse(tree: Path) -> None:
+        seen.append(tree)
+        assert read_held(tree.parent).names == ("a", "b")
+        assert (tree / "properties").is_file()
+        assert house.trees.current("continuum-band-6") == first.build
+        raise TreeRefused("it is not compatible")
+
+    more = [*fields, house.field("b", (50.0, 10.0), 2.0)]
+    with pytest.raises(TreeRefused, match="not compatible"):
+        house.build(more, look_at=refuse)
+    assert house.trees.current("continuum-band-6") == first.build
+    assert len(seen) == 1 and not seen[0].exists()
+    assert house.build(more, look_at=seen.append).build.tree == seen[1]
+    assert not house.build(more, look_at=seen.append).changed and len(seen) == 2  # what is served was seen
 
 
 def missing() -> Reproject:

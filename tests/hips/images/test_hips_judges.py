@@ -19,6 +19,7 @@ from hips.hipsgen.run import run
 from hips.hipsgen.tool import Tool, find_tool
 from hips.images.build import Report
 from hips.images.hipsgen.engine import HipsgenEngine
+from hips.images.resample import Reproject
 from hips.tiles.grid import order_for
 from hips.trees.held import read_held
 
@@ -79,10 +80,23 @@ def fields_of(house: House, kind: str) -> list[FileField]:
     return [house.field("deep", (83.8, -5.4), 0.05, (70, 60), sources=[(30, 30, 1.0)])]
 
 
-@pytest.mark.parametrize("kind", ["one", "overlapping", "of two depths", "deep"])
-def test_lint_says_fully_compatible_and_has_looked_at_tiles(house, tool, tmp_path, kind):
+@pytest.mark.parametrize(
+    ("engine", "kind"),
+    [
+        ("reproject", "one"),
+        ("reproject", "overlapping"),
+        ("reproject", "of two depths"),
+        ("reproject", "deep"),
+        ("hipsgen", "overlapping"),
+        ("hipsgen", "of two depths"),
+    ],
+)
+def test_lint_says_fully_compatible_and_has_looked_at_tiles(house, tool, tmp_path, engine, kind):
     # CHK-H21: the verdict, no error line, and tiles of three cells walked in both formats
-    tree = as_served(house.build(fields_of(house, kind)), tmp_path / "served")
+    made_by = HipsgenEngine(tool) if engine == "hipsgen" else Reproject()
+    report = house.build(fields_of(house, kind), engine=made_by)
+    assert report.left_out == {}
+    tree = as_served(report, tmp_path / "served")
     verdict = lint(tool, tree, tmp_path)
     assert verdict.errors == ()
     assert verdict.warnings == ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_fields import ARCSEC, OpenFile, header_of, plane_of
 
 from hips.images.errors import FieldFailed
-from hips.images.survey import Brightness, find_transfer, survey
+from hips.images.survey import Brightness, find_linear, find_transfer, survey
 from hips.tiles.grid import order_for
 from hips.tiles.touched import touched_cells
 
@@ -47,6 +47,7 @@ def test_a_field_is_surveyed():
         np.testing.assert_array_equal(found.cells, touched_cells(plane.sky, (400, 300), found.order))
     assert found.brightness.sigma == pytest.approx(2.0, rel=0.02)  # a source does not make it noisier
     assert found.brightness.peak == 1000.0
+    assert found.common == pytest.approx((-2.0 * 2.5758, 2.0 * 2.5758), rel=0.05)  # quantiles of a normal
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (2100, 1900), (700, 1300)])
@@ -98,3 +99,22 @@ def test_noise_is_seen_and_the_brightest_is_not_white_all_over():
     ramp = found.greys(np.array([[-3.0, -1.0, 0.0, 1.0, 3.0, 30.0, 300.0, 1000.0]], dtype=np.float32))[0]
     assert (np.diff(ramp.astype(int)) > 10).all()
     assert (ramp[0], int(ramp[-1]) >= 254) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(-101.0, -76.0), (1501.0, 1732.0), (-2.98, -1.85), (0.0, 3e-12), (-250.0, 400.0), (-4e7, -3.9e7)],
+)
+def test_values_far_from_zero_are_shown_in_proportion(low: float, high: float):
+    found = find_linear(low, high)
+    values = np.linspace(low, high, 1000, dtype=np.float32)
+    greys = found.greys(values[None])[0].astype(int)
+    straight = np.floor(1 + 254 * (values.astype(np.float64) - low) / (high - low))
+    assert np.abs(greys - np.clip(straight, 1, 255)).max() <= 1
+    assert (greys[0], greys[-1] >= 254) == (1, True)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -5.5, 1e-30, 2e20])
+def test_a_single_value_is_a_grey_in_the_middle(value: float):
+    greys = find_linear(value, value).greys(np.full((2, 2), value, dtype=np.float32))
+    assert (np.abs(greys.astype(int) - 128) <= 2).all()

@@ -53,7 +53,7 @@ def test_of_one_row_it_is_that_of_the_data_set(
 
 def test_many_fields_are_coarser() -> None:
     """MOC-015: one order for each doubling, once their borders are as long as a file may be."""
-    few, many, more = (map_of_fields(circles(count, 0.01), never) for count in (500, 1_900, 3_900))
+    few, many, more = (map_of_fields(circles(count, 0.01), never) for count in (500, 1_400, 3_000))
     assert few.order == 18 and many.order == 17 and more.order == 16
     assert max(each.volume for each in (few, many, more)) <= ANSWERS.volume
 

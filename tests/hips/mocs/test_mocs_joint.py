@@ -108,6 +108,13 @@ def test_maps_are_lowered_until_they_fit(axis: Axis, drawn: list[Box], most: int
     assert full.volume > most or found == full
 
 
+def test_maps_are_not_lowered_for_what_neighbours_share() -> None:
+    """# MOC-015, MOC-027: what counts is what a file lists, not the steps that it was joined from."""
+    nights = [(step, step + 1, 5, 6) for step in range(16)]
+    full = joined_map(rectangles_of(TIME, nights), TIME, 4, 1)
+    assert full.volume == 4 and fitted_map(rectangles_of(TIME, nights), TIME, 4, 1, 5) == full
+
+
 def test_maps_of_space_are_lowered_until_they_fit() -> None:
     random = np.random.default_rng(1)
     starts = np.sort(random.integers(0, 12 * 4**10, 5000)) << SPACE.shift(10)

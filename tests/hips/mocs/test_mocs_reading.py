@@ -1,4 +1,4 @@
-"""Maps of other writers: read without loss, odd ones with a remark, wrong ones refused."""
+"""Maps of other writers as uploads: read without loss, wrong ones refused."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
+from read_back import read_space_map
 
-from hips.mocs.reading import read_space_map
+from vo_service.dali.uploads import UploadFault
 from vo_service.sky import parse_moc
-from vo_service.sky.map_files import MapFault
 
 CELLS = st.lists(st.tuples(st.integers(0, 29), st.floats(0, 1, exclude_max=True)), min_size=1, max_size=30)
 
@@ -43,29 +43,20 @@ def test_rows_in_any_order_and_overlapping(drawn: list[tuple[int, float]], rando
     numbers = [4 * 4**order + cell for order, cell in cells] + [0] * zeros
     random.shuffle(numbers)
     found = read_space_map(table_of(numbers, MOCORD_S=max(order for order, _ in cells)))
-    assert found.moc == parse_moc(" ".join(f"{order}/{cell}" for order, cell in cells))
-    assert found.order == max(order for order, _ in cells)
-    assert any("0, which is no cell" in each for each in found.remarks) == (zeros > 0)
-    ranges = [(cell << 2 * (29 - order), (cell + 1) << 2 * (29 - order)) for order, cell in cells]
-    overlap = any(
-        one != two and one[0] < two[1] and two[0] < one[1] for one in ranges for two in ranges
-    ) or len(set(ranges)) < len(ranges)
-    assert any("overlap" in each for each in found.remarks) == overlap
+    assert found == parse_moc(" ".join(f"{order}/{cell}" for order, cell in cells))
 
 
 def test_a_child_behind_its_parent() -> None:
     """# MPY-19: the library keeps the child alone"""
     found = read_space_map(table_of([257, 4 * 4**4 + 4], MOCORD_S=4))
-    assert found.moc == parse_moc("3/1")
-    assert found.remarks == ("cells overlap: what several have counts once",)
+    assert found == parse_moc("3/1")
 
 
 def test_cells_that_are_finer_than_the_order() -> None:
     """# MPY-19"""
     for key in ("MOCORD_S", "MOCORDER"):
         found = read_space_map(table_of([4 * 4**8 + 5], **{"MOCORD_S": None, key: 5}))
-        assert (found.moc, found.order) == (parse_moc("8/5"), 8)
-        assert found.remarks == (f"{key} is 5, but there are cells of order 8",)
+        assert found == parse_moc("8/5")
 
 
 def test_ranges_that_are_loose() -> None:
@@ -73,8 +64,7 @@ def test_ranges_that_are_loose() -> None:
     step = 4**24
     rows = [8 * step, 9 * step, 0, 2 * step, 2 * step, 4 * step, 3 * step, 5 * step]
     found = read_space_map(table_of(rows, ORDERING="RANGE", MOCORD_S=5))
-    assert found.moc == parse_moc("5/0-4 8")
-    assert found.remarks == ("cells overlap: what several have counts once",)
+    assert found == parse_moc("5/0-4 8")
 
 
 @pytest.mark.parametrize("form", ["I", "J", "K", "1J"])
@@ -85,10 +75,9 @@ def test_old_files(form: str) -> None:
             [4, 5, 100], form, MOCVERS=None, MOCORD_S=None, MOCORDER=2, PIXTYPE="HEALPIX", COORDSYS="C  "
         )
     )
-    assert (found.moc, found.order) == (parse_moc("0/0-1 2/36"), 2)
-    assert found.remarks == ("there is no MOCVERS",)
-    bare = read_space_map(table_of([4], form, MOCVERS=None, MOCORD_S=None, ORDERING=None, COORDSYS=None))
-    assert bare.moc == parse_moc("0/0") and bare.order == 0 and len(bare.remarks) == 4
+    assert found == parse_moc("0/0-1 2/36")
+    bare = read_space_map(table_of([4], form, MOCVERS=None, ORDERING=None, COORDSYS=None))
+    assert bare == parse_moc("0/0")
 
 
 @given(CELLS, st.booleans())
@@ -108,8 +97,7 @@ def test_files_of_the_library(drawn: list[tuple[int, float]], old: bool) -> None
         json.dumps(theirs.serialize("json")).encode(),
     ):
         found = read_space_map(content)
-        assert np.array_equal(found.moc.pairs, theirs.to_depth29_ranges.astype(np.int64))
-        assert (found.order, found.remarks) == (29, ())
+        assert np.array_equal(found.pairs, theirs.to_depth29_ranges.astype(np.int64))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +112,7 @@ def test_files_of_the_library(drawn: list[tuple[int, float]], old: bool) -> None
 def test_ascii_of_any_writer(text: str) -> None:
     """# MPY-03, MPY-05, MOC-062, MOC-064, MOC-065"""
     found = read_space_map(text.encode())
-    assert (found.moc, found.order) == (parse_moc("1/1 2 4 2/12-14 21"), 8)
+    assert found == parse_moc("1/1 2 4 2/12-14 21")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +121,13 @@ def test_ascii_of_any_writer(text: str) -> None:
 def test_json_of_any_writer(content: str) -> None:
     """# MPY-04, MOC-067"""
     found = read_space_map(content.encode())
-    assert (found.moc, found.order) == (parse_moc("1/1-2"), 8)
+    assert found == parse_moc("1/1-2")
+
+
+@pytest.mark.parametrize("content", ['{"1": [1], "8": [], "1": [2]}', '{"s": {"1": [2], "1": [1], "1": []}}'])
+def test_json_that_tells_an_order_twice(content: str) -> None:
+    """The cells of both: what a parser of JSON does with equal names is its own affair (RFC 8259, 4)."""
+    assert read_space_map(content.encode()) == parse_moc("1/1-2")
 
 
 @pytest.mark.parametrize(
@@ -142,11 +136,13 @@ def test_json_of_any_writer(content: str) -> None:
         (b"0/12", "cells below 12"),  # MPY-12
         (b"30/12", "order from 0 to 29"),
         (b"1/3-1", "lower one first"),
-        (b"", "not a region"),
+        (b"", "the file is empty"),
         (b"t61/1 s29/0-2", "time or frequency"),
         (b'{"t": {"61": [1]}}', "time or frequency"),
         (b'[{"t": {"61": [0]}, "s": {"29": [0]}}]', "time or frequency"),
         (b'{"s": {"1": [1]}, "t": {"61": [0]}}', "time or frequency"),
+        (b'{"s": {"1": [1]}, "s": {"1": [2]}}', "JSON"),
+        (b'{"1": [1], "1": {}}', "JSON"),
         (b'{"1": [1.5]}', "JSON"),
         (b'{"1": [true]}', "JSON"),
         (b'{"30": [1]}', "order from 0 to 29"),
@@ -156,18 +152,19 @@ def test_json_of_any_writer(content: str) -> None:
         (table_of([4 * 4**29 + 12 * 4**29]), "no cell"),
         (table_of([4], MOCDIM="TIME"), "one of the sky"),
         (table_of([4], COORDSYS="G"), "not in ICRS"),
-        (table_of([4.0], "D"), "TFORM1"),
+        (table_of([4.0], "D"), "type 'D'"),
         (table_of([4], ORDERING="RING"), "ORDERING"),
-        (table_of([0, 4, 5], ORDERING="RANGE"), "ORDERING"),
+        (table_of([0, 4, 5], ORDERING="RANGE"), "'RANGE' and 3 numbers.*even count"),
+        (table_of([-4, 4], ORDERING="RANGE"), "negative number"),
         (table_of([5, 4], ORDERING="RANGE"), "ends before"),
         (table_of([0, 12 * 4**29 + 1], ORDERING="RANGE"), "range of cells"),
-        (table_of([4])[:2880], "no table of one column"),
-        (table_of([4])[:4000], "no table of one column"),
-        (table_of(np.arange(4, 2000))[:8640], "cannot be read"),
-        (b"SIMPLE  = nonsense", "cannot be read"),
+        (table_of([4])[:2880], "no binary table"),
+        (table_of([4])[:4000], "header of FITS extension 1 ends too early"),
+        (table_of(np.arange(4, 2000))[:8640], "more than the file holds"),
+        (b"SIMPLE  = nonsense", "header of FITS extension 0 ends too early"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_files_that_are_no_map_of_the_sky(content: bytes, told: str) -> None:
-    with pytest.raises(MapFault, match=told):
+    with pytest.raises(UploadFault, match=told):
         read_space_map(content)

@@ -15,7 +15,7 @@ from PIL import Image
 from hips.tiles.allsky import blank_allsky, place_of, put
 from hips.tiles.grid import quarter_of
 from hips.tiles.parents import halved, parent_of
-from hips.tiles.pictures import Transfer, jpeg_preview, png_greys, png_picture, png_tile
+from hips.tiles.pictures import Transfer, jpeg_preview, png_greys, png_picture, png_squares, png_tile
 
 finite = st.floats(-1e6, 1e6, width=32)
 
@@ -88,6 +88,19 @@ def test_a_png_is_the_tile_turned_once_with_what_is_blank_transparent():
     wide = png_picture(greys[:10, :37])
     assert Image.open(io.BytesIO(wide)).size == (37, 10)
     assert png_greys(wide).shape == (10, 37)
+
+
+@pytest.mark.parametrize(("side", "times"), [(512, 1), (256, 2), (32, 16), (1, 512)])
+def test_a_png_of_squares_is_that_of_the_pixels_one_by_one(side, times):
+    # HIPS-007, HIPS-025: blanks in it, and beside each other what differs by more than half of all greys
+    greys = np.random.default_rng(side).integers(0, 256, (side, side)).astype(np.uint8)
+    greys[: side // 3] = 0
+    content = png_squares(greys, times)
+    whole = greys.repeat(times, axis=0).repeat(times, axis=1)
+    np.testing.assert_array_equal(png_greys(content), whole)
+    seen = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
+    np.testing.assert_array_equal(seen[..., 1], whole)
+    np.testing.assert_array_equal(seen[..., 3], np.where(whole == 0, 0, 255))
 
 
 def test_pictures_of_others_are_told():

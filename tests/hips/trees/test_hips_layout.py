@@ -16,13 +16,13 @@ from hips.trees.properties import (
     parse_properties,
 )
 
-names = st.integers(0, 20).flatmap(
+names = st.integers(0, 29).flatmap(
     lambda order: st.builds(
         TileName,
         st.just(order),
         st.integers(0, 12 * 4**order - 1),
         st.sampled_from(["png", "fits", "jpg", "tsv"]),
-        st.sampled_from([0, 1, 17]),
+        st.sampled_from([0, 1, 17, 99_999_999]),
     )
 )
 
@@ -56,7 +56,12 @@ def test_names_of_allskys_are_read_as_they_were_written():
         "Norder3/Dir0/Npix9.png/", "Norder3/Dir0/../Npix9.png", "Norder4/Allsky.fits",
         "Norder3/Allsky_0.fits",
         "Norder3/Dir0/Npix1\u0663.png", "Norder3/Dir0/Npix9.png\n",
+        *(name.format("9" * 5000) for name in (
+            "Norder3/Dir0/Npix{}.fits", "Norder3/Dir{}/Npix9.fits", "Norder3/Dir0/Npix9_{}.png",
+            "Norder3/Allsky_{}.png", "Norder{}/Dir0/Npix9.png",
+        )),
     ],
+    ids=lambda path: path[:40],
 )  # fmt: skip
 def test_what_no_tile_can_have_as_its_name_is_none(path):
     # HIPS-001: no zero padding, case counts, the folder is that of the cell; HIPS-002

@@ -147,7 +147,13 @@ def test_who_is_killed_leaves_what_was_served_and_what_he_left_goes_with_the_nex
     process.wait()
     process.stdout.close()
     assert served(trees, "a") == "one"
-    assert len(list((trees.directory / "trees" / "a").iterdir())) == 2
+    drafts = trees.directory / "trees"
+    assert len(list((drafts / "a").iterdir())) == 2
+    (drafts / "never-was" / "20260101T000000-00000000" / "tree").mkdir(parents=True)
+    with trees.writing("a run that has nothing to do"):
+        assert len(list((drafts / "a").iterdir())) == 1
+        assert not (drafts / "never-was").exists()
+    assert served(trees, "a") == "one"
     build(trees, "a", "three")
     assert served(trees, "a") == "three"
-    assert len(list((trees.directory / "trees" / "a").iterdir())) == 2
+    assert len(list((drafts / "a").iterdir())) == 2

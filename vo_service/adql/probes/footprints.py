@@ -72,7 +72,8 @@ class FootprintProbe:
         for batch in ask(self.sql):
             keys, decisive = batch["footprint_id"], batch["decisive"].to_numpy(zero_copy_only=False)
             sure = decisive.astype(bool)
-            open_rows = np.flatnonzero(~sure & ~self._fails(batch, sure))
+            fails = self._fails(batch, sure)
+            open_rows = np.flatnonzero(~sure & ~fails)
             shapes = Shapes.of_texts(batch["region"].take(pa.array(open_rows)))
             verdicts = tested(_TESTS[self.test], shapes, mine, ask)
             sure[open_rows] = verdicts == 1

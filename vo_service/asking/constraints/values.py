@@ -16,6 +16,10 @@ POLARISATIONS: Final = tuple("I Q U V RR LL RL LR XX YY XY YX POLI POLA".split()
 """The labels of ObsCore's pol_states (SIA-044)."""
 
 
+MAP_CHARACTERS: Final = 250_000
+"""Of all maps together that a request has as texts: they are read at once, before its turn comes."""
+
+
 def span(text: str) -> Pair:
     """One number, which is an interval of its own, or two (SIA-020 to SIA-027)."""
     words = text.split()
@@ -48,6 +52,8 @@ def media_type(text: str) -> str:
 
 def coverage_map(text: str) -> Moc:
     """A map of the sky as ASCII MOC (MOC 2.0, section 4.3.2)."""
+    if len(text) > MAP_CHARACTERS:
+        raise ValueError(maps_too_long(len(text)))
     try:
         found = parse_moc(text)
     except RegionError as error:
@@ -55,6 +61,14 @@ def coverage_map(text: str) -> Moc:
     if found.count_of_cells > MOC_CELLS:
         raise ValueError(f"a map has at most {MOC_CELLS} cells, this one has {found.count_of_cells}")
     return found
+
+
+def maps_too_long(characters: int) -> str:
+    """What is said of maps that are too long to come as texts."""
+    return (
+        f"maps as texts have at most {MAP_CHARACTERS} characters together, got {characters};"
+        " a larger one comes as a file: UPLOAD=map,param:part"
+    )
 
 
 def _misread(text: str, error: RegionError) -> str:

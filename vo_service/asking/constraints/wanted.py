@@ -9,7 +9,8 @@ from typing import Any
 from vo_service.adql import MAX_TEXT
 from vo_service.asking.constraints.conditions import both, is_joined, named
 from vo_service.asking.constraints.maps import MapTerm
-from vo_service.asking.constraints.parameters import ID, MOST_VALUES, NUMBERS, POS, TABLE, Constraint
+from vo_service.asking.constraints.parameters import ID, MOC, MOST_VALUES, NUMBERS, POS, TABLE, Constraint
+from vo_service.asking.constraints.values import MAP_CHARACTERS, maps_too_long
 from vo_service.dali.errors import ServiceError, usage
 from vo_service.dali.parameters import Form
 from vo_service.query import Upload
@@ -96,6 +97,8 @@ def _values(form: Form, parameter: Constraint[Any]) -> tuple[Any, ...]:
             " request, two for each corner of a polygon.",
             "Send several requests, or upload the shapes to /tap as a table and join it.",
         )
+    if parameter is MOC and (length := sum(map(len, texts))) > MAP_CHARACTERS:
+        raise usage(f"MOC cannot be read: {maps_too_long(length)}.", "Or make them coarser.")
     if any("\x00" in text for text in texts):
         raise usage(f"{parameter.name} has a NUL character, which no value has.")
     return tuple(dict.fromkeys(form.every(parameter.parameter)))

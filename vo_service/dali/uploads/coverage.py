@@ -24,7 +24,7 @@ def read_ascii_moc(part: Part, limits: ReadLimits) -> Coverage:
     """A file such as ``4/30-33 38 5/136``. Raises UploadFault."""
     text = _text(part)
     try:
-        return _checked(map_of_ascii(text).moc)
+        return _checked(map_of_ascii(text))
     except MapFault as fault:
         raise UploadFault(str(fault)) from None
 
@@ -33,7 +33,7 @@ def read_json_moc(part: Part, limits: ReadLimits) -> Coverage:
     """A file such as ``{"4": [30, 31], "5": [136]}``. Raises UploadFault."""
     text = _text(part)
     try:
-        return _checked(map_of_json(text).moc)
+        return _checked(map_of_json(text))
     except MapFault as fault:
         raise UploadFault(str(fault)) from None
 
@@ -43,7 +43,7 @@ def coverage_of_column(keywords: Mapping[str, object], numbers: Numbers) -> Cove
     ranges = str(keywords.get("ORDERING")).upper().startswith("RANGE")
     _check_count(len(numbers) // 2 if ranges else len(numbers))
     try:
-        return _checked(map_of_column(keywords, numbers).moc)
+        return _checked(map_of_column(keywords, numbers))
     except MapFault as fault:
         raise UploadFault(str(fault)) from None
 

@@ -51,7 +51,6 @@ _TYPES = {
 }
 _UNSIGNED = {("short", 32768.0): "int", ("int", 2147483648.0): "long", ("unsignedByte", -128.0): "short"}
 _MAP_WORDS = ("MOCVERS", "MOCDIM", "ORDERING", "COORDSYS")
-_MAP_ORDERS = ("MOCORD_S", "MOCORDER")
 _SCALED = ("unsignedByte", "short", "int", "long", "float", "double")
 
 
@@ -317,7 +316,6 @@ def is_coverage(table: BinaryTable) -> bool:
     header = table.header
     return (
         text_value(header, "PIXTYPE") in (None, "HEALPIX")
-        and "ORDERING" in header
         and any(key in header for key in ("MOCORDER", "MOCORD_S", "MOCVERS", "MOCDIM"))
         and number_value(header, "TFIELDS") == 1
     )
@@ -331,5 +329,4 @@ def read_coverage(table: BinaryTable, content: Bytes, limits: ReadLimits) -> Cov
     limits.check()
     stored = content[table.start : table.start + table.rows * table.width].view(f">i{table.width}")
     words = {key: text_value(header, key) for key in _MAP_WORDS}
-    orders = {key: number_value(header, key) for key in _MAP_ORDERS}
-    return coverage_of_column({**words, **orders}, stored.astype(np.int64))
+    return coverage_of_column(words, stored.astype(np.int64))

@@ -18,7 +18,8 @@ from vo_service.dali.uploads.votable import read_votable
 
 _LOOKED_AT = 4096
 _XML = (b"<", b"\xef\xbb\xbf<", b"\xfe\xff\x00<", b"\xff\xfe<\x00", b"\x00<\x00", b"<\x00")
-_MOC = re.compile(rb"\s*[sS]?\d{1,2}/[\d\s,/-]*")
+_MOC = re.compile(rb"\s*(?:[sS]?\d{1,2}/[\d\s,/-]*|[tTfF]\d{1,2}/[\dtTfFsS\s,/-]*)")
+_JSON_MOC = re.compile(rb"\s*(?:\{|\[\s*\{)")  # a list is that of a map of two axes
 _OTHERS = {
     b"PK\x03\x04": "a ZIP archive",
     b"BZh": "packed by bzip2",
@@ -59,7 +60,7 @@ def _reader_of(head: bytes) -> _Reader:
         return read_parquet
     if head.lstrip().startswith(_XML):
         return _votable
-    if head.lstrip().startswith(b"{"):
+    if _JSON_MOC.match(head):
         return read_json_moc
     if _MOC.fullmatch(head):
         return read_ascii_moc

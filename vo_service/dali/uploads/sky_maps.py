@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _FLAT_ORDER: Final = 10
 """Of a map of pixels of one size: 12.6 million of them."""
+_PIXELS_AT_ONCE: Final = 1 << 18
 _MOST: Final = 1.01  # that a map may add up to: rounding, and pixels that were interpolated
 _DENSITY: Final = "PROBDENSITY"
 _PER_CELL: Final = ("PROB", "PROBABILITY")
@@ -176,11 +177,17 @@ class _Reader:
             side = 2**order
             raise UploadFault(f"the sky map has {count} pixels, {12 * side * side} belong to NSIDE {side}")
         if ordering == "RING":
+            values = self._nested(values, order)
+        return SkyMap(Density.of_pixels(values, self._limits.check), count, order)
+
+    def _nested(self, ring: Floats, order: int) -> Floats:
+        """The values of all pixels, whose order was RING."""
+        nested = np.empty_like(ring)
+        for at in range(0, len(ring), _PIXELS_AT_ONCE):
             self._limits.check()
-            values = values[
-                cdshealpix.to_ring(np.arange(len(values), dtype=np.uint64), order).astype(np.int64)
-            ]
-        return SkyMap(Density.of_pixels(values), count, order)
+            pixels = np.arange(at, min(at + _PIXELS_AT_ONCE, len(ring)), dtype=np.uint64)
+            nested[at : at + len(pixels)] = ring[cdshealpix.to_ring(pixels, order).astype(np.int64)]
+        return nested
 
     def _order(self, count: int | None) -> int:
         """The order of the pixels, by NSIDE, or by how many there are."""
@@ -199,6 +206,7 @@ class _Reader:
 
     def _per_sr(self, name: str, orders: Numbers) -> Floats:
         """The density in cells of these orders (one, or one each)."""
+        self._limits.check()
         values = self._numbers(name).astype(np.float64)
         wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0.0)))
         if len(wrong):
@@ -213,8 +221,8 @@ class _Reader:
             if unit not in _PER_SR:
                 raise UploadFault(f"the unit {unit[:40]!r} is not known, 'sr-1' is wanted", column=name)
             scale = np.array(_PER_SR[unit])
-        per_sr: Floats = values * scale
-        return per_sr
+        values *= scale
+        return values
 
     def _repeat(self, name: str) -> int:
         """Values in a row."""
