@@ -10,7 +10,7 @@ import pytest
 
 from hips.hipsgen.lint import Compatible, Verdict
 from hips.images.errors import TreeRefused
-from vo_service.commands import image_trees
+from vo_service.commands import tree_verdict
 from vo_service.commands.tree_work import TreeWork
 
 FULLY, MILDLY, NOT = Compatible.FULLY, Compatible.WITH_WARNINGS, Compatible.NOT
@@ -33,13 +33,13 @@ def test_a_tree_is_good_where_lint_has_looked_at_tiles_and_found_nothing(
 ) -> None:
     # CHK-H21
     complaints: list[str] = []
-    monkeypatch.setattr(image_trees, "find_tool", lambda *_: None)
-    monkeypatch.setattr(image_trees, "judge", lambda *_: verdict)
+    monkeypatch.setattr(tree_verdict, "find_tool", lambda *_: None)
+    monkeypatch.setattr(tree_verdict, "judge", lambda *_: verdict)
     settings = SimpleNamespace(hipsgen_jar=None, hipsgen_memory=0)
     console = SimpleNamespace(say=lambda _: None, complain=complaints.append)
     work: Any = SimpleNamespace(settings=settings, processes=1, scratch=tmp_path, console=console)
     try:
-        passed = image_trees._judge(cast(TreeWork, work), "continuum-band-6", tmp_path)
+        passed = tree_verdict.passes(cast(TreeWork, work), "continuum-band-6", tmp_path)
     except TreeRefused:
         assert verdict.errors or verdict.compatible is NOT
         passed = False

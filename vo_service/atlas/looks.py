@@ -82,11 +82,11 @@ def look(one: PublicSet, recipe: Recipe, places: Mapping[str, RootPlace]) -> Loo
     except (NoMap, NotComputable) as error:
         return Look(reason=str(error))
     assert view.sky is not None  # or there were no intensity
-    pixel, beam = view.sky.celestial.pixel_scale(), view.product.beam
+    celestial, beam = view.sky.celestial, view.product.beam
     found, channel = _primary_beam(one, view, runs, places)
     return Look(
-        pixel_scale=pixel,
-        resolution=pixel if beam is None else math.sqrt(beam.major * beam.minor) / 3600.0,
+        pixel_scale=celestial.finest_side(),
+        resolution=celestial.pixel_scale() if beam is None else math.sqrt(beam.major * beam.minor) / 3600.0,
         weight=UNKNOWN_NOISE if noise is None else 1.0 / noise**2,
         read_bytes=_read_bytes(one.science, view, stack, runs),
         beam=None if found is None else found.product_id,

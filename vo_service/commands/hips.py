@@ -36,8 +36,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--lint",
         action="store_true",
-        help="have hipsgen's LINT judge each new tree of images, density or exposure before it is served; those"
-        " of images that hipsgen made it judges always",
+        help="have hipsgen's LINT judge each new tree of images, density or exposure before it is served;"
+        " those of images that hipsgen made it judges always",
     )
 
 
