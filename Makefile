@@ -36,6 +36,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.adql
 	$(BIN)/python -m benchmarks.soda
+	$(BIN)/python -m benchmarks.hips
 
 # New versions on purpose only: rewrites both locks (needs uv on the PATH).
 lock:

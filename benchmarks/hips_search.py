@@ -35,11 +35,14 @@ from astropy.io import fits
 
 from benchmarks.discovery import rows_home
 from benchmarks.measure import RESULTS, show
+from benchmarks.rows import write_rows
 from benchmarks.serving import Served, serving
 from benchmarks.tap_client import Client, Reply
 
 _GOAL_MS = 100.0
 _MAXREC = "2000"
+_UNIONS = 0.05
+"""Of the footprints: mosaics as archives have them."""
 _COARSE, _FINE = 4, 8
 """Orders of the cells of a map of probability: far from the place of the event, and near it."""
 _NEAR = 5.0  # standard deviations
@@ -198,7 +201,9 @@ def main() -> None:
     with ExitStack() as parts:
         place = options.place or Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="vo-bench-")))
         place.mkdir(parents=True, exist_ok=True)
-        with serving(rows_home(place / "rows", options.rows, None), options.workers) as served:
+        home = place / "rows"
+        given = None if home.exists() else write_rows(place / "rows.parquet", options.rows, unions=_UNIONS)
+        with serving(rows_home(home, options.rows, given), options.workers) as served:
             for case in cases():
                 lons = random.uniform(0.0, 360.0, options.runs + 2)
                 lats = np.degrees(np.arcsin(random.uniform(-0.9, 0.5, options.runs + 2)))

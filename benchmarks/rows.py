@@ -1,9 +1,9 @@
 """Generated archive rows: as many as wanted, ALMA-like, in the archive's own columns; one Parquet file.
 
-One row is one spectral window of one target of one member OUS. Footprints are circles, polygons, and (of one
-in twenty rows) unions of the 7 to 60 circles of a mosaic; a tenth of the positions are shared by many rows.
-A row is about 1.3 kB wide, as were those that the incumbent took 5.3 minutes to load a million of. The same
-seed gives the same rows.
+One row is one spectral window of one target of one member OUS. Footprints are circles, polygons, and
+unions of the 7 to 60 circles of a mosaic where these are asked for; a tenth of the positions are shared by
+many rows. A row is about 1.3 kB wide, as were those that the incumbent took 5.3 minutes to load a million
+of. The same seed gives the same rows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 C = 299792458.0
 BATCH = 50_000
 BANDS = np.array([3, 4, 5, 6, 7, 8, 9, 10])
-UNIONS, POLYGONS = 0.05, 0.25
-"""Shares of the footprints; the rest are circles."""
+POLYGONS = 0.3
+"""Of the footprints that are no unions; the rest are circles."""
 BAND_EDGES_GHZ = {3: (84, 116), 4: (125, 163), 5: (163, 211), 6: (211, 275), 7: (275, 373), 8: (385, 500)}
 BAND_EDGES_GHZ |= {9: (602, 720), 10: (787, 950)}
 BAND_WEIGHTS = np.array([0.25, 0.07, 0.03, 0.36, 0.22, 0.04, 0.02, 0.01])
@@ -28,12 +28,16 @@ WORDS = (
 ).split()
 
 
-def write_rows(path: Path, rows: int, seed: int = 7) -> Path:
-    """Write ``rows`` generated archive rows to a Parquet file, in batches of bounded memory."""
+def write_rows(path: Path, rows: int, seed: int = 7, unions: float = 0.0) -> Path:
+    """Write ``rows`` generated archive rows to a Parquet file, in batches of bounded memory.
+
+    ``unions``: the share whose footprints are unions of circles, which not every service that is compared
+    with can read.
+    """
     random = np.random.default_rng(seed)
     writer: pq.ParquetWriter | None = None
     for start in range(0, rows, BATCH):
-        batch = _batch(random, start, min(BATCH, rows - start))
+        batch = _batch(random, start, min(BATCH, rows - start), unions)
         writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd", compression_level=1)
         writer.write_batch(batch)
     if writer:
@@ -52,17 +56,19 @@ def positions(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.n
     return np.where(famous, spot_ra[choice], ra), np.where(famous, spot_dec[choice], dec)
 
 
-def _regions(random: np.random.Generator, ra: np.ndarray, dec: np.ndarray, fov: np.ndarray) -> list[str]:
+def _regions(
+    random: np.random.Generator, ra: np.ndarray, dec: np.ndarray, fov: np.ndarray, unions: float
+) -> list[str]:
     out = []
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     for lon, lat, width, kind in zip(ra, dec, fov, random.random(len(ra))):
-        if kind >= UNIONS + POLYGONS:
+        if kind >= unions + (1.0 - unions) * POLYGONS:
             out.append(f"Circle ICRS {lon:.6f} {lat:.6f} {width / 2:.6f}")
-        elif kind >= UNIONS:
+        elif kind >= unions:
             corners = _beside(lon, lat, width / 2 * np.cos(angles), width / 2 * np.sin(angles))
             out.append(f"Polygon ICRS {corners}")
         else:
-            out.append(_mosaic(lon, lat, width, 7 + int(54 * kind / UNIONS)))
+            out.append(_mosaic(lon, lat, width, 7 + int(54 * kind / unions)))
     return out
 
 
@@ -88,7 +94,7 @@ def _text(random: np.random.Generator, count: int, words: int) -> pa.Array:
     return pool.take(pa.array(random.integers(0, 500, count)))
 
 
-def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatch:
+def _batch(random: np.random.Generator, start: int, count: int, unions: float) -> pa.RecordBatch:
     index = np.arange(start, start + count)
     mous = index // 4
     ra, dec = positions(random, count)
@@ -117,7 +123,7 @@ def _batch(random: np.random.Generator, start: int, count: int) -> pa.RecordBatc
         "s_ra": ra,
         "s_dec": dec,
         "s_fov": fov,
-        "s_region": _regions(random, ra, dec, fov),
+        "s_region": _regions(random, ra, dec, fov, unions),
         "s_resolution": resolution,
         "t_min": started,
         "t_max": started + exposure / 86400 * 1.5,

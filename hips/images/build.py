@@ -13,6 +13,7 @@ from hips.images import work
 from hips.images.crew import crew
 from hips.images.depth import Extent
 from hips.images.engine import Engine
+from hips.images.errors import ImagesError
 from hips.images.facts import Facts, read_facts, write_facts
 from hips.images.field import Field
 from hips.images.finish import Finished, finish
@@ -71,11 +72,15 @@ def build_tree(
     `survey.still_fits`) and all fields that it was found from are among the fields: it tells their noise and
     peak. ``moment`` (with its time zone) stands for now. Raises ValueError for two fields of one name,
     EngineFailed, DiskFull and StoreError, ImagesError where a process died, TreeRefused; the tree that was
-    served before is then served still.
+    served before is then served still, and each ImagesError tells the fields that were left out by then.
     """
     look = look_at or _take
     building = _Building(name, engine, trees, describe, processes, told or _silent, look, transfer)
-    return building.run(in_order(fields), moment or datetime.now(UTC))
+    try:
+        return building.run(in_order(fields), moment or datetime.now(UTC))
+    except ImagesError as error:
+        error.left_out = building.left_out
+        raise
 
 
 def _silent(doing: str, done: int, of: int) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class ImagesError(Exception):
     """The tree cannot be built; the text says what was wrong and what would be right."""
+
+    left_out: Mapping[str, str] = MappingProxyType({})
+    """Names of the fields of which it was known by then that they cannot be had, and why."""
 
 
 class EngineMissing(ImagesError):

@@ -307,6 +307,12 @@ def test_a_full_disk_ends_the_run_and_says_what_is_served(
     assert "trees that were done before are served" in err and "snapshot" not in err
 
 
+def blank(tree: Path) -> tuple[Array, fits.Header]:
+    """The image beside others, without a value."""
+    data, header = fits.getdata(tree / "M83_sci.cont.image.fits", header=True)
+    return np.full_like(data, np.nan), header
+
+
 FULLY, WARNED, NOT = Compatible.FULLY, Compatible.WITH_WARNINGS, Compatible.NOT
 VERDICTS = {
     "fully": (Verdict(FULLY, (), (), 2), True, 0),
@@ -336,13 +342,17 @@ def test_a_tree_is_judged_before_it_is_served(
             raise verdict
         return verdict
 
+    if not is_served:
+        fits.writeto(tree / "blank_sci.cont.image.fits", *blank(tree))
     run("ingest")
     monkeypatch.setattr("vo_service.commands.tree_verdict.find_tool", lambda *words: None)
     monkeypatch.setattr("vo_service.commands.tree_verdict.judge", judge_made)
     monkeypatch.setattr("vo_service.commands.hips.KINDS", (make_image_trees,))
     code, _, err = run("hips", "--lint")
     assert (code, NAME in Trees(tmp_path / "home" / "hips").served()) == (ends_with, is_served), err
-    assert is_served or "is not served" in err
+    if not is_served:
+        listed = (tmp_path / "home/hips/left-out.tsv").read_text().splitlines()
+        assert "is not served" in err and [line.split("\t")[1:3] for line in listed] == [[NAME, "failed"]]
 
 
 def test_a_judge_that_is_not_there_is_told_before_anything_is_built(

@@ -13,6 +13,9 @@ from vo_service.engines import EngineError, StoredRows
 
 TABLE = "holdings.product"
 BLANKS = {"string": "", "double": 0.0, "int16": 0, "int32": 0, "int64": 0}
+DAYS = [datetime(2021, 1, 1), datetime(2021, 1, 2, 3, 4, 5), datetime(2021, 2, 1)]
+STONES = {"gone": [1, 0], "left'; --": [0, 2, 1], "set-1": [2], None: [0]}
+"""When data sets were withdrawn; one of them is there all the same."""
 NAMES = ["a", "b", 'c"; DROP', "d'e", "f"]
 
 
@@ -32,11 +35,22 @@ def product(number: int, name: str) -> dict[str, object]:
     }
 
 
+def tombstones() -> pa.Table:
+    schema = published().storage["holdings.tombstone"].arrow_schema()
+    blank = {field.name: None if field.nullable else BLANKS.get(str(field.type)) for field in schema}
+    places = [(name, at) for name, days in STONES.items() for at in days]
+    told = [
+        blank | {"product_id": f"p-{number}", "dataset_id": name, "withdrawn": DAYS[at]}
+        for number, (name, at) in enumerate(places)
+    ]
+    return pa.Table.from_pylist(told, schema)
+
+
 @pytest.fixture(scope="module")
 def both(engines: Engines) -> TwoEngines:
     schema = published().storage[TABLE].arrow_schema()
     rows = pa.Table.from_pylist([product(*each) for each in enumerate(NAMES)], schema)
-    return engines.on({TABLE: rows})
+    return engines.on({TABLE: rows, "holdings.tombstone": tombstones()})
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["duckdb", "postgresql"])
@@ -84,6 +98,18 @@ class TestStoredRows:
         for wanted in ({"product_id": "none"}, {"product_id": []}, {"product_id": "a' OR '1'='1"}):
             found = rows.find(TABLE, ["product_id", "version"], wanted)
             assert found.num_rows == 0 and found.column_names == ["product_id", "version"]
+
+    def test_the_latest_moments_of_what_another_table_lacks(self, rows: StoredRows) -> None:
+        found = rows.latest_beyond("holdings.tombstone", "dataset_id", "withdrawn", TABLE)
+        wanted = {name: max(DAYS[at] for at in STONES[name]) for name in ("gone", "left'; --")}
+        assert dict(zip(*(found[name].to_pylist() for name in found.column_names), strict=True)) == wanted
+        assert found.column_names == ["dataset_id", "withdrawn"]
+        with pytest.raises(KeyError):
+            rows.latest_beyond("holdings.tombstone", "dataset_id", "no_column", TABLE)
+
+    def test_all_rows_are_not_asked_for(self, rows: StoredRows) -> None:
+        with pytest.raises(ValueError, match="all rows"):
+            rows.find(TABLE, ["product_id"], {})
 
     def test_what_is_not_stored_is_not_asked_for(self, rows: StoredRows) -> None:
         with pytest.raises(KeyError):

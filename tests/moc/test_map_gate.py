@@ -112,6 +112,16 @@ def test_what_a_client_has_is_refused_too(house: MapHouse) -> None:
         assert door.ask("/moc/holdings.fits", headers={"If-None-Match": tag}).status_code == 503
 
 
+def test_who_has_a_map_need_not_wait_until_it_is_made(house: MapHouse) -> None:
+    with opened(house) as door:
+        door.now = LATER
+        tag = door.map("holdings.json").headers["ETag"]
+    with opened(house) as door, patch.object(built_maps.BuiltFile, "work", side_effect=AssertionError):
+        door.now = LATER
+        again = door.ask("/moc/holdings.json", headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+
+
 def test_holdings_are_asked_once_for_a_snapshot(house: MapHouse) -> None:
     with (
         opened(house) as door,

@@ -374,6 +374,16 @@ def test_a_fault_is_found_without_a_look_at_every_cell(count: int, wrong: str, t
     assert refused.value.at == len(text) and looked.call_count < 5000
 
 
+def test_rows_of_cells_behind_many_orders_are_passed_as_fast() -> None:
+    rows = ("4/" + "1 " * 62 + "1\n") * 300
+    with (
+        patch.object(moc_texts, "_wanted_of", wraps=moc_texts._wanted_of) as looked,
+        pytest.raises(RegionError),
+    ):
+        parse_moc(rows + "x")
+    assert looked.call_count < 300 * 20
+
+
 def test_orders_named_too_often() -> None:
     with pytest.raises(RegionError, match="at most 100000 orders"):
         parse_moc("4/1 " * 100_001)

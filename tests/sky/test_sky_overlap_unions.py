@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+import tracemalloc
 
+import cdshealpix.nested
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -152,3 +154,43 @@ def test_regions_in_an_even_part_of_a_map_are_not_looked_through(monkeypatch: py
     found = overlaps(shapes, Density.of_moc(parse_moc("0/0-2")))
     assert found.amounts == pytest.approx(found.areas)
     assert overlaps(shapes, Density.of_moc(parse_moc("0/8-10"))).amounts.tolist() == [0.0, 0.0]
+
+
+HOLE = Not(Circle(10.02, 0.01, 0.9))
+WIDE: dict[str, Region] = {
+    "range": Range(0.0, 20.0, -10.0, 10.0),
+    "range-with-a-hole": Intersection((Range(0.0, 20.0, -10.0, 10.0), HOLE)),
+    "union-with-a-hole": Union((Circle(0.0, 0.0, 15.0), Circle(20.0, 0.0, 15.0), HOLE)),
+    "circles-apart": Union((Circle(0.0, 0.0, 5.0), Circle(20.0, 0.0, 5.0))),
+    "circles-that-meet": Union(tuple(Circle(10.0 + 2.0 * n, 0.0, 3.1) for n in range(-2, 3))),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_peak_in_the_middle_does_not_count_what_is_wrong_at_the_border(name: str) -> None:
+    """Against the sum over the pixels whose middles lie in the region."""
+    order, sigma = 9, math.radians(0.3)
+    pixels = np.arange(12 * 4**order, dtype=np.uint64)
+    lon, lat = cdshealpix.nested.healpix_to_lonlat(pixels, order)
+    xyz = np.stack(
+        [np.cos(lat.rad) * np.cos(lon.rad), np.cos(lat.rad) * np.sin(lon.rad), np.sin(lat.rad)], axis=1
+    )
+    ra, dec = np.radians([10.02, 0.01])
+    towards = [math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)]
+    density = np.exp((xyz @ towards - 1.0) / sigma**2)
+    density *= len(pixels) / (4.0 * math.pi * density.sum())
+    region = WIDE[name]
+    wanted = density[region.contains(xyz)].sum() * 4.0 * math.pi / len(pixels)
+    (found,) = overlaps(Shapes.of([region]), Density.of_pixels(density)).amounts
+    assert found == pytest.approx(wanted, abs=1.5e-3 if "hole" in name else 1e-4)
+
+
+def test_a_union_of_very_many_circles_takes_no_room_for_all_their_pairs() -> None:
+    many = Union(tuple(Circle(0.01 * (n % 60), 0.01 * (n // 60), 0.008) for n in range(1500)))
+    density = Density.of_moc(parse_moc("0/0-11"))
+    tracemalloc.start()
+    (found,) = overlaps(Shapes.of([many]), density).areas
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == pytest.approx(many.area(), rel=STATED_FOR_OTHERS)
+    assert peak < 100e6

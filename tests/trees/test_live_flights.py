@@ -191,6 +191,48 @@ def test_the_queue_of_a_client_has_an_end() -> None:
     within(test)
 
 
+def test_the_queue_has_its_end_also_for_what_comes_in_one_turn() -> None:
+    async def test() -> None:
+        flights, works = made(abreast=1, queued=2), [Work() for _ in range(20)]
+        waiting = [
+            asyncio.ensure_future(flights.join("me", str(key), work, Client().receive))
+            for key, work in enumerate(works)
+        ]
+        refused, _ = await asyncio.wait(waiting[3:])
+        assert {str(each.exception()) for each in refused} == {"3 results are made for you."}
+        for work in works:
+            work.over.set()
+        await asyncio.gather(*waiting[:3])
+        assert [work.begun for work in works] == [1] * 3 + [0] * 17
+        await flights.join("me", "3", works[3], Client().receive)  # there is room again
+
+    within(test)
+
+
+@pytest.mark.parametrize(
+    ("threads", "status", "told"),
+    [(4, 429, "for you before"), (1, 503, "for others")],
+    ids=["turn", "thread"],
+)
+def test_what_does_not_get_its_turn_in_time_is_told_so(threads: int, status: int, told: str) -> None:
+    async def test() -> None:
+        flights, long, late = Flights(threads, 1, 10, 0.2), Work(), Work()
+        at_work = asyncio.ensure_future(flights.join("me", "0", long, Client().receive))
+        await begun(long)
+        client = "me" if threads > 1 else "other"
+        with pytest.raises(ServiceError, match=told) as refused:
+            await asyncio.wait_for(flights.join(client, "1", late, Client().receive), 30.0)
+        assert (refused.value.status, late.begun) == (status, 0)
+        assert not at_work.done()  # what is at work takes the time that it takes
+        long.over.set()
+        late.over.set()
+        await at_work
+        await flights.join(client, "1", late, Client().receive)
+        assert late.begun == 1
+
+    within(test)
+
+
 @pytest.mark.parametrize("kind", [ErrorKind.LIMIT, ErrorKind.BUSY])
 def test_what_is_not_let_in_is_tried_again(kind: ErrorKind) -> None:
     async def test() -> None:

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from astropy.io import fits
-from live_fakes import Killed, Slow
+from live_fakes import BROKEN, Killed, OneBroken, Slow
 from live_house import Array, LiveDoor, LiveHouse, counted, disc, noise, opened, smooth
 from tree_house import RELEASED
 
@@ -136,6 +136,20 @@ def test_a_client_with_more_frames_than_it_may_have_made_waits(emptied: LiveHous
         paths = [f"{TILE}_{z}.png" for z in range(1, CHANNELS)]
         with patch.object(live_facts, "_RUN_PIXELS", 1):
             assert set(many(door, "cube-plain", paths)) == {200}
+
+
+def test_a_frame_that_cannot_be_read_takes_no_others_with_it(emptied: LiveHouse) -> None:
+    with opened(emptied) as door, patch.object(live_trees, "FrameMaking", OneBroken), counted() as seen:
+        door.properties("cube-plain")
+        frames = [z for z in range(1, CHANNELS - 1) for _ in range(4)]
+        told = many(door, "cube-plain", [f"{TILE}_{z}.png" for z in frames])
+        assert told == [404 if z == BROKEN else 200 for z in frames]
+        answer = door.tree("cube-plain", f"{TILE}_{BROKEN}.png")
+        assert (answer.status_code, "of the table cannot be" in answer.text) == (404, True), answer.text
+        truth = np.nanmean(cube()[1])
+        assert np.nanmean(door.values("cube-plain", f"{TILE}_1.fits")) == pytest.approx(truth, rel=0.02)
+    runs = [each.frames for each in seen if isinstance(each, FrameMaking)]
+    assert runs[0] == (0, 1, 2, 3) and runs.count((1,)) == runs.count((3,)) == 1
 
 
 def test_what_is_kept_is_not_made_again(door: LiveDoor) -> None:

@@ -13,7 +13,9 @@ from hips.trees.cell_sets import CellSet
 from vo_service.access import Rights
 from vo_service.products.standing import Standing
 from vo_service.products.stored import Claim
-from vo_service.trees.withheld import Closures, Withdrawals
+from vo_service.trees.members import Withdrawn
+from vo_service.trees.names import Names
+from vo_service.trees.withheld import Changes, Closures, Withdrawals, Withheld
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DATES = st.one_of(
@@ -36,7 +38,7 @@ def test_a_member_is_closed_while_any_claim_is(
 ) -> None:
     rights = Rights(unlisted_open)
     standings = [Standing(str(number), tuple(some)) for number, some in enumerate(claims)]
-    closures = Closures(Shown(), rights, standings, START, START, START)
+    closures = Closures(Shown(), rights, standings, START, START, Changes(START))
     for moment in (START + timedelta(hours=12 * each) for each in hours):
         closed = closures.at(moment).closed
         for number, some in enumerate(claims):
@@ -59,22 +61,63 @@ def test_the_date_of_a_tree_is_that_of_its_last_change() -> None:
     told = START + timedelta(days=1, seconds=59)
     dates = [START - timedelta(days=9), START + timedelta(days=3), START + timedelta(days=5)]
     standings = [standing(str(number), date) for number, date in enumerate(dates)]
-    closures = Closures(Shown(), Rights(False), standings, told, START, told)
+    closures = Closures(Shown(), Rights(False), standings, told, told, Changes(START))
     moments = [told, dates[1] - MINUTE, dates[1], dates[2], dates[2] + timedelta(days=1)]
     changed = [told.replace(second=0), told.replace(second=0), dates[1], dates[2], dates[2]]
     # a run that follows within the same minute tells a later date
     assert [closures.at(moment).since for moment in moments] == [each - MINUTE for each in changed]
     assert [len(closures.at(moment).closed) for moment in moments] == [2, 2, 1, 0, 0]
-    whole = Closures(Shown(), Rights(False), standings[:1], told, START, told)
+    whole = Closures(Shown(), Rights(False), standings[:1], told, told, Changes(START))
     assert whole.at(told).since is None
-    at_once = Closures(Shown(), Rights(False), [Standing("4")], START, START, START)
+    at_once = Closures(Shown(), Rights(False), [Standing("4")], START, START, Changes(START))
     assert at_once.at(START).since == START + MINUTE  # else it were that of the build
+
+
+def test_the_date_changes_with_what_is_shown_alone() -> None:
+    # HIPS-056: ingests that close nothing else, and those that open, leave no date that goes back
+    changes = Changes(START)
+
+    def after(days: int, *closed: str) -> Withheld:
+        told = START + timedelta(days=days)
+        standings = [Standing(name) for name in closed] + [standing("9", START)]
+        return Closures(Shown(), Rights(False), standings, told, told, changes).at(told)
+
+    assert after(1).since is None
+    dates = [after(2, "1"), after(3, "1"), after(4, "1", "2"), after(2, "1"), after(5, "1", "2"), after(6)]
+    assert [each.since for each in dates] == [START + timedelta(days) - MINUTE for days in (2, 2, 4, 4, 4, 6)]
+    assert not len(dates[-1].closed)
+    assert after(7).since == dates[-1].since
+
+
+def withdrawals(days: int, changes: Changes, last: datetime | None, *names: str) -> Withheld:
+    told = START + timedelta(days=days)
+    return Withdrawals(Withdrawn(Names(names), last), told, changes).at(told)
 
 
 def test_what_was_withdrawn_before_a_build_does_not_change_it() -> None:
     before, after = (START + timedelta(minutes=each) for each in (-5, 7))
-    naive = before.replace(tzinfo=None)
-    known = Withdrawals([("a", naive)], START).at(START)
-    assert (known.rows, known.since) == ({"a"}, None)
-    known = Withdrawals([("a", naive), ("b", after)], START).at(START)
-    assert (known.rows, known.since) == ({"a", "b"}, after - MINUTE)
+    known = withdrawals(1, Changes(START), before, "a")
+    assert (known.rows, known.since) == (Names(["a"]), None)
+    known = withdrawals(1, Changes(START), after, "b", "a")
+    assert (known.rows, known.since) == (Names(["a", "b"]), after - MINUTE)
+
+
+def test_an_ingest_that_began_before_a_build_changes_it() -> None:
+    changes = Changes(START)
+    assert withdrawals(-1, changes, None).since is None
+    began = START - timedelta(hours=2)
+    dates = [
+        withdrawals(1, changes, began, "a"),
+        withdrawals(2, changes, began, "a"),
+        withdrawals(3, changes, None),
+    ]
+    assert [each.since for each in dates] == [START + timedelta(days) - MINUTE for days in (1, 1, 3)]
+
+
+@given(st.sets(st.text(max_size=4), max_size=9), st.text(max_size=4))
+def test_names(names: set[str], other: str) -> None:
+    found = Names(names)
+    assert len(found) == len(names) and all(name.encode() in found for name in names)
+    assert (other.encode() in found) is (other in names)
+    assert found == Names(sorted(names, reverse=True))
+    assert (found == Names(names | {other})) is (other in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ from asked_in_process import Asked, running
 from tree_house import AUTHORITY, NOW, TreeHouse
 
 from vo_service.engines import EngineAway
+from vo_service.holdings import ingest
 from vo_service.trees import gate
 from vo_service.trees.row_tables import rows_left
 
@@ -67,6 +69,31 @@ def test_rows_of_what_was_withdrawn_are_left_out(tmp_path: Path) -> None:
         house.ingest()
         house.hips()
         assert names["far"] in "".join(tables(door).values())
+
+
+def test_rows_are_left_out_however_long_the_ingest_took(tmp_path: Path) -> None:
+    # it begins, and lays tombstones of that moment; trees are made of the old rows; it publishes
+    house = TreeHouse(tmp_path, tmp_path / "products")
+    for level, name in enumerate(("far", "coarse"), 1):
+        house.write(name, level)
+    house.ingest()
+    house.hips()
+    gone = house.names()["far"]
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Earlier:
+            return super().now(tz) - timedelta(hours=3)
+
+    with running(door := Asked(now=NOW), house.home, authority=AUTHORITY):
+        before, date = tables(door), told(door)["hips_release_date"]
+        assert gone in "".join(before.values())
+        house.file("far").unlink()
+        with patch.object(ingest, "datetime", Earlier):
+            house.ingest()
+        after = tables(door)
+        assert after.keys() == before.keys() and gone not in "".join(after.values())
+        assert told(door)["hips_release_date"] > date  # HIPS-056
 
 
 def test_what_cannot_be_told_is_not_shown(tmp_path: Path) -> None:

@@ -64,10 +64,12 @@ def make_image_trees(work: TreeWork) -> bool:
         except ImagesError as error:
             work.console.complain(f"{family.name}: {error}")
             went_well = False
-            continue
-        failures += [LeftOut(name, family.name, reason) for name, reason in report.left_out.items()]
-        _tell(work, report, len(family.fields))
-        went_well &= passed
+            left_out = error.left_out
+        else:
+            _tell(work, report, len(family.fields))
+            went_well &= passed
+            left_out = report.left_out
+        failures += [LeftOut(name, family.name, reason) for name, reason in left_out.items()]
     _withdraw(work, families)
     _tell_left_out(work, families.left_out, failures)
     return went_well and not failures

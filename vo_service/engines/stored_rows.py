@@ -30,11 +30,13 @@ class StoredRows:
         self, table: str, columns: Sequence[str], wanted: Mapping[str, str | Sequence[str] | None]
     ) -> pa.Table:
         """Rows of ``schema.table`` in which each column of ``wanted`` has its value, or one of its values, or
-        is empty where None is wanted, with the published types; all rows where nothing is wanted.
+        is empty where None is wanted, with the published types.
 
         ``columns`` are stored ones, hidden ones too. All rows come into memory: pick by ``lookup`` columns.
-        Raises EngineError, and KeyError for what is not stored.
+        Raises EngineError, KeyError for what is not stored, and ValueError where nothing is wanted.
         """
+        if not wanted:
+            raise ValueError(f"all rows of {table} are wanted")
         schema, fields, place = self._described(table, columns)
         parameters: list[str] = []
         conditions = []
@@ -48,8 +50,7 @@ class StoredRows:
             marks = [f"${len(parameters) + place}" for place in range(1, len(values) + 1)]
             parameters += values
             conditions.append(f"{quoted(schema.field(name).name)} IN ({', '.join(marks)})")
-        where = " AND ".join(conditions) or "TRUE"
-        text = f"SELECT {', '.join(map(quoted, fields.names))} FROM {place} WHERE {where}"
+        text = f"SELECT {', '.join(map(quoted, fields.names))} FROM {place} WHERE {' AND '.join(conditions)}"
         return self._rows(Statement(text, tuple(parameters)), fields)
 
     def find_among(self, table: str, columns: Sequence[str], name: str, values: Sequence[str]) -> pa.Table:
@@ -62,6 +63,19 @@ class StoredRows:
         )
         wanted = pa.table({name: pa.array(values, pa.string())})
         return self._rows(Statement(text, tables={_WANTED: wanted}), fields)
+
+    def latest_beyond(self, table: str, name: str, moment: str, other: str) -> pa.Table:
+        """The values of the column ``name`` of ``schema.table`` that the column of that name in the table
+        ``other`` does not have, each once, and the latest ``moment`` of its rows: columns of these two names.
+        Raises EngineError, and KeyError for what is not stored."""
+        _, fields, place = self._described(table, (name, moment))
+        _, _, beside = self._described(other, (name,))
+        key, time = quoted(name), quoted(moment)
+        text = (
+            f"SELECT {key}, MAX({time}) AS {time} FROM {place} AS a WHERE {key} IS NOT NULL "
+            f"AND NOT EXISTS (SELECT 1 FROM {beside} AS b WHERE b.{key} = a.{key}) GROUP BY {key}"
+        )
+        return self._rows(Statement(text), fields)
 
     def _described(self, table: str, columns: Sequence[str]) -> tuple[pa.Schema, pa.Schema, str]:
         """All columns of a table, those that are asked for, and what the engine calls it."""

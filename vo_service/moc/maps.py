@@ -19,6 +19,7 @@ from vo_service.asking.constraints import MOST_VALUES, TABLE, read_constraints
 from vo_service.asking.door import Door
 from vo_service.asking.queries import Asker, Queries
 from vo_service.asking.uploads import UPLOAD, UploadReader, check_uploads
+from vo_service.dali.conditions import Verdict, judge
 from vo_service.dali.errors import usage
 from vo_service.dali.forms import Body, read_body
 from vo_service.dali.multipart import BodyLimits, Parts
@@ -110,7 +111,10 @@ class CoverageMaps:
         file, wanted, name = await to_thread.run_sync(built, limiter=self._threads)
         content = file.content
         if content is None:
-            content = await self._made(request, file.work(self._door.seconds))
+            verdict = judge(request.headers, file.etag, file.modified, request.method)
+            # who has it already need not wait until it is made
+            wanting = verdict is Verdict.SEND
+            content = await self._made(request, file.work(self._door.seconds)) if wanting else b""
         if content is None:
             return Response(status_code=_GONE)
         return _sent(request, content, file.etag, file.modified, wanted, _titled(place.dimension, name))

@@ -20,7 +20,7 @@ _ORDER_AT_END = re.compile(r"(?:.*[^0-9])?([0-9]{1,2})", re.DOTALL)
 _CELLS = re.compile(r"[0-9\s,-]*+")
 _DASH = re.compile(r"(?<!\s)\s*+-\s*+")
 _ITEM = re.compile(r"([0-9]++)\s*+/|([0-9]++)(?:\s*+-\s*+([0-9]++))?+(?!\s*+/)")
-_ITEMS = re.compile(r"(?:[0-9]++(?:\s*+-\s*+[0-9]++)?+(?!\s*+/)[\s,]*+){64,4096}+")
+_ITEMS = re.compile(r"(?:[0-9]++(?:\s*+-\s*+[0-9]++)?+(?!\s*+/)[\s,]*+){16,4096}+")
 _BETWEEN = re.compile(r"[\s,]*")
 _ORDERS_AT_MOST: Final = 100_000
 """Times that a text may name an order; thirty are enough, and each takes as long as many cells."""

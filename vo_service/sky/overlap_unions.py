@@ -30,6 +30,7 @@ _DEEPER: Final = 8  # orders below those of a member's first cells to which unev
 _CROSSED: Final = 6  # the same of cells with more than one border
 _PAIRS_AT_ONCE: Final = 50_000
 _MEMBERS_AT_ONCE: Final = 5_000
+_MEMBERS_BY_ARCS: Final = 500  # of a union: all pairs of them are looked at together
 _NARROW: Final = 1.5  # radians of a cap of which the area is added up from its middle
 
 
@@ -101,7 +102,9 @@ class Mosaics:
         areas = np.full(len(self._regions), np.nan)
         mixed = np.zeros(len(self._regions), dtype=bool)
         mixed[self._owner[(self._shapes.kind != Kind.DISC) | self._is_hole]] = True
-        by_arcs = self.rows[~mixed[self.rows] & (radii[self.rows] < _NARROW)]
+        counts = np.bincount(self._owner, minlength=len(self._regions))
+        few = counts[self.rows] <= _MEMBERS_BY_ARCS
+        by_arcs = self.rows[few & ~mixed[self.rows] & (radii[self.rows] < _NARROW)]
         place = np.full(len(self._regions), -1)
         place[by_arcs] = np.arange(len(by_arcs))
         mine = np.flatnonzero(place[self._owner] >= 0)

@@ -118,8 +118,9 @@ def _amounts(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Around:
-    """What a map has round circles: per steradian at their centres (``level``), and the cells, not much
-    smaller than they are, that cover those round which it is not that everywhere."""
+    """What a map has round circles: per steradian, where that is the same everywhere round one, else 0
+    (``level``), and the cells, not much smaller than they are, that cover those round which it is not that
+    everywhere."""
 
     level: Floats
     cells: PieceCells
@@ -143,8 +144,10 @@ def _around(centre: Floats, radius: Floats, rows: Places, density: Density) -> _
                 there = np.ones(cells.shape, dtype=bool)
             shift = 2 * (ORDER - depth)
             even, level = density.even(cells << shift, (cells + 1) << shift)
-            other = there & ~(even & (level == levels[mine, None]))
-            left = np.logical_or.reduce(other, axis=1)
+            left = np.logical_or.reduce(there & ~(even & (level == levels[mine, None])), axis=1)
+            # from 0 on: what is wrong with a region's border must not count as much as the middle's peak
+            levels[mine[left]] = 0.0
+            other = there & ~(even & (level == 0.0))
             mine, cells, other = mine[left], cells[left], other[left]
             at, which = np.nonzero(other & near_circles(cells, depth, centre[mine], radius[mine]))
             parts.append((mine[at], cells[at, which], np.full(len(at), depth)))

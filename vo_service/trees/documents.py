@@ -40,7 +40,7 @@ def tree_address(address: str, name: str) -> str:
 def properties_text(tree: ServedTree, address: str, withheld: Withheld) -> bytes:
     """``properties``, with the address of the tree. Where pixels are closed nothing is told that was measured
     on any: neither the range of values nor how greys follow from them; the part of the sky is that which can
-    be seen, and the date that since when it is so (HIPS-056)."""
+    be seen. The date is that of the last change, as far as this process saw it (HIPS-056, `Changes`)."""
     return (
         properties_now(tree, withheld)
         .changed({"hips_service_url": tree_address(address, tree.name)})

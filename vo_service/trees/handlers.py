@@ -166,7 +166,9 @@ def _tiles(
 ) -> Content | None:
     """A tile, or all of an order; None where there is none. Raises OSError, FitsError, ValueError."""
     if withheld.rows:
-        return table_without(tree, str(wanted), MEDIA_TYPES[wanted.extension], withheld.rows)
+        changed = table_without(tree, str(wanted), MEDIA_TYPES[wanted.extension], withheld.rows)
+        if changed is not None:
+            return changed
     if isinstance(wanted, TileName):
         return tile_content(tree, wanted, asked)
     return allsky_content(tree, wanted, asked)

@@ -83,8 +83,9 @@ class Subject:
         return found.replace(second=0, microsecond=0)
 
 
-def listed_properties(subject: Subject, order: int, publisher: Publisher, now: datetime) -> Properties:
-    """What the list of the node repeats of the properties of a tree, from its rows alone (HIPS-111)."""
+def listed_properties(subject: Subject, publisher: Publisher, now: datetime) -> Properties:
+    """What the list of the node repeats of the properties of a tree, from its rows alone (HIPS-111). These
+    tell the size of pixels as a mean of both sides: not by which hips_order goes."""
     told = _description(subject, publisher, (subject.row.get("em_xel") or 1) > 1, None)
     return Properties.of(
         [
@@ -94,7 +95,6 @@ def listed_properties(subject: Subject, order: int, publisher: Publisher, now: d
             *(("obs_regime", regime) for regime in told.regimes),
             ("hips_release_date", fits_date(subject.released(now))),
             ("hips_frame", "equatorial"),
-            ("hips_order", order),
             ("hips_order_min", 0),
             ("hips_tile_format", FORMATS),
             ("hips_tile_width", WIDTH),

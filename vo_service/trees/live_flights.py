@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ _PAUSE: Final = 0.5
 """Seconds after which work that was not let in is tried again."""
 _NOT_NOW: Final = (ErrorKind.LIMIT, ErrorKind.BUSY)
 """Errors of work that was not let in."""
+_AGAIN: Final = "Try again in some seconds."
 _Key = tuple[str, str]
 
 
@@ -34,7 +36,7 @@ class _Flight:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """The work of one client, which is begun in the order in which it came."""
+    """The work of one client, which is begun in the order in which it came; ``flights``: not over yet."""
 
     abreast: asyncio.Semaphore
     flights: int = 0
@@ -46,12 +48,13 @@ class Flights:
     A client for tiles asks for tens of them at once, which may all be of one result: they take one thread,
     and count as one thing that the client waits for. Of different results ``abreast`` are worked at for one
     client, and up to ``queued`` wait for their turn: a client that looks through a cube is not to be told to
-    come again. So does work that was refused because others are at work, for as long as ``patience``
-    (seconds) lasts.
+    come again. So does work that was refused because others are at work. Nothing waits for longer than
+    ``patience`` (seconds) before it is begun.
     """
 
     def __init__(self, threads: int, abreast: int, queued: int, patience: float) -> None:
-        self._threads = CapacityLimiter(threads)
+        self._threads = asyncio.Semaphore(threads)
+        self._unlimited = CapacityLimiter(math.inf)
         self._abreast = abreast
         self._queued = queued
         self._patience = patience
@@ -62,8 +65,9 @@ class Flights:
         self, client: str, key: str, work: Callable[[Cancellation], None], receive: Receive
     ) -> None:
         """Wait for the work of that key, begun here where nobody waits for it yet. Raises what it raises,
-        ServiceError (429) where too much of that client waits already, and ClientGone once the client leaves;
-        the work is ended when the last one has left."""
+        ServiceError where too much of that client waits already or its turn does not come in time (429), or
+        no thread is free in time (503), and ClientGone once the client leaves; the work is ended when the
+        last one has left."""
         flight = self._flying.get((client, key))
         if flight is None:
             flight = self._begin((client, key), work)
@@ -81,51 +85,46 @@ class Flights:
                 self._end((client, key), flight)
 
     def _begin(self, key: _Key, work: Callable[[Cancellation], None]) -> _Flight:
-        lane = self._lanes.get(key[0])
-        if lane is not None and lane.flights >= self._abreast + self._queued:
-            raise ServiceError(
-                ErrorKind.LIMIT, f"{lane.flights} results are made for you.", "Try again in some seconds."
-            )
+        client = key[0]
+        lane = self._lanes.setdefault(client, _Lane(asyncio.Semaphore(self._abreast)))
+        if lane.flights >= self._abreast + self._queued:
+            raise ServiceError(ErrorKind.LIMIT, f"{lane.flights} results are made for you.", _AGAIN)
+        lane.flights += 1
         flight = _Flight()
-        flight.working = asyncio.ensure_future(self._worked(key[0], work, flight))
+        flight.working = asyncio.ensure_future(self._worked(lane, work, flight))
         self._flying[key] = flight
 
         def over(working: asyncio.Future[None]) -> None:
             self._forget(key, flight)
+            lane.flights -= 1
+            if not lane.flights:
+                del self._lanes[client]
             if not working.cancelled():
                 working.exception()  # seen, so that nobody reports it as lost
 
         flight.working.add_done_callback(over)
         return flight
 
-    async def _worked(self, client: str, work: Callable[[Cancellation], None], flight: _Flight) -> None:
+    async def _worked(self, lane: _Lane, work: Callable[[Cancellation], None], flight: _Flight) -> None:
         clock = asyncio.get_running_loop().time
         until = clock() + self._patience
-        async with self._lane(client):
+        async with _turn(lane.abreast, until, _not_your_turn):
             while True:
-                flight.is_at_work = True
                 try:
-                    await to_thread.run_sync(work, flight.cancellation, limiter=self._threads)
+                    async with _turn(self._threads, until, _no_thread):
+                        await self._at_work(work, flight)
                     return
                 except ServiceError as error:
                     if error.kind not in _NOT_NOW or clock() >= until:
                         raise
-                finally:
-                    flight.is_at_work = False
                 await asyncio.sleep(_PAUSE)
 
-    @asynccontextmanager
-    async def _lane(self, client: str) -> AsyncIterator[None]:
-        """While the block lasts it is the turn of some work of the client."""
-        lane = self._lanes.setdefault(client, _Lane(asyncio.Semaphore(self._abreast)))
-        lane.flights += 1
+    async def _at_work(self, work: Callable[[Cancellation], None], flight: _Flight) -> None:
+        flight.is_at_work = True
         try:
-            async with lane.abreast:
-                yield
+            await to_thread.run_sync(work, flight.cancellation, limiter=self._unlimited)
         finally:
-            lane.flights -= 1
-            if not lane.flights:
-                del self._lanes[client]
+            flight.is_at_work = False
 
     def _end(self, key: _Key, flight: _Flight) -> None:
         """Nobody waits any more; whoever comes now begins anew."""
@@ -137,3 +136,28 @@ class Flights:
     def _forget(self, key: _Key, flight: _Flight) -> None:
         if self._flying.get(key) is flight:
             del self._flying[key]
+
+
+@asynccontextmanager
+async def _turn(
+    places: asyncio.Semaphore, until: float, too_late: Callable[[], ServiceError]
+) -> AsyncIterator[None]:
+    """One of the places, while the block lasts. Raises what ``too_late`` gives where none is free until then,
+    by the clock of the event loop."""
+    try:
+        async with asyncio.timeout_at(until):
+            await places.acquire()
+    except TimeoutError as error:
+        raise too_late() from error
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def _not_your_turn() -> ServiceError:
+    return ServiceError(ErrorKind.LIMIT, "Other results are made for you before this one.", _AGAIN)
+
+
+def _no_thread() -> ServiceError:
+    return ServiceError(ErrorKind.BUSY, "The service makes results for others at present.", _AGAIN)

@@ -31,7 +31,7 @@ from vo_service.trees.documents import PAGE_POLICY, with_base
 from vo_service.trees.files import Asked, Content, made_here
 from vo_service.trees.live_documents import coverage_of, properties_of
 from vo_service.trees.live_flights import Flights
-from vo_service.trees.live_making import TreeMaking
+from vo_service.trees.live_making import FrameMaking, TreeMaking
 from vo_service.trees.live_tiles import allsky_content, preview_content, tile_content
 from vo_service.trees.live_trees import (
     GATED,
@@ -49,9 +49,9 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _HTML: Final = "text/html; charset=utf-8"
 _ROOT: Final = (PROPERTIES, PAGE, COVERAGE, PREVIEW)
 _THREADS: Final = 16
-_TRIES: Final = 4
-"""Times that something is looked for: what is known of a tree, its frame, and again where one of them was
-removed meanwhile to make room."""
+_TRIES: Final = 5
+"""Times that something is looked for: what is known of a tree, its frame with others, that frame alone, and
+again where one of them was removed meanwhile to make room."""
 _QUEUED: Final = 256
 """Results that wait to be made for one client: a cube of larger planes may have a frame in each."""
 _PATIENCE: Final = 60.0
@@ -116,10 +116,17 @@ class LiveService:
             found = await to_thread.run_sync(self._look, wish, limiter=self._threads)
             if isinstance(found, Content):
                 return found
-            make = partial(self._make_tree, wish.name) if isinstance(found.making, TreeMaking) else self._make
-            making = partial(make, found, ForClient(self._workshop, client))
+            making = partial(self._maker(wish.name, found), found, ForClient(self._workshop, client))
             await self._flights.join(client, found.etag, making, request.receive)
         raise ServiceError(ErrorKind.UNAVAILABLE, "The service has no room to keep this tree at present.")
+
+    def _maker(self, name: str, pending: Pending) -> Callable[[Pending, ForClient, Cancellation], None]:
+        match pending.making:
+            case TreeMaking():
+                return partial(self._make_tree, name)
+            case FrameMaking(frames=frames) if len(frames) > 1:
+                return self._make_run
+        return self._make
 
     def _make(self, pending: Pending, computing: ForClient, cancellation: Cancellation) -> None:
         made = self._results.computed(pending.etag, pending.making, computing, cancellation)
@@ -136,6 +143,16 @@ class LiveService:
             if error.kind in (ErrorKind.CONFLICT, ErrorKind.GONE):
                 self._forget(name)
             raise
+
+    def _make_run(self, pending: Pending, computing: ForClient, cancellation: Cancellation) -> None:
+        """The same of several frames. Where one of them cannot be had, none is made: whoever waits for any
+        looks again, and has it made alone."""
+        try:
+            self._make(pending, computing, cancellation)
+        except ServiceError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            self._trees.take_apart(pending)
 
     def _look(self, wish: Wish) -> Content | Pending:
         """What is wanted, or what has to be made first."""

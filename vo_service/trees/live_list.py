@@ -7,11 +7,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from hips.tiles.grid import DEEPEST, order_for, pixel_side
+from hips.tiles.grid import DEEPEST, pixel_side
 from hips.trees.properties import list_record
 from vo_service.access import ANONYMOUS, Rights
 from vo_service.adql import AdqlError
@@ -34,7 +34,7 @@ _FRESH: Final = 300.0
 """Seconds for which an answer holds, unless there is another snapshot: what opens meanwhile comes later."""
 _BATCH: Final = 10_000
 _QUERY: Final = (
-    "SELECT TOP {most} dataset_id, s_pixel_scale, {columns} FROM ivoa.obscore "
+    "SELECT TOP {most} dataset_id, {columns} FROM ivoa.obscore "
     "WHERE dataset_id IS NOT NULL AND dataproduct_type IN ('image', 'cube') AND s_pixel_scale >= {smallest} "
     "AND s_xel1 * s_xel2 <= {pixels} AND data_rights = 'Public' AND obs_release_date IS {known} "
     "ORDER BY {order}"
@@ -53,7 +53,16 @@ class _Listed:
 
     snapshot: int
     asked: float
-    subjects: tuple[tuple[Subject, int], ...]
+    subjects: tuple[Subject, ...]
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Forgotten:
+    """The names that are listed no more of those that were listed of a snapshot; they only become more."""
+
+    snapshot: int | None = None
+    names: set[str] = field(default_factory=set)
 
 
 class LiveList:
@@ -80,55 +89,56 @@ class LiveList:
         self._lock = threading.Lock()
         self._last: _Listed | None = None
         self._forgotten_lock = threading.Lock()
-        self._forgotten: tuple[int | None, frozenset[str]] = None, frozenset()
+        self._forgotten = _Forgotten()
         self._outage = Outage(_log, "trees of single data sets are not listed")
 
     def state(self) -> object:
         """Another one whenever another list may follow from the holdings. Raises as `records`."""
-        return self._number(), self._forgotten
+        forgotten = self._forgotten
+        return self._number(), forgotten.snapshot, len(forgotten.names)
 
     def forget(self, name: str) -> None:
         """A data set turned out to have no tree, whatever its row tells: it is not listed any more, until
-        there is another snapshot. Does not wait for a list that is being asked for."""
-        try:
-            number = self._newest()
-        except StoreError:
+        there is another snapshot. One that is not listed, or not yet, changes nothing. Does not wait for a
+        list that is being asked for."""
+        last = self._last
+        if last is None or name not in last.names:
             return
         with self._forgotten_lock:
-            known = self._forgotten[1] if self._forgotten[0] == number else frozenset()
-            if name not in known:
-                self._forgotten = number, known | {name}
+            if self._forgotten.snapshot != last.snapshot:
+                self._forgotten = _Forgotten(last.snapshot)
+            self._forgotten.names.add(name)
 
     def records(self, address: str) -> list[str]:
         """A record for each tree, in the order of the list (HIPS-111 to -113). Raises ServiceError (503)
         where the holdings cannot be asked."""
         publisher, now = self._publisher(), self._clock()
         return [
-            list_record(
-                listed_properties(subject, order, publisher, now), tree_address(address, subject.name)
-            )
-            for subject, order in self._subjects()
+            list_record(listed_properties(subject, publisher, now), tree_address(address, subject.name))
+            for subject in self._subjects()
         ]
 
     def names(self) -> list[str]:
         """Of the data sets that are listed. Raises as `records`."""
-        return [subject.name for subject, _ in self._subjects()]
+        return [subject.name for subject in self._subjects()]
 
-    def _subjects(self) -> list[tuple[Subject, int]]:
+    def _subjects(self) -> list[Subject]:
         if not self._most or self._number() is None:
             return []
         try:
             with self._lock, self._current.use() as (snapshot, engine):
                 last = self._last
                 if last is None or last.snapshot != snapshot.number or time.monotonic() - last.asked > _FRESH:
-                    last = _Listed(snapshot.number, time.monotonic(), self._asked(snapshot, engine))
-                    self._last = last
+                    asked, subjects = time.monotonic(), self._asked(snapshot, engine)
+                    names = frozenset(subject.name for subject in subjects)
+                    self._last = last = _Listed(snapshot.number, asked, subjects, names)
         except (AdqlError, EngineError, StoreError) as error:
             self._outage.note(error)
             raise _away() from error
-        number, names = self._forgotten
-        without = names if number == last.snapshot else frozenset()
-        return [each for each in last.subjects if each[0].name not in without]
+        forgotten = self._forgotten
+        if forgotten.snapshot != last.snapshot:
+            return list(last.subjects)
+        return [subject for subject in last.subjects if subject.name not in forgotten.names]
 
     def _number(self) -> int | None:
         """Of the newest snapshot. Raises ServiceError while nobody is to ask, or nobody can tell."""
@@ -140,7 +150,7 @@ class LiveList:
             self._outage.note(error)
             raise _away() from error
 
-    def _asked(self, snapshot: Snapshot, engine: Engine) -> tuple[tuple[Subject, int], ...]:
+    def _asked(self, snapshot: Snapshot, engine: Engine) -> tuple[Subject, ...]:
         rows = self._answer(snapshot, engine, "NOT NULL", "obs_release_date DESC, dataset_id", self._most)
         if len(rows) < self._most and self._rights.unlisted_open:
             rows += self._answer(snapshot, engine, "NULL", "dataset_id", self._most - len(rows))
@@ -154,7 +164,7 @@ class LiveList:
             if file is None or file.fault is not None or file.product_id in blank:
                 continue
             if all(self._rights.is_open(each.origin, each.release_date, now) for each in file.claims):
-                found.append((Subject(file, row, True), order_for(row["s_pixel_scale"] / 3600.0)))
+                found.append(Subject(file, row, True))
         return tuple(found)
 
     def _answer(self, snapshot: Snapshot, engine: Engine, known: str, order: str, most: int) -> list[Row]:

@@ -121,6 +121,7 @@ class LiveTrees:
         self._limits = limits
         self._opened: Last[tuple[FrameIndex, TreeFacts | NoTree | None]] = Last(_REMEMBERED)
         self._known: Last[tuple[Told, dict[str, Any]]] = Last(_REMEMBERED)
+        self._apart: Last[bool] = Last(_REMEMBERED)
 
     def find(self, name: str, viewer: Viewer, address: str) -> LiveSet:
         """A data set by its name. Raises Closed where the viewer may not see it, and ServiceError: 404 where
@@ -170,13 +171,21 @@ class LiveTrees:
             return
         science, most_bytes = live.subject.file, self._limits.result_bytes
         run = tree.facts.run_of(frame, most_bytes)
-        etag = entity_tag([science], f"frames {_MADE_BY} {run}")
+        etag = _tag_of_run(science, run)
+        if len(run) > 1 and self._apart.among([etag]):
+            run = (frame,)
+            etag = _tag_of_run(science, run)
         with self._kept(etag) as kept:
             if kept is None:
                 yield Pending(etag, FrameMaking(self._source(science), run, most_bytes))
                 return
             index, _ = self._index_of(kept)
             yield OpenFrame(index.of_plane(run.index(frame)), kept.handle.read_at, kept.sha256)
+
+    def take_apart(self, run: Pending) -> None:
+        """Make each frame of a run by itself from now on, for as long as this is remembered: one that cannot
+        be had takes no others with it."""
+        self._apart.keep({run.etag: True})
 
     @contextmanager
     def _kept(self, etag: str) -> Iterator[Kept | None]:
@@ -250,6 +259,10 @@ class LiveTrees:
             return self._newest() is None
         except StoreError:
             return False
+
+
+def _tag_of_run(science: StoredFile, run: tuple[int, ...]) -> str:
+    return entity_tag([science], f"frames {_MADE_BY} {run}")
 
 
 def _unknown() -> ServiceError:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
+
+import pyarrow.compute as pc
 
 from hips.trees.held import Member
 from vo_service.atlas.looks import is_of
 from vo_service.engines import StoredRows
 from vo_service.products.standing import Standing
 from vo_service.products.stored import FILE_COLUMNS, Claim, StoredFile, stored_file
+from vo_service.trees.names import NO_NAMES, Names
 
 _ROW: Final = ("dataset_id", "origin", "obs_release_date")
-_STONE: Final = ("dataset_id", "withdrawn")
-_BEFORE: Final = timedelta(hours=1)
-"""A tree is made of rows that were read before the moment that it tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Data sets that are not in the holdings any more, and when the last of them was withdrawn (UTC; None of
+    none), which is when the ingest that did it began: its snapshot may be hours younger."""
+
+    names: Names = NO_NAMES
+    last: datetime | None = None
 
 
 def find_standings(rows: StoredRows, members: Sequence[Member]) -> Iterator[Standing]:
@@ -42,16 +52,9 @@ def find_standings(rows: StoredRows, members: Sequence[Member]) -> Iterator[Stan
             yield Standing(member.name, (listed, *science.claims))
 
 
-def find_withdrawn(rows: StoredRows, built: datetime) -> Iterator[tuple[str, datetime]]:
-    """The data sets that have left the holdings since rows for a tree were read, and when, asked for with two
-    questions; those that were withdrawn shortly before may be among them. Raises EngineError."""
-    first = built.astimezone(UTC).replace(tzinfo=None) - _BEFORE
-    stones = rows.find("holdings.tombstone", _STONE, {}).to_pylist()
-    last: dict[str, datetime] = {}
-    for stone in stones:
-        name, withdrawn = stone["dataset_id"], stone["withdrawn"].replace(tzinfo=None)
-        if name is not None and withdrawn >= first:
-            last[name] = max(withdrawn, last.get(name, withdrawn))
-    there = rows.find_among("ivoa.obscore", ("dataset_id",), "dataset_id", list(last))
-    left = set(there.column("dataset_id").to_pylist())
-    return ((name, withdrawn) for name, withdrawn in last.items() if name not in left)
+def find_withdrawn(rows: StoredRows) -> Withdrawn:
+    """All data sets that have ever left the holdings, but for those that have returned, asked for with one
+    question. Which of them a tree may still have rows of no date tells. Raises EngineError."""
+    found = rows.latest_beyond("holdings.tombstone", "dataset_id", "withdrawn", "ivoa.obscore")
+    last = pc.max(found.column("withdrawn")).as_py()
+    return Withdrawn(Names(found.column("dataset_id")), None if last is None else last.replace(tzinfo=UTC))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -203,8 +203,10 @@ def test_an_engine_that_fails_ends_the_build_and_one_field_that_does_not(house):
     fields = [house.field("a", (10.0, 10.0), 2.0)]
     first = house.build(fields)
     more = [*fields, house.field("b", (50.0, 10.0), 2.0), house.field("c", (90.0, 10.0), 2.0)]
-    with pytest.raises(EngineFailed, match="it was killed"):
-        house.build(more, engine=Failing())
+    unreadable = replace(house.field("d", (130.0, 10.0), 2.0), path=house.directory / "nowhere")
+    with pytest.raises(EngineFailed, match="it was killed") as ended:
+        house.build([*more, unreadable], engine=Failing())
+    assert list(ended.value.left_out) == ["d"]
     assert house.trees.current("continuum-band-6") == first.build
     report = house.build(more, engine=Partial())
     assert dict(report.left_out) == {"b": "too odd"}
@@ -227,8 +229,10 @@ def test_a_tree_that_is_refused_is_never_served(house):
         raise TreeRefused("it is not compatible")
 
     more = [*fields, house.field("b", (50.0, 10.0), 2.0)]
-    with pytest.raises(TreeRefused, match="not compatible"):
-        house.build(more, look_at=refuse)
+    unreadable = replace(house.field("c", (90.0, 10.0), 2.0), path=house.directory / "nowhere")
+    with pytest.raises(TreeRefused, match="not compatible") as refused:
+        house.build([*more, unreadable], look_at=refuse)
+    assert list(refused.value.left_out) == ["c"]
     assert house.trees.current("continuum-band-6") == first.build
     assert len(seen) == 1 and not seen[0].exists()
     assert house.build(more, look_at=seen.append).build.tree == seen[1]
