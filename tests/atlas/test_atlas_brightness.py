@@ -191,4 +191,4 @@ def test_resolution_is_the_beam_else_a_pixel(tmp_path: Path) -> None:
     assert seen.resolution == pytest.approx(np.sqrt(MAJOR * MINOR), rel=1e-12)
     bare = write_image(tmp_path / "b.fits", random_values(8, 8), BMAJ=None, BMIN=None, BUNIT="Jy/sr")
     seen = look_at(set_of(stored_at(bare, tmp_path)), CONTINUUM, tmp_path)
-    assert seen.resolution == seen.pixel_scale == pytest.approx(0.2 / 3600.0, rel=1e-9)
+    assert seen.resolution == pytest.approx(seen.pixel_scale) == pytest.approx(0.2 / 3600.0, rel=1e-9)

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +25,8 @@ from tree_house import NOW, TREE, TreeHouse
 from hips.tiles.grid import WIDTH
 from hips.trees.held import Held, read_held
 from hips.trees.versions import Build, Trees
+from vo_service.trees import handlers
+from vo_service.trees.served import ServedTrees
 
 PACKED = {"Accept-Encoding": "gzip"}
 PLAIN = {"Accept-Encoding": "identity"}
@@ -191,6 +194,17 @@ def scoped(door: Asked, address: str) -> tuple[int, dict[bytes, bytes], bytes]:
     door.portal.call(door.app, scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], dict(sent[0]["headers"]), body
+
+
+def test_a_tree_that_is_replaced_all_the_time_is_not_told_to_lack_a_file(
+    door: Asked, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, find = stored(build, ".png")[0], ServedTrees.find
+    monkeypatch.setattr(handlers, "_tiles", lambda *_: None)  # its build is gone by then
+    assert ask(door, path).status_code == 404
+    monkeypatch.setattr(ServedTrees, "find", lambda *named: replace(find(*named)))
+    answer = ask(door, path)
+    assert answer.status_code == 503 and "replaced" in answer.text
 
 
 @pytest.mark.parametrize("name", ["none", "..", ".", "trees", "index.json", "CONTINUUM-BAND-6"])

@@ -55,7 +55,7 @@ _DATA_SET: Final = re.compile(r"[a-z0-9-]{1,300}")
 _THREADS: Final = 16
 _LISTING: Final = 4
 """Threads that name trees: asking for all of them may take long, and tiles are not to wait for that."""
-_TRIES: Final = 3
+_TRIES: Final = 10
 """Builds that may be replaced, one after the other, under one request."""
 
 
@@ -143,8 +143,8 @@ class TreeService:
             if content is not None:
                 return content
             if self._trees.find(name) is tree:
-                break
-        raise _nothing("This tree has no such file.")
+                raise _nothing("This tree has no such file.")
+        raise ServiceAway("This tree is being replaced, again and again.")
 
     def _of_tree(self, tree: ServedTree, path: str, asked: Asked, address: str) -> Content | None:
         wanted = parse_name(path)
