@@ -53,8 +53,10 @@ def held(build: Build) -> Held:
 
 
 def stored(build: Build, ending: str) -> list[str]:
-    """Paths of files of the tree that end so."""
-    return sorted(str(path.relative_to(build.tree)) for path in build.tree.rglob(f"N*/N*{ending}"))
+    """Paths of tiles of the tree that end so."""
+    found = sorted(str(path.relative_to(build.tree)) for path in build.tree.rglob(f"Npix*{ending}"))
+    assert found
+    return found
 
 
 def raw(door: Asked, path: str, headers: dict[str, str]) -> httpx.Response:
@@ -199,7 +201,7 @@ def scoped(door: Asked, address: str) -> tuple[int, dict[bytes, bytes], bytes]:
 def test_a_tree_that_is_replaced_all_the_time_is_not_told_to_lack_a_file(
     door: Asked, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, find = str(next(build.tree.rglob("Npix*.png")).relative_to(build.tree)), ServedTrees.find
+    path, find = stored(build, ".png")[0], ServedTrees.find
     assert ask(door, path).status_code == 200
     monkeypatch.setattr(handlers, "_tiles", lambda *_: None)  # its build is gone by then
     assert ask(door, path).status_code == 404
