@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import platform
 import statistics
@@ -32,7 +31,7 @@ import numpy as np
 from astropy.io import votable
 
 from benchmarks.bulk_stamps import measure_bulk, stamps_of
-from benchmarks.measure import RESULTS, run_command, service, show
+from benchmarks.measure import RESULTS, conclude, run_command, service, show
 from benchmarks.rows import write_rows
 from benchmarks.serving import Served, serving
 from benchmarks.soda_cube import Cube, write_cube
@@ -281,11 +280,7 @@ def main() -> None:
         "rows": options.rows,
         "workers": options.workers,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
-    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
-    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
-    sys.exit(1 if missed else 0)
+    sys.exit(conclude(options.out, facts, results))
 
 
 def rows_home(home: Path, rows: int, given: Path | None) -> Path:

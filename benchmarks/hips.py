@@ -26,7 +26,7 @@ from pathlib import Path
 
 from benchmarks import hips_moc, hips_tiles
 from benchmarks.hips_trees import Bench, Told, run_deep, run_fields, run_large, run_large_sources
-from benchmarks.measure import RESULTS, show
+from benchmarks.measure import RESULTS, conclude, show
 
 SEARCH_SECONDS = 3600.0
 
@@ -123,11 +123,7 @@ def main() -> None:
                 results.append({"part": name, **told})
                 show(told)
     facts["load_after"] = os.getloadavg()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
-    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
-    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
-    sys.exit(1 if missed else 0)
+    sys.exit(conclude(options.out, facts, results))
 
 
 if __name__ == "__main__":

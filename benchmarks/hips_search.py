@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import platform
 import re
@@ -34,7 +33,7 @@ from astropy.coordinates import Latitude, Longitude, angular_separation
 from astropy.io import fits
 
 from benchmarks.discovery import rows_home
-from benchmarks.measure import RESULTS, show
+from benchmarks.measure import RESULTS, conclude, show
 from benchmarks.rows import write_rows
 from benchmarks.serving import Served, serving
 from benchmarks.tap_client import Client, Reply
@@ -217,11 +216,7 @@ def main() -> None:
         "rows": options.rows,
         "workers": options.workers,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
-    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
-    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
-    sys.exit(1 if missed else 0)
+    sys.exit(conclude(options.out, facts, results))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,3 +82,12 @@ def show(told: dict[str, object]) -> None:
         word = {True: "met", False: "NOT met", None: "nothing to compare with"}[goal["held"]]
         sys.stdout.write(f"    goal {goal['goal']} {goal['wanted']}: reached {goal['reached']}: {word}\n")
     sys.stdout.flush()
+
+
+def conclude(out: Path, facts: Mapping[str, object], results: Sequence[Mapping[str, object]]) -> int:
+    """Write facts and results as JSON and say which goals do not hold. Returns an exit status: 1 if any."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
+    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
+    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
+    return 1 if missed else 0

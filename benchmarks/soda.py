@@ -15,7 +15,6 @@ cubes whose third axis is the frequency, and calls it ``ivo://AUTHORITY/~?cubes/
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import re
@@ -32,7 +31,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import numpy as np
 
-from benchmarks.measure import RESULTS, run_command, service, show
+from benchmarks.measure import RESULTS, conclude, run_command, service, show
 from benchmarks.processes import chars_read, forget_peaks, peak_mb, resident_mb
 from benchmarks.serving import serving
 from benchmarks.soda_cube import Cube, Cut, write_cube
@@ -291,11 +290,7 @@ def main() -> None:
         "workers": options.workers,
         "page_cache": "warm",
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
-    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
-    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
-    sys.exit(1 if missed else 0)
+    sys.exit(conclude(options.out, facts, results))
 
 
 if __name__ == "__main__":

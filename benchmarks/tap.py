@@ -13,7 +13,6 @@ them has failed the case. Exit status 1: a goal does not hold.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -23,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measure import RESULTS, show
+from benchmarks.measure import RESULTS, conclude, show
 from benchmarks.processes import Memory
 from benchmarks.tap_cases import Case, Goals, cases, small_queries
 from benchmarks.tap_client import Client, Refused, Reply, read_peer
@@ -214,11 +213,7 @@ def main() -> None:
         "python": platform.python_version(),
         "services": {each.name: {"url": each.client.url, "table": each.table} for each in contestants},
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({**facts, "results": results}, indent=1) + "\n", encoding="utf-8")
-    missed = [told["case"] for told in results if any(g["held"] is False for g in told["goals"])]  # type: ignore[attr-defined]
-    sys.stdout.write(f"\ngoals not met in: {', '.join(map(str, missed)) or 'none'}\n")
-    sys.exit(1 if missed else 0)
+    sys.exit(conclude(options.out, facts, results))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -73,6 +73,7 @@ from vo_service.store.tokens import TokenTable
 from vo_service.tap.health import Health
 from vo_service.tap.readiness import Readiness
 from vo_service.tap.service import Surroundings, Tap
+from vo_service.trees.handlers import TreeService
 from vo_service.trees.service import Surroundings as TreeSurroundings
 from vo_service.trees.service import open_trees
 
@@ -155,20 +156,7 @@ class Service:
             self._authority.name,
         )
         self._discovery = self._open_discovery(queries, door, desk, digests, parts)
-        self.trees = open_trees(
-            settings,
-            TreeSurroundings(
-                self.current,
-                snapshots.current_number,
-                self._rights,
-                _now,
-                self._addresses,
-                self.shelf,
-                desk,
-                self.identity,
-                self._authority,
-            ),
-        )
+        self.trees = self._open_trees(desk, snapshots.current_number)
         self.registry = open_registry(
             settings,
             self.current,
@@ -188,6 +176,21 @@ class Service:
             for service in (self.tap.jobs, self.soda.jobs)
         ]
         self.figures = MetricsDoor(self.metrics, settings.metrics, self._known)
+
+    def _open_trees(self, desk: Desk, newest: Callable[[], int | None]) -> TreeService:
+        """Tile trees: those that are built, and those of single data sets, which the desk makes."""
+        around = TreeSurroundings(
+            self.current,
+            newest,
+            self._rights,
+            _now,
+            self._addresses,
+            self.shelf,
+            desk,
+            self.identity,
+            self._authority,
+        )
+        return open_trees(self._settings, around)
 
     def _open_discovery(
         self, queries: Queries, door: Door, desk: Desk, digests: Digests, parts: ExitStack

@@ -108,8 +108,8 @@ class _Pieces:
     def swept(self, place: Floats) -> Floats:
         """Areas between the pieces and a place: triangles, and slivers at small circles."""
         first, last = self.first, self.last
-        sliver = (self.two - self.one) * 0.5 * self.q - _triangles(self.centre, first, last)
-        return _triangles(place, first, last) + np.where(self.q != 2.0, sliver, 0.0)
+        sliver = (self.two - self.one) * 0.5 * self.q - triangles(self.centre, first, last)
+        return triangles(place, first, last) + np.where(self.q != 2.0, sliver, 0.0)
 
     def segments(self) -> tuple[Floats, Floats]:
         """Signed areas between arcs of small circles and their chords in the plane, and their centroids."""
@@ -179,7 +179,7 @@ def _signs(region: Region, border: Outline, arcs: Places, middles: Floats) -> Fl
     return left.astype(np.float64) - right.astype(np.float64)
 
 
-def _triangles(corner: Floats, one: Floats, two: Floats) -> Floats:
+def triangles(corner: Floats, one: Floats, two: Floats) -> Floats:
     """Signed areas, radians squared, of triangles with a corner in common or with one each."""
     volume = dot(cross(one - corner, two - corner), np.broadcast_to(corner, one.shape))
     below = 1.0 + dot(one, two) + dot(two + one, np.broadcast_to(corner, one.shape))

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from vo_service.sky.areas import triangles
 from vo_service.sky.outlines import Places
 from vo_service.sky.vectors import Floats, cross, dot
 
@@ -112,12 +113,5 @@ def _swept(centre: Floats, radius: Floats, one: Floats, two: Floats, middle: Flo
     for angle in (begin, begin + span):
         aside = np.cos(angle)[:, None] * east + np.sin(angle)[:, None] * north
         ends.append(np.cos(radius)[:, None] * centre + np.sin(radius)[:, None] * aside)
-    sliver = span * 2.0 * np.sin(0.5 * radius) ** 2 - _triangles(centre, *ends)
-    return np.bincount(rows, _triangles(middle, *ends) + sliver, minlength=len(pieces)).astype(np.float64)
-
-
-def _triangles(corner: Floats, one: Floats, two: Floats) -> Floats:
-    """Signed areas of triangles."""
-    volume = dot(cross(one - corner, two - corner), corner)
-    halves: Floats = np.arctan2(volume, 1.0 + dot(one, two) + dot(two + one, corner))
-    return 2.0 * halves
+    sliver = span * 2.0 * np.sin(0.5 * radius) ** 2 - triangles(centre, *ends)
+    return np.bincount(rows, triangles(middle, *ends) + sliver, minlength=len(pieces)).astype(np.float64)
